@@ -1,0 +1,176 @@
+"""The `t2ilab` command: a thin face over public calls. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="t2ilab: rebuild the breakthroughs of text-to-image generation by hand.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Runs the command. A bad value ends in one sentence and exit code 2, a failure in one sentence and 1."""
+    try:
+        app()
+    except ValueError as error:
+        _stop(str(error), 2)
+    except (OSError, ImportError, FloatingPointError) as error:
+        _stop(str(error), 1)
+    except KeyboardInterrupt:
+        _stop("Stopped.", 130)
+
+
+def _stop(sentence: str, code: int) -> None:
+    print(f"t2ilab: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to draw, in English or Japanese.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture: .png, .jpg or .webp.")] = Path(
+        "picture.png"
+    ),
+    n: Annotated[int, typer.Option(help="How many; beyond one they are numbered, star-1.png, star-2.png, ...")] = 1,
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
+    guidance: Annotated[float, typer.Option(help="How closely to follow the words; 1 is off.")] = 3.0,
+    seed: Annotated[int, typer.Option(help="Picture i starts from the noise of seed + i.")] = 0,
+    negative: Annotated[str | None, typer.Option(help="What to steer away from.")] = None,
+    sampler: Annotated[str, typer.Option(help="ddim or ddpm.")] = "ddim",
+    model: Annotated[str, typer.Option(help="A model of the zoo, or a folder.")] = "shapes-pixel",
+    scale: Annotated[int, typer.Option(help="Each pixel becomes a square of so many.")] = 8,
+    gif: Annotated[Path | None, typer.Option(help="Also an animation of the denoising.")] = None,
+) -> None:
+    """Draw a prompt."""
+    from t2ilab import output as files
+
+    files.check_target(output, files.PICTURES)
+    if gif:
+        files.check_target(gif, (".gif",))
+    if not 1 <= n <= 1024 or not 1 <= scale <= 64:
+        raise ValueError(f"--n lies in 1 to 1024 and --scale in 1 to 64; got {n} and {scale}.")
+
+    from t2ilab.data.scenes import unknown_words
+    from t2ilab.pipelines.text_to_image import TextToImage
+
+    pipe = TextToImage.from_pretrained(model)
+    if sentence := unknown_words(prompt):
+        typer.echo(sentence, err=True)
+    frames = files.Frames()
+    pictures = pipe(
+        [prompt] * n,
+        negative_prompt=negative,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        seed=seed,
+        sampler=sampler,
+        callback=frames if gif else None,
+    )
+    settings = {"prompt": prompt, "negative_prompt": negative or "", "num_inference_steps": steps,
+                "guidance_scale": guidance, "sampler": sampler, "model": model}  # fmt: skip
+    for i, picture in enumerate(pictures):
+        path = output if n == 1 else output.with_name(f"{output.stem}-{i + 1}{output.suffix}")
+        files.save_picture(picture, path, scale, settings | {"seed": seed + i})
+        typer.echo(path)
+    if gif:
+        frames.save(gif, pictures, scale)
+        typer.echo(gif)
+
+
+@app.command()
+def lab(
+    name: Annotated[str, typer.Argument(help="Which lab: its number or its name.")] = "00",
+    language: Annotated[str | None, typer.Option(help="en or ja.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser; --no-browser for servers.")] = True,
+    folder: Annotated[Path | None, typer.Option(help="Where to lay the labs out, without a clone.")] = None,
+) -> None:
+    """Open JupyterLab on a lab."""
+    from t2ilab import launch
+
+    raise typer.Exit(launch.open_lab(name, language=language, browser=browser, folder=folder))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="The name of a recipe, such as shapes-pixel.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Its folder; runs/RECIPE by default.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps; the recipe's own number by default.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Instead: as many steps as fit, by timing ten.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, data and noise.")] = 0,
+) -> None:
+    """Train a model of the zoo again. Run once more in the same folder, it goes on where it stopped."""
+    from tqdm.auto import tqdm
+
+    from t2ilab.lab import plots
+    from t2ilab.recipes.run import Run
+
+    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed)
+    typer.echo(f"{recipe}: {run.plan.steps} steps in {run.folder}. {run.device.reason}", err=True)
+    bar = tqdm(total=run.plan.steps, unit="step")
+    for step in run.steps():
+        bar.update(step.step - bar.n)
+        bar.set_postfix(loss=f"{step.loss:.4f}", refresh=False)
+    bar.close()
+    card = run.finish(step.average)
+    run.draw(step)
+    plots.loss_curve([row["loss"] for row in run.log()], run.folder / "loss.png")
+    typer.echo(f"{run.folder / 'model'}: " + ", ".join(f"{name} {score:.1%}" for name, score in card.scores.items()))
+
+
+@app.command()
+def zoo(name: Annotated[str | None, typer.Argument(help="One checkpoint, to see its card.")] = None) -> None:
+    """List the checkpoints that come with the course, or show the card of one."""
+    from dataclasses import asdict
+
+    from t2ilab import zoo as checkpoints
+
+    if name:
+        checkpoints.folder(name)  # which checks the hashes
+        for key, value in asdict(checkpoints.card(name)).items():
+            if isinstance(value, dict):
+                typer.echo(f"{key}:")
+                for k, v in value.items():
+                    typer.echo(f"  {k}: {v}")
+            else:
+                typer.echo(f"{key}: {value}")
+        return
+    for each in checkpoints.names():
+        typer.echo(f"{each:16} {checkpoints.card(each).summary}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, which versions, what is missing and how to get it."""
+    from t2ilab.doctor import examine
+
+    findings = examine()
+    for line in findings.lines:
+        typer.echo(line)
+    raise typer.Exit(1 if findings.faults else 0)
+
+
+@app.command()
+def build(
+    names: Annotated[list[str] | None, typer.Argument(help="Labs by number or name; all by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only compare; nothing is written.")] = False,
+    run: Annotated[bool, typer.Option(help="Execute the solutions whose code changed.")] = True,
+) -> None:
+    """Build the notebooks of labs/ and solutions/ from solutions/*.py."""
+    from t2ilab import authoring
+
+    if check:
+        differences = authoring.compare()
+        for difference in differences:
+            typer.echo(difference)
+        raise typer.Exit(1 if differences else 0)
+    for path in authoring.build_all(names, run=run):
+        typer.echo(path)

@@ -1,0 +1,186 @@
+"""CLIP's byte-pair tokenizer, for its published vocabulary and for one made from our own captions.
+
+The work is done by the `tokenizers` library, set up exactly as CLIP's own: lower case, words split by CLIP's pattern,
+bytes, merges, `</w>` on a word's last byte. What is ours is how a vocabulary is made. CLIP's pattern does not split
+Japanese, so a whole caption is one "word" to it; merges learnt from captions would glue whole sentences together, and
+a new combination of known words would be read as something unknown. Ours never cross a word (Sennrich et al. 2016,
+algorithm 1, run on the words of either language one by one).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+_PATTERN = r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+
+
+def byte_letters() -> dict[int, str]:
+    """The printable letter that stands for each byte in GPT-2's and CLIP's vocabularies."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in plain]
+    return {b: chr(b) for b in plain} | {b: chr(256 + i) for i, b in enumerate(others)}
+
+
+def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Merges that make every word one token, both at the end of a text (`</w>`) and inside one (Japanese).
+
+    Args:
+        words: the vocabulary; repetitions do not matter.
+
+    Returns:
+        Pairs in the order in which they apply. First each character from its bytes, then each word from its characters.
+    """
+    letters = byte_letters()
+    merges: list[tuple[str, str]] = []
+
+    def merge(left: str, right: str) -> str:
+        if (left, right) not in seen:
+            seen.add((left, right))
+            merges.append((left, right))
+        return left + right
+
+    seen: set[tuple[str, str]] = set()
+    texts: list[list[str]] = []
+    for word in sorted(set(words)):
+        for last in ("</w>",) if word.isascii() else ("", "</w>"):
+            characters = []
+            for i, character in enumerate(word):
+                symbols = [letters[b] for b in character.encode()]
+                symbols[-1] += last if i == len(word) - 1 else ""
+                token = symbols[0]
+                for symbol in symbols[1:]:
+                    token = merge(token, symbol)
+                characters.append(token)
+            texts.append(characters)
+
+    # Plain byte-pair learning: join the commonest neighbours everywhere, until every word is one token.
+    while any(len(text) > 1 for text in texts):
+        counts: dict[tuple[str, str], int] = {}
+        for text in texts:
+            for pair in pairwise(text):
+                counts[pair] = counts.get(pair, 0) + 1
+        left, right = max(counts, key=lambda pair: (counts[pair], pair))
+        merge(left, right)
+        texts = [_join(text, left, right) for text in texts]
+    return merges
+
+
+def _join(text: list[str], left: str, right: str) -> list[str]:
+    joined: list[str] = []
+    for token in text:
+        if joined and joined[-1] == left and token == right:
+            joined[-1] += token
+        else:
+            joined.append(token)
+    return joined
+
+
+class CLIPTokenizer:
+    """Text -> token ids of one length: start, the words, end, then padding with the end token.
+
+    Args:
+        vocab: token -> id.
+        merges: pairs in the order in which they apply.
+        context_length: ids that the text encoder reads.
+    """
+
+    def __init__(self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int = 77):
+        from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+        if missing := [token for token in (START, END) if token not in vocab]:
+            raise ValueError(f"A CLIP vocabulary needs {START} and {END}; missing: {', '.join(missing)}.")
+        self.vocab, self.merges, self.context_length = dict(vocab), [tuple(pair) for pair in merges], context_length
+        self.start_id, self.end_id = vocab[START], vocab[END]
+        self._tokenizer = Tokenizer(
+            models.BPE(self.vocab, self.merges, end_of_word_suffix="</w>", unk_token=END)  # type: ignore[arg-type]
+        )
+        self._tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        )
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(_PATTERN), behavior="removed", invert=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+
+    @classmethod
+    def train(cls, words: Iterable[str], context_length: int = 32) -> CLIPTokenizer:
+        """A vocabulary in which every given word is one token and any other text is its bytes."""
+        merges = learn_merges(words)
+        letters = list(byte_letters().values())
+        tokens = [
+            *letters,
+            *(letter + "</w>" for letter in letters),
+            *dict.fromkeys(a + b for a, b in merges),
+            START,
+            END,
+        ]
+        return cls({token: i for i, token in enumerate(tokens)}, merges, context_length)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> CLIPTokenizer:
+        """Reads `vocab.json` with `merges.txt`, or `tokenizer.json` alone, as CLIP's published folders hold them.
+
+        Raises:
+            ValueError: neither form is there, or a file is not readable.
+        """
+        folder = Path(folder)
+        try:
+            if (folder / "vocab.json").exists():
+                vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+                lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+                pairs = [line.split() for line in lines if line and not line.startswith("#version")]
+            else:
+                model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+                vocab = model["vocab"]
+                pairs = [pair.split() if isinstance(pair, str) else pair for pair in model["merges"]]
+            config_file = folder / "tokenizer_config.json"
+            config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.exists() else {}
+            return cls(vocab, [(a, b) for a, b in pairs], int(config.get("model_max_length", 77)))
+        except (OSError, KeyError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"A CLIP tokenizer's folder holds vocab.json and merges.txt, or tokenizer.json; not so {folder}: {error}."
+            ) from error
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes vocab.json, merges.txt and tokenizer_config.json, which transformers' CLIPTokenizer opens."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "vocab.json").write_text(json.dumps(self.vocab, ensure_ascii=False) + "\n", encoding="utf-8")
+        lines = ["#version: 0.2", *(f"{a} {b}" for a, b in self.merges)]
+        (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        config = {
+            "tokenizer_class": "CLIPTokenizer",
+            "model_max_length": self.context_length,
+            "bos_token": START,
+            "eos_token": END,
+            "unk_token": END,
+            "pad_token": END,
+        }
+        (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of one text, with neither start nor end."""
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def tokens(self, text: str) -> list[str]:
+        """The same, readable: the pieces of the text as a person would write them."""
+        back = {letter: byte for byte, letter in byte_letters().items()}
+        pieces = self._tokenizer.encode(text, add_special_tokens=False).tokens
+        return [bytes(back[c] for c in p.removesuffix("</w>")).decode(errors="replace") for p in pieces]
+
+    def __call__(self, texts: str | Sequence[str]) -> Tensor:
+        """int64 (B, context_length). A text that is too long is cut; its last id is the end token all the same."""
+        rows = []
+        for text in [texts] if isinstance(texts, str) else texts:
+            ids = [self.start_id, *self.encode(text)[: self.context_length - 2], self.end_id]
+            rows.append(ids + [self.end_id] * (self.context_length - len(ids)))
+        return torch.tensor(rows)

@@ -1,0 +1,159 @@
+"""Where to compute, in which precision, and why: one object that decides once and says its reason."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+import psutil
+import torch
+from torch import nn
+
+
+class DeviceManager:
+    """Picks the device and the autocast dtype of this machine.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1", "mps" or "xpu". By default the environment variable T2ILAB_DEVICE, else the
+            best that is there: CUDA, then Apple's MPS, then Intel's XPU, then the CPU.
+
+    Attributes:
+        device: a torch.device.
+        dtype: what autocast computes in; float32 means that autocast is off.
+        reason: one sentence that says why these two.
+
+    Raises:
+        ValueError: a device that torch does not know or that this machine does not have.
+    """
+
+    def __init__(self, device: str | torch.device | None = None):
+        asked = device or os.environ.get("T2ILAB_DEVICE") or None
+        present = available_devices()
+        if asked is None:
+            self.device = torch.device(present[0])
+            why = "the best that this machine has"
+        else:
+            try:
+                self.device = torch.device(asked)
+            except RuntimeError:
+                raise ValueError(f"A device is one of {', '.join(present)}; got {str(asked)!r}.") from None
+            if self.device.type not in present:
+                raise ValueError(
+                    f"This machine has {', '.join(present)}; got {str(asked)!r}. Leave T2ILAB_DEVICE unset."
+                )
+            why = "asked for" if device else "asked for by T2ILAB_DEVICE"
+        self.dtype, precision = _autocast_dtype(self.device)
+        self.reason = f"{_name(self.device)} ({why}); {precision}."
+
+    def autocast(self) -> AbstractContextManager:
+        """A context in which matrix products run in `dtype`; no context at all where that is float32."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """Moves a module to the device, its convolutions channels-last, the layout in which they run fastest."""
+        module.to(self.device)
+        # On Apple's GPUs channels-last has given wrong gradients, so there the usual layout stays.
+        if self.device.type != "mps":
+            module.to(memory_format=torch.channels_last)
+        return module
+
+    def seed(self, seed: int) -> torch.Generator:
+        """Seeds Python's and torch's generators and returns a CPU generator of that seed.
+
+        Drawing noise on the CPU costs little and makes a seed mean the same picture on every device.
+        """
+        random.seed(seed)
+        torch.manual_seed(seed)
+        return torch.Generator().manual_seed(seed)
+
+    def memory(self) -> dict[str, float]:
+        """Megabytes: what this process holds now and held at most, and what the accelerator holds (0 on a CPU)."""
+        on_device = 0.0
+        if self.device.type == "cuda":
+            on_device = torch.cuda.memory_allocated(self.device) / 1e6
+        elif self.device.type == "mps":
+            on_device = torch.mps.current_allocated_memory() / 1e6
+        elif self.device.type == "xpu":
+            on_device = torch.xpu.memory_allocated(self.device) / 1e6
+        return {"now": psutil.Process().memory_info().rss / 1e6, "peak": _peak_memory() / 1e6, "device": on_device}
+
+    def __repr__(self) -> str:
+        return f"DeviceManager({str(self.device)!r}, {str(self.dtype).removeprefix('torch.')}): {self.reason}"
+
+
+def available_devices() -> list[str]:
+    """The kinds of device that this machine has, the best first; "cpu" is always the last."""
+    present = []
+    if torch.cuda.is_available():
+        present.append("cuda")
+    if torch.backends.mps.is_available():
+        present.append("mps")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        present.append("xpu")
+    return [*present, "cpu"]
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"CUDA on {torch.cuda.get_device_name(device)}"
+    if device.type == "mps":
+        return "Apple's GPU by MPS"
+    if device.type == "xpu":
+        return f"Intel's XPU, {torch.xpu.get_device_name(device)}"
+    return f"CPU with {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+
+
+def _autocast_dtype(device: torch.device) -> tuple[torch.dtype, str]:
+    if device.type == "cuda":
+        if torch.cuda.get_device_capability(device)[0] >= 8:
+            return torch.bfloat16, "bfloat16, which its matrix units compute natively"
+        return torch.float32, "float32, because this GPU has no bfloat16 and float16 would need its losses scaled"
+    if device.type == "xpu":
+        return torch.bfloat16, "bfloat16, which its matrix units compute natively"
+    if device.type == "mps":
+        return torch.float32, "float32, because half precision there has drawn nonsense"
+    if not _cpu_has_bfloat16():
+        return torch.float32, "float32, because this processor has no bfloat16 instructions"
+    speedup = _bfloat16_speedup()
+    if speedup > 1.1:
+        return torch.bfloat16, f"bfloat16, measured {speedup:.1f} times as fast as float32 on a small convolution"
+    return (
+        torch.float32,
+        f"float32, because bfloat16 measured only {speedup:.1f} times its speed on a small convolution",
+    )
+
+
+def _cpu_has_bfloat16() -> bool:
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+def _bfloat16_speedup() -> float:
+    """Seconds of a training-like convolution in float32 over those in bfloat16; takes about 50 ms."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        x = torch.ones(16, 64, 16, 16, dtype=dtype).to(memory_format=torch.channels_last)
+        weight = torch.ones(64, 64, 3, 3, dtype=dtype).to(memory_format=torch.channels_last)
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            torch.nn.functional.conv2d(x, weight, padding=1)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    return seconds(torch.float32) / seconds(torch.bfloat16)
+
+
+def _peak_memory() -> float:
+    """Bytes that this process held at most."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,58 @@
+"""What this machine has, which versions, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from importlib import metadata, util
+
+from t2ilab import __version__, zoo
+from t2ilab.device import DeviceManager
+
+NEEDED = ("torch", "numpy", "pillow", "safetensors", "tokenizers", "tqdm", "typer", "matplotlib", "ipywidgets")
+OPTIONAL = {
+    "jupyterlab": ("the labs in a browser", "pip install 't2ilab[lab]'"),
+    "jupytext": ("building notebooks", "pip install 't2ilab[instructor]'"),
+    "nbval": ("the tests", "pip install 't2ilab[test]'"),
+    "diffusers": ("comparisons with published code", "pip install 't2ilab[test]'"),
+}
+
+
+@dataclass
+class Findings:
+    """Lines to print, and how many of them are faults that a lab would stumble over."""
+
+    lines: list[str] = field(default_factory=list)
+    faults: int = 0
+
+    def add(self, label: str, text: str, fault: bool = False) -> None:
+        self.lines.append(f"{'FAULT' if fault else 'ok   '} {label}: {text}")
+        self.faults += fault
+
+
+def examine() -> Findings:
+    """Looks at Python, the packages, the device, the memory, the zoo's hashes and the font for Japanese."""
+    found = Findings()
+    found.add(
+        "t2ilab", f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
+    for name in NEEDED:
+        try:
+            found.add(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            found.add(name, f"missing; pip install {name}", fault=True)
+    for name, (purpose, command) in OPTIONAL.items():
+        there = util.find_spec(name) is not None
+        found.add(name, metadata.version(name) if there else f"not installed; for {purpose}: {command}")
+    manager = DeviceManager()
+    found.add("device", manager.reason)
+    found.add("memory", f"this process holds {manager.memory()['now']:.0f} MB")
+    for name in zoo.names():
+        try:
+            zoo.folder(name)
+            found.add(f"zoo {name}", "whole")
+        except OSError as error:
+            found.add(f"zoo {name}", str(error), fault=True)
+    font = util.find_spec("matplotlib_fontja") is not None
+    found.add("Japanese in plots", "yes" if font else "missing; pip install matplotlib-fontja", fault=not font)
+    return found

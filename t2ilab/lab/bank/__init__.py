@@ -1,0 +1,38 @@
+"""The exercises of every lab, each defined once; a lab's file is named "
+"after it, and lists them in its own order."""
+
+import difflib
+
+from t2ilab.lab.bank import lab00_welcome, lab05_ddpm
+from t2ilab.lab.definition import Exercise
+from t2ilab.lab.messages import say
+
+ALL: tuple[Exercise, ...] = (*lab00_welcome.EXERCISES, *lab05_ddpm.EXERCISES)
+
+
+def find(name: str) -> Exercise:
+    """The exercise of that name. Raises ValueError, with the nearest names, when there is none."""
+    for exercise in ALL:
+        if exercise.name == name:
+            return exercise
+    everything = [exercise.name for exercise in ALL]
+    nearest = difflib.get_close_matches(name, everything, n=3, cutoff=0.3) or everything[:3]
+    raise ValueError(say("unknown_exercise", name=name, nearest=", ".join(nearest)))
+
+
+def exercises(lab: str) -> tuple[Exercise, ...]:
+    """A lab's exercises in its order; lab: such as "05_ddpm". Raises ValueError when no bank has that lab."""
+    found = tuple(exercise for exercise in ALL if exercise.lab == lab)
+    if not found:
+        raise ValueError(say("unknown_lab", name=lab, nearest=", ".join(labs())))
+    return found
+
+
+def names(lab: str) -> tuple[str, ...]:
+    """The names of a lab's exercises, in its order."""
+    return tuple(exercise.name for exercise in exercises(lab))
+
+
+def labs() -> tuple[str, ...]:
+    """The labs that have a bank, in order."""
+    return tuple(dict.fromkeys(exercise.lab for exercise in ALL))

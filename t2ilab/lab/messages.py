@@ -1,0 +1,261 @@
+"""Every sentence that the exercise engine says, in English and in Japanese, in one table.
+
+A bank keeps its own hints and diagnoses beside the exercise they belong to, as `Text(en, ja)` pairs too.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """One sentence in both languages of the course; it may hold `{names}` to be filled in."""
+
+    en: str
+    ja: str
+
+    def say(self, language_code: str | None = None, **values: object) -> str:
+        """The sentence in one language ("en", "ja", or None for the current one), with `values` filled in."""
+        sentence = self.ja if (language_code or language()) == "ja" else self.en
+        return sentence.format(**values) if values else sentence
+
+
+def language() -> str:
+    """The language of messages: T2ILAB_LANG if it is set, else "ja" inside a folder named ja, else "en".
+
+    Raises ValueError when T2ILAB_LANG is neither "en" nor "ja".
+    """
+    asked = os.environ.get("T2ILAB_LANG", "").strip().lower()
+    if asked:
+        code = asked.replace("-", "_").split("_")[0].split(".")[0]
+        if code not in ("en", "ja"):
+            raise ValueError(
+                f"T2ILAB_LANG must be 'en' or 'ja', but it is {asked!r}; set it to one of them or unset it."
+            )
+        return code
+    try:
+        return "ja" if Path.cwd().name == "ja" else "en"
+    except OSError:  # the folder that the kernel started in was deleted meanwhile
+        return "en"
+
+
+def say(key: str, language_code: str | None = None, **values: object) -> str:
+    """The engine's sentence of that name in the current language (or in the one asked for)."""
+    return TABLE[key].say(language_code, **values)
+
+
+def case_name(key: str, language_code: str | None = None) -> str:
+    """What a student reads for one case of a probe, such as "a batch of "
+    "one" for "single"; the key itself if unnamed."""
+    return CASES[key].say(language_code) if key in CASES else key
+
+
+TABLE: dict[str, Text] = {
+    # The decorator
+    "blank": Text(
+        "{name}: not written yet, so the lab goes on with the reference solution.",
+        "{name}：まだ書かれていないので、模範解答を使って先へ進みます。",
+    ),
+    "blank_strict": Text(
+        "{name} is not written yet: replace `raise NotImplementedError` by your own lines.",
+        "{name} はまだ書かれていません。`raise NotImplementedError` を自分のコードに置き換えてください。",
+    ),
+    "not_a_definition": Text(
+        'An exercise is a function or a class, but @exercise received {received}; write it as @exercise("name") '
+        "on the line above `def` or `class`.",
+        "演習は関数かクラスですが、@exercise は {received} を受け取りました。"
+        '`def` または `class` のすぐ上の行に @exercise("名前") と書いてください。',
+    ),
+    "name_mismatch": Text(
+        "The exercise is called {exercise}, but your definition is called {received}; rename it to {exercise}.",
+        "演習の名前は {exercise} ですが、定義の名前は {received} です。{exercise} に直してください。",
+    ),
+    "kind_mismatch": Text(
+        "{name} is to be a {expected}, but you defined a {received}; start it with `{keyword} {name}`.",
+        "{name} は{expected}として定義しますが、{received}が定義されています。`{keyword} {name}` で始めてください。",
+    ),
+    "method_missing": Text(
+        "{name} needs a method `{method}{signature}`, but it has none; define it inside the class.",
+        "{name} にはメソッド `{method}{signature}` が必要ですが、見つかりません。クラスの中に定義してください。",
+    ),
+    "signature": Text(
+        "{name} takes ({expected}), but yours takes ({received}); keep the names and their order.",
+        "{name} の引数は ({expected}) ですが、({received}) になっています。引数の名前と順序は変えないでください。",
+    ),
+    "function": Text("function", "関数"),
+    "class": Text("class", "クラス"),
+    "unknown_exercise": Text(
+        "There is no exercise called {name!r}; the nearest names are {nearest}.",
+        "{name!r} という演習はありません。近い名前は {nearest} です。",
+    ),
+    "unknown_lab": Text(
+        "There is no exercise bank for a lab called {name!r}; there are banks for {nearest}.",
+        "{name!r} というラボの演習はありません。演習があるのは {nearest} です。",
+    ),
+    "check_takes": Text(
+        "check takes your function or class itself, but it received {received}; write check(name), without quotes.",
+        "check には関数やクラスそのものを渡しますが、{received} を受け取りました。"
+        "引用符を付けずに check(名前) と書いてください。",
+    ),
+    # What check says
+    "status_right": Text("Right", "正解"),
+    "status_wrong": Text("Not yet", "もう一歩"),
+    "status_error": Text("Error", "エラー"),
+    "status_blank": Text("Not attempted", "未着手"),
+    "status_off_limits": Text("Write this one yourself", "自分で書いてみましょう"),
+    "right": Text(
+        "It agrees with the reference on {draws} fresh random inputs.",
+        "新しい乱数の入力 {draws} 組すべてで模範解答と一致しました。",
+    ),
+    "not_attempted": Text(
+        'Replace `raise NotImplementedError` by your own lines, then run the cell again; hint("{name}") helps.',
+        "`raise NotImplementedError` を自分のコードに置き換えて、"
+        'セルをもう一度実行してください。hint("{name}") でヒントが出ます。',
+    ),
+    "off_limits": Text(
+        "Write this one yourself: your answer calls {called}, which is what this exercise asks you to build.",
+        "これは自分で書いてみましょう。この解答は、演習で作るはずの {called} をそのまま呼び出しています。",
+    ),
+    "own_reference": Text(
+        "Write this one yourself: this is the reference solution itself.",
+        "これは自分で書いてみましょう。これは模範解答そのものです。",
+    ),
+    "in_place": Text(
+        "Your answer changes its input {changed} in place; leave the inputs as they came and return something new "
+        "(`x = x * 2` instead of `x *= 2`).",
+        "入力の {changed} が書き換えられています。入力はそのまま残し、"
+        "新しい値を返してください（`x *= 2` ではなく `x = x * 2`）。",
+    ),
+    "error": Text("{kind}: {message}", "{kind}: {message}"),
+    "error_bare": Text("{kind}, without a message.", "{kind}（メッセージなし）"),
+    "error_case": Text(
+        "Your code stopped with an error, in the case of {case}:",
+        "{case}の場合に、コードがエラーで止まりました。",
+    ),
+    "error_line": Text("in {function}, line {line}: `{source}`", "{function} の {line} 行目：`{source}`"),
+    "raise_left": Text(
+        "A `raise NotImplementedError` is still in your code: delete that line once yours are in place.",
+        "`raise NotImplementedError` がまだ残っています。自分のコードを書いたら、その行は消してください。",
+    ),
+    "returned_nothing": Text(
+        "Your function returned nothing (None) for {case}: does it end with `return`?",
+        "{case}の場合、関数が何も返しませんでした（None）。最後に `return` がありますか？",
+    ),
+    "wrong_type": Text(
+        "Your function returned a {received} for {case}; a tensor (or a "
+        "number, where one number is asked) is expected.",
+        "{case}の場合、関数が {received} を返しました。"
+        "テンソル（数ひとつの場合は数でもかまいません）を返してください。",
+    ),
+    "no_attribute": Text(
+        "Your {name} has no layer called `{attribute}`; make it in `__init__` as `self.{attribute} = ...`.",
+        "{name} に `{attribute}` という層がありません。`__init__` の中で `self.{attribute} = ...` と作ってください。",
+    ),
+    "parameter_shape": Text(
+        "The weights of your `{parameter}` have shape {received}; {expected} is expected.",
+        "`{parameter}` の重みの形は {received} ですが、{expected} になるはずです。",
+    ),
+    "no_parameter": Text(
+        "Your layer has no parameter `{parameter}`; one of shape {expected} is expected.",
+        "`{parameter}` というパラメータがありません。形が {expected} のものが必要です。",
+    ),
+    "no_gradient": Text(
+        "The loss that you return has no gradient; return the tensor itself, "
+        "without `.item()`, `.detach()`, `.data` or `no_grad`.",
+        "返された損失には勾配がありません。`.item()` や `.detach()`、`.data`、"
+        "`no_grad` を使わず、テンソルのまま返してください。",
+    ),
+    "looks_like": Text("It looks like this: {sentence}", "よくある間違いのようです。{sentence}"),
+    "missing": Text("For {case}, there is no result at all.", "{case}の場合、結果がありません。"),
+    "shape": Text(
+        "For {case}, the result has shape {received}; {expected} is expected.",
+        "{case}の場合、結果の形は {received} ですが、{expected} になるはずです。",
+    ),
+    "kind": Text(
+        "For {case}, the result holds {received}; {expected} are expected.",
+        "{case}の場合、結果の中身が{received}になっています。{expected}を返してください。",
+    ),
+    "kind_f": Text("floating-point numbers", "浮動小数点数"),
+    "kind_i": Text("integers", "整数"),
+    "kind_u": Text("unsigned integers", "符号なし整数"),
+    "kind_b": Text("booleans", "真偽値"),
+    "kind_c": Text("complex numbers", "複素数"),
+    "nan": Text(
+        "For {case}, {count} of {total} values are not finite numbers; the first is {received} at {index}.",
+        "{case}の場合、{total} 個のうち {count} 個の値が有限の数ではありません。最初は {index} の {received} です。",
+    ),
+    "element": Text(
+        "For {case}, {count} of {total} values differ; the first is at "
+        "{index}: received {received}, expected {expected}.",
+        "{case}の場合、{total} 個のうち {count} 個の値が違います。最初は {index} "
+        "で、結果は {received}、正しい値は {expected} です。",
+    ),
+    "scalar": Text(
+        "For {case}, the result is {received}; {expected} is expected.",
+        "{case}の場合、結果は {received} ですが、{expected} になるはずです。",
+    ),
+    "calls_others": Text(
+        "It calls {names}: make sure that the check of that exercise passes first.",
+        "この解答は {names} を呼び出しています。先にその演習の check を通してください。",
+    ),
+    "points": Text("{points} of {out_of} points", "{out_of} 点中 {points} 点"),
+    "hint_offer": Text('A hint: hint("{name}")', 'ヒントは hint("{name}") で見られます。'),
+    # Hints
+    "hint": Text("Hint {number} of {total}: {sentence}", "ヒント {number}/{total}：{sentence}"),
+    "hints_done": Text(
+        "There are no more hints for {name}; its solution is in solutions/{lab}.ipynb.",
+        "{name} のヒントはこれで全部です。解答は solutions/ja/{lab}.ipynb にあります。",
+    ),
+    # Budget
+    "budget_mode": Text(
+        "T2ILAB_BUDGET must be 'lesson' or 'ci', but it is {received!r}; set it to one of them or unset it.",
+        "T2ILAB_BUDGET は 'lesson' か 'ci' ですが、{received!r} "
+        "になっています。どちらかにするか、設定を消してください。",
+    ),
+    "budget_number": Text(
+        "budget takes two numbers above zero, but it received {received}; write for example budget(2000, ci=20).",
+        "budget には正の数を 2 つ渡しますが、{received} を受け取りました。"
+        "たとえば budget(2000, ci=20) と書いてください。",
+    ),
+}
+
+# The cases that the probes of a bank measure, as a student reads them after "For" or before 「の場合」.
+CASES: dict[str, Text] = {
+    "any": Text("these inputs", "この入力"),
+    "batch": Text("a batch", "バッチ"),
+    "sizes": Text("a batch with other sizes", "大きさの違うバッチ"),
+    "single": Text("a batch of one", "1 つだけのバッチ"),
+    "alone": Text("pictures given one by one", "画像を 1 枚ずつ渡した"),
+    "float32": Text("float32 numbers", "float32 の数"),
+    "float64": Text("float64 numbers", "float64 の数"),
+    "one_t": Text("one int as t", "t が整数ひとつ"),
+    "ends": Text("the first and the last timestep", "最初と最後の時刻"),
+    "first": Text("t = 0", "t = 0 "),
+    "first_more_noise": Text("t = 0 with other noise", "t = 0 で別のノイズ"),
+    "second": Text("t = 1", "t = 1 "),
+    "last": Text("the last timestep", "最後の時刻"),
+    "more_noise": Text("other noise", "別のノイズ"),
+    "gradient": Text("the gradient of a batch", "バッチの勾配"),
+    "levels": Text("a picture with all 256 levels", "256 段階すべてを含む画像"),
+    "itself": Text("vectors compared with themselves", "同じベクトルどうし"),
+    "scaled": Text("vectors made longer or shorter", "長さを変えたベクトル"),
+    "thousand": Text("T = 1000", "T = 1000 "),
+    "two": Text("T = 2", "T = 2 "),
+    "only_picture": Text("a white picture without noise", "ノイズのない白い画像"),
+    "only_noise": Text("a picture of zeros", "すべて 0 の画像"),
+    "no_noise": Text("eps = 0", "eps = 0 "),
+    "fractional": Text("fractional timesteps", "小数の時刻"),
+    "zero_and_one": Text("t = 0 and t = 1", "t = 0 と t = 1 "),
+    "equal_channels": Text("equal numbers of channels", "チャンネル数が同じ"),
+    "later": Text("another temb", "別の temb "),
+    "parameters": Text("the number of parameters", "パラメータの数"),
+    "zero_conv2": Text("a conv2 of zeros", "conv2 がすべて 0 "),
+    "zero_conv2_skip": Text("skip(x)", "skip(x) "),
+    "perfect": Text("a network that names the noise exactly", "ノイズを正確に当てるネットワーク"),
+    "zero_net": Text("a network that always says 0", "常に 0 と答えるネットワーク"),
+    "first_loss": Text("the loss of the first step", "最初のステップの損失"),
+    "after_first": Text("the parameters after the first step", "最初のステップ後のパラメータ"),
+    "second_loss": Text("the loss of the second step", "2 回目のステップの損失"),
+    "after_second": Text("the parameters after the second step", "2 回目のステップ後のパラメータ"),
+    "after_single": Text("the parameters after a step of AdamW", "AdamW の 1 ステップ後のパラメータ"),
+}

@@ -1,0 +1,142 @@
+"""Figures for the labs: labelled, readable without colour, each with its caption in words beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import matplotlib_fontja  # noqa: F401 (sets a font that has Japanese)
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from t2ilab.images import to_pil
+from t2ilab.lab.translate import tr
+from t2ilab.training.checkpoint import written_beside
+
+# Okabe and Ito's colours, told apart by colour-blind eyes; each line has its own dashes and marker as well.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def show(figure: Figure, caption: str, **values: object) -> None:
+    """Shows a figure, and its caption in words below it.
+
+    Args:
+        figure: closed afterwards.
+        caption: what is to be seen, as one would tell it to somebody who cannot see it; `{names}` are filled in.
+    """
+    from IPython.display import Markdown, display
+
+    words = tr(caption, **values)
+    display({"image/png": _png(figure), "text/plain": words}, metadata={"image/png": {"alt": words}}, raw=True)
+    display(Markdown(f"*{words}*"))
+
+
+def images(
+    batch: Tensor,
+    caption: str,
+    titles: Sequence[str] = (),
+    columns: int | None = None,
+    inches: float = 1.1,
+    **values: object,
+) -> None:
+    """Shows pictures (B, 3, H, W) in [-1, 1] in rows, each with its title above it."""
+    pictures = to_pil(batch.detach())
+    columns = min(len(pictures), columns or 8)
+    rows = -(-len(pictures) // columns)
+    height = inches * (1.28 if titles else 1.04)
+    figure, axes = plt.subplots(rows, columns, figsize=(inches * columns, height * rows), squeeze=False)
+    for i, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if i < len(pictures):
+            axis.imshow(pictures[i], interpolation="nearest")
+            if i < len(titles):
+                axis.set_title(tr(titles[i]), fontsize=8)
+    figure.tight_layout(pad=0.3)
+    show(figure, caption, **values)
+
+
+def lines(
+    curves: Mapping[str, tuple[Any, Any]],
+    caption: str,
+    xlabel: str,
+    ylabel: str,
+    log: str = "",
+    markers: bool = False,
+    **values: object,
+) -> None:
+    """Shows curves, label -> (x, y), over one pair of axes; `log` names logarithmic axes ("x", "xy")."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.4))
+    for i, (label, (x, y)) in enumerate(curves.items()):
+        style: dict[str, Any] = {"color": COLORS[i % 7], "linestyle": DASHES[i % 7], "label": tr(label)}
+        axis.plot(_array(x), _array(y), marker=MARKERS[i % 7] if markers else None, **style)
+    axis.set_xlabel(tr(xlabel))
+    axis.set_ylabel(tr(ylabel))
+    if "x" in log:
+        axis.set_xscale("log")
+    if "y" in log:
+        axis.set_yscale("log")
+    axis.grid(alpha=0.3)
+    if len(curves) > 1 or next(iter(curves)):
+        axis.legend()
+    figure.tight_layout()
+    show(figure, caption, **values)
+
+
+def heatmap(
+    matrix: Tensor | np.ndarray, caption: str, rows: Sequence[str], columns: Sequence[str], **values: object
+) -> None:
+    """Shows a small matrix as squares with their numbers written in them, rows and columns named."""
+    matrix = _array(matrix)
+    figure, axis = plt.subplots(figsize=(1.2 + 0.62 * len(columns), 0.9 + 0.5 * len(rows)))
+    axis.imshow(matrix, cmap="cividis", aspect="auto")
+    axis.set_xticks(range(len(columns)), [tr(c) for c in columns], rotation=40, ha="right")
+    axis.set_yticks(range(len(rows)), [tr(r) for r in rows])
+    middle = (matrix.min() + matrix.max()) / 2
+    for (i, j), value in np.ndenumerate(matrix):
+        color = "black" if value > middle else "white"
+        axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
+    figure.tight_layout()
+    show(figure, caption, **values)
+
+
+def loss_curve(losses: Sequence[float], path: Path | None = None) -> None:
+    """The loss of each step, faint, and its running mean; shown, or saved as a PNG where a path is given."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.2))
+    steps = np.arange(1, len(losses) + 1)
+    axis.plot(steps, losses, color="0.75", linewidth=0.5, label=tr("each step"))
+    width = max(1, len(losses) // 40)
+    smooth = np.convolve(losses, np.ones(width) / width, mode="valid")
+    axis.plot(steps[width - 1 :], smooth, color=COLORS[0], label=tr("mean of {width} steps", width=width))
+    axis.set_xlabel(tr("step"))
+    axis.set_ylabel(tr("loss"))
+    axis.set_yscale("log")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.tight_layout()
+    if path is None:
+        first, last = float(np.mean(losses[:width])), float(smooth[-1])
+        show(
+            figure, "The loss while training: {first:.3f} at the start, {last:.3f} at the end.", first=first, last=last
+        )
+        return
+    with written_beside(path) as beside:
+        beside.write_bytes(_png(figure))
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"figure.dpi": 100}):
+        figure.savefig(buffer, format="png", dpi=110)
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _array(values: Any) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

@@ -1,0 +1,73 @@
+"""Things to touch in a lab, from core ipywidgets alone, which is all that Colab has."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import ipywidgets
+import torch
+from torch import Tensor
+
+from t2ilab.images import to_pil
+from t2ilab.lab.translate import tr
+from t2ilab.output import enlarged
+
+
+def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -> ipywidgets.Widget:
+    """A line to type in, a seed and a button; below it the picture, and a slider back through its denoising.
+
+    Args:
+        pipe: a TextToImage.
+        prompt: what the line says at first. It is drawn at once.
+    """
+    text = ipywidgets.Text(value=prompt, description=tr("prompt"), layout={"width": "32em"})
+    seed = ipywidgets.BoundedIntText(value=0, min=0, max=10**9, description=tr("seed"), layout={"width": "12em"})
+    guidance = ipywidgets.FloatSlider(value=3.0, min=0.0, max=10.0, step=0.5, description=tr("guidance"))
+    button = ipywidgets.Button(description=tr("draw"))
+    step = ipywidgets.IntSlider(description=tr("step"), continuous_update=True)
+    picture = ipywidgets.Image(format="png", layout={"width": "256px", "height": "256px"})
+    estimate = ipywidgets.Image(format="png", layout={"width": "256px", "height": "256px"})
+    message = ipywidgets.HTML()
+    frames: list[tuple[Tensor, Tensor]] = []
+
+    def draw(_: Any = None) -> None:
+        kept: list[tuple[Tensor, Tensor]] = []
+        try:
+            final = pipe(
+                text.value,
+                seed=seed.value,
+                guidance_scale=guidance.value,
+                output_type="pt",
+                callback=lambda i, t, x_t, x0_hat: kept.append((x_t.float().cpu(), x0_hat.float().cpu())),
+            )
+        except ValueError as error:
+            message.value = str(error)
+            return
+        message.value = tr("Left: the picture on its way out of the noise. Right: what the model thinks it will be.")
+        end = final.cpu() * 2 - 1
+        frames[:] = [*kept, (end, end)]
+        step.max = len(frames) - 1
+        step.value = step.max
+        turn()
+
+    def turn(_: Any = None) -> None:
+        for box, image in zip((picture, estimate), frames[step.value], strict=True):
+            box.value = png(image)
+
+    button.on_click(draw)
+    text.on_submit(draw) if hasattr(text, "on_submit") else None
+    step.observe(turn, names="value")
+    draw()
+    controls = ipywidgets.HBox([text, button])
+    return ipywidgets.VBox(
+        [controls, ipywidgets.HBox([seed, guidance]), step, ipywidgets.HBox([picture, estimate]), message]
+    )
+
+
+def png(image: Tensor, scale: int = 8) -> bytes:
+    """A picture (1, 3, H, W) or (3, H, W) in [-1, 1] as the bytes of a PNG, enlarged."""
+    buffer = io.BytesIO()
+    batch = image if image.ndim == 4 else image[None]
+    enlarged(to_pil(torch.nan_to_num(batch))[0], scale).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,177 @@
+"""The parts that a U-Net is made of: time embedding, residual block, attention, transformer block.
+
+Names of parameters are those of the published checkpoints, but for a residual block's `time_proj` and `skip`, which
+Stable Diffusion's files call `time_emb_proj` and `conv_shortcut`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def timestep_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
+    """Writes each timestep as cosines and sines of falling frequency (Vaswani et al. 2017, section 3.5).
+
+    Args:
+        t: timesteps (B,), integer or float.
+        dim: width of the embedding, even.
+
+    Returns:
+        float32 (B, dim): the cosines first, then the sines; frequencies max_period^(-i / (dim / 2)).
+
+    Raises:
+        ValueError: an odd width.
+    """
+    if dim % 2:
+        raise ValueError(f"A timestep embedding holds as many sines as cosines, so dim must be even; got {dim}.")
+    half = dim // 2
+    frequencies = torch.exp(-math.log(max_period) / half * torch.arange(half, device=t.device, dtype=torch.float32))
+    angles = t.float()[:, None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class ResBlock(nn.Module):
+    """A residual block that knows the time: norm, SiLU, conv; plus the time; norm, SiLU, conv; plus the input.
+
+    Args:
+        in_channels, out_channels: where they differ, the input is brought over by a 1x1 convolution.
+        time_dim: width of the time embedding.
+        groups: groups of the two GroupNorms (eps 1e-5).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time_proj = nn.Linear(time_dim, out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
+
+    def forward(self, x: Tensor, temb: Tensor) -> Tensor:
+        """x (B, in_channels, H, W) and the time embedding (B, time_dim) -> (B, out_channels, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x)))  # (B, out_channels, H, W)
+        h = h + self.time_proj(F.silu(temb))[:, :, None, None]
+        h = self.conv2(F.silu(self.norm2(h)))
+        return self.skip(x) + h
+
+
+class Attention(nn.Module):
+    """Multi-head attention (Vaswani et al. 2017, eq. 1), from the tokens to themselves or to a context.
+
+    Args:
+        dim: width of the tokens. heads: dim must be a multiple of it.
+        context_dim: width of what is attended to; None for the tokens themselves.
+    """
+
+    def __init__(self, dim: int, heads: int, context_dim: int | None = None):
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(dim, dim, bias=False)
+        self.to_k = nn.Linear(context_dim or dim, dim, bias=False)
+        self.to_v = nn.Linear(context_dim or dim, dim, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(dim, dim)])
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """x (B, N, dim), context (B, L, context_dim) -> (B, N, dim)."""
+        context = x if context is None else context
+        q, k, v = (
+            split.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N or L, dim / heads)
+            for split in (self.to_q(x), self.to_k(context), self.to_v(context))
+        )
+        attended = F.scaled_dot_product_attention(q, k, v)  # (B, heads, N, dim / heads)
+        return self.to_out[0](attended.transpose(1, 2).flatten(2))  # (B, N, dim)
+
+
+class GEGLU(nn.Module):
+    """A linear layer gated by another (Shazeer 2020, eq. 6): the value first, the gate second, exact GELU."""
+
+    def __init__(self, dim: int, hidden: int):
+        super().__init__()
+        self.proj = nn.Linear(dim, 2 * hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, dim) -> (B, N, hidden)."""
+        value, gate = self.proj(x).chunk(2, dim=-1)
+        return value * F.gelu(gate)
+
+
+class FeedForward(nn.Module):
+    """Four times wider and back, with a GEGLU. `net[1]` is where the published layout keeps its dropout."""
+
+    def __init__(self, dim: int, multiple: int = 4):
+        super().__init__()
+        self.net = nn.ModuleList([GEGLU(dim, multiple * dim), nn.Identity(), nn.Linear(multiple * dim, dim)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, dim) -> (B, N, dim)."""
+        for layer in self.net:
+            x = layer(x)
+        return x
+
+
+class TransformerBlock(nn.Module):
+    """Pixels look at each other, then at the words, then think: self-attention, cross-attention, feed-forward."""
+
+    def __init__(self, dim: int, heads: int, context_dim: int, ff_multiple: int = 4):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn1 = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim)
+        self.attn2 = Attention(dim, heads, context_dim)
+        self.norm3 = nn.LayerNorm(dim)
+        self.ff = FeedForward(dim, ff_multiple)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """x (B, N, dim), context (B, L, context_dim) -> (B, N, dim)."""
+        x = x + self.attn1(self.norm1(x))
+        x = x + self.attn2(self.norm2(x), context)
+        return x + self.ff(self.norm3(x))
+
+
+class SpatialTransformer(nn.Module):
+    """A transformer over the pixels of a feature map, as in latent diffusion (Rombach et al. 2022, section 3.3)."""
+
+    def __init__(self, channels: int, heads: int, context_dim: int, groups: int = 8, ff_multiple: int = 4):
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
+        self.proj_in = nn.Conv2d(channels, channels, 1)
+        self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads, context_dim, ff_multiple)])
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """x (B, C, H, W), context (B, L, context_dim) -> (B, C, H, W)."""
+        h = self.proj_in(self.norm(x))
+        tokens = h.flatten(2).transpose(1, 2)  # (B, H * W, C)
+        for block in self.transformer_blocks:
+            tokens = block(tokens, context)
+        h = tokens.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, C, H, W)
+        return x + self.proj_out(h)
+
+
+class Downsample(nn.Module):
+    """Half the height and width, by a convolution of stride 2."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2))."""
+        return self.conv(x)
+
+
+class Upsample(nn.Module):
+    """A larger map by repeating pixels, then a convolution."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, C, h, w) -> (B, C, *size)."""
+        return self.conv(F.interpolate(x, size=size, mode="nearest"))

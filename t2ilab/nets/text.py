@@ -1,0 +1,138 @@
+"""CLIP's text transformer: token ids in, one vector a token out (Radford et al. 2021, section 2.4)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """What a text encoder looks like.
+
+    Args:
+        vocab_size: tokens it knows.
+        context_length: tokens it reads; shorter texts are padded.
+        width, layers, heads: of its transformer.
+    """
+
+    vocab_size: int
+    context_length: int = 32
+    width: int = 128
+    layers: int = 2
+    heads: int = 4
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TextConfig:
+        """Raises ValueError for a key that no text encoder has."""
+        if extra := set(values) - set(cls.__dataclass_fields__):
+            raise ValueError(
+                f"A text encoder's configuration has no {sorted(extra)}; it has {sorted(cls.__dataclass_fields__)}."
+            )
+        return cls(**values)
+
+
+class Embeddings(nn.Module):
+    """A vector for each token plus a vector for each position."""
+
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.width)
+        self.position_embedding = nn.Embedding(config.context_length, config.width)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.position_embedding.weight, std=0.01)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids (B, L) -> (B, L, width)."""
+        return self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
+
+
+class SelfAttention(nn.Module):
+    """Attention in which each token sees itself and those before it."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, width) -> (B, L, width)."""
+        q, k, v = (
+            proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, L, width / heads)
+            for proj in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out_proj(attended.transpose(1, 2).flatten(2))
+
+
+class MLP(nn.Module):
+    """Four times wider and back, with CLIP's quick GELU."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, width) -> (B, L, width)."""
+        h = self.fc1(x)
+        return self.fc2(h * torch.sigmoid(1.702 * h))
+
+
+class Layer(nn.Module):
+    """Attention, then the MLP, each on a normalised copy and added back."""
+
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(config.width)
+        self.self_attn = SelfAttention(config.width, config.heads)
+        self.layer_norm2 = nn.LayerNorm(config.width)
+        self.mlp = MLP(config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, width) -> (B, L, width)."""
+        x = x + self.self_attn(self.layer_norm1(x))
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class Encoder(nn.Module):
+    """The stack of layers; a class of its own because the published layout has it."""
+
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.layers = nn.ModuleList([Layer(config) for _ in range(config.layers)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, width) -> (B, L, width)."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class TextEncoder(nn.Module):
+    """Token ids -> tokens that a U-Net can attend to.
+
+    Args:
+        config: its layout.
+    """
+
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.final_layer_norm = nn.LayerNorm(config.width)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """int64 ids (B, L), L at most context_length -> (B, L, width)."""
+        return self.final_layer_norm(self.encoder(self.embeddings(ids)))

@@ -1,0 +1,59 @@
+"""The files that a command leaves: pictures with their settings inside, and animations; whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from t2ilab.images import to_pil
+from t2ilab.training.checkpoint import written_beside
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def check_target(path: Path, endings: tuple[str, ...]) -> None:
+    """Before any work is done: can this file be written? Raises ValueError for an ending that is none of these."""
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"The file's name must end in {' or '.join(endings)}; got {str(path)!r}.")
+    with written_beside(path.with_name(f".{path.name}.trial")) as beside:
+        beside.touch()
+    path.with_name(f".{path.name}.trial").unlink(missing_ok=True)
+
+
+def save_picture(picture: Image.Image, path: Path, scale: int, settings: dict[str, Any]) -> None:
+    """Saves a picture, each pixel as a square; a PNG also says how it was made, as text entries."""
+    notes = PngImagePlugin.PngInfo()
+    for name, value in settings.items():
+        notes.add_itxt(name, str(value))
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(path.suffix.lower(), "PNG")
+    with written_beside(path) as beside:
+        enlarged(picture, scale).save(beside, kind, **({"pnginfo": notes} if kind == "PNG" else {}))
+
+
+def enlarged(picture: Image.Image, scale: int) -> Image.Image:
+    """Each pixel as a square of `scale` pixels a side."""
+    return picture.resize((scale * picture.width, scale * picture.height), Image.Resampling.NEAREST)
+
+
+class Frames:
+    """A sampler's callback that keeps the first picture of the batch on its way out of the noise."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Tensor] = []
+
+    def __call__(self, step: int, t: int, x_t: Tensor, x0_hat: Tensor) -> None:
+        self.pictures.append(torch.cat([x_t[:1], x0_hat[:1]], dim=-1).float().cpu())
+
+    def save(self, path: Path, last: list[Image.Image], scale: int) -> None:
+        """Saves an animation: on the left the noisy picture, on the right the estimate, which stays at the end."""
+        frames = [enlarged(picture, scale) for pair in self.pictures for picture in to_pil(pair)]
+        end = Image.new("RGB", frames[-1].size)
+        for left in (0, end.width // 2):
+            end.paste(enlarged(last[0], scale), (left, 0))
+        with written_beside(path) as beside:
+            frames[0].save(beside, "GIF", save_all=True, append_images=[*frames[1:], end], loop=0,
+                           duration=[120] * len(frames) + [2000])  # fmt: skip

@@ -1,0 +1,164 @@
+"""Runs a recipe in a folder: steps, log, sheets of pictures, checkpoints, and at the end model and card."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import platform
+import time
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from t2ilab import recipes, zoo
+from t2ilab.device import DeviceManager
+from t2ilab.images import grid, to_pil
+from t2ilab.training.checkpoint import written_beside
+from t2ilab.training.loop import Plan, Step, train
+
+NOT_RECIPES = {"run"}
+
+
+class Recipe(Protocol):
+    """What every recipe's file offers, as its class `Recipe`."""
+
+    model: nn.Module
+
+    def plan(self, steps: int) -> Plan: ...
+    def loss(self, step: int) -> Tensor: ...
+    def measure(self, model: Any) -> dict[str, float]: ...
+    def sheet(self, model: Any) -> Tensor | None: ...
+    def save(self, model: Any, folder: Path) -> None: ...
+
+
+def names() -> list[str]:
+    """The recipes that there are, by the names of their models."""
+    files = [m.name for m in pkgutil.iter_modules(recipes.__path__) if m.name not in NOT_RECIPES]
+    return sorted(name.replace("_", "-") for name in files)
+
+
+def find(name: str) -> ModuleType:
+    """The file of a recipe. Raises ValueError for a name that is none; the sentence gives the nearest."""
+    if name not in names():
+        near = get_close_matches(name, names(), 3, 0.4) or names()
+        raise ValueError(f"There is no recipe {name!r}; the nearest: {', '.join(near)}.")
+    return importlib.import_module(f"t2ilab.recipes.{name.replace('-', '_')}")
+
+
+class Run:
+    """One training run in a folder of its own. Started again in the same folder, it goes on where it was.
+
+    Args:
+        name: of the recipe.
+        folder: holds checkpoint.safetensors, plan.json, log.jsonl, sheets/ and at the end model/.
+        steps: how many; or
+        minutes: as many as fit into these, by timing ten steps first. By default the recipe's own number.
+        seed: of the weights, the data and the noise.
+        device: where.
+
+    Raises:
+        ValueError: an unknown recipe, or steps and minutes that are not positive.
+        OSError: a folder that cannot be written, or that holds another run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        steps: int | None = None,
+        minutes: float | None = None,
+        seed: int = 0,
+        device: DeviceManager | None = None,
+    ):
+        module = find(name)
+        if (steps is not None and steps < 1) or (minutes is not None and not 0 < minutes < 1e6):
+            raise ValueError(f"A run needs at least one step or a positive number of minutes; got {steps or minutes}.")
+        self.name, self.folder, self.seed = name, folder, seed
+        self.device = device or DeviceManager()
+        self.module = module
+        settings = folder / "plan.json"
+        if settings.exists():
+            facts = zoo.read_json(settings)
+            if facts["recipe"] != name or facts["seed"] != seed or steps not in (None, facts["steps"]):
+                raise OSError(f"{folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
+            steps = facts["steps"]
+        elif steps is None:
+            steps = module.STEPS if minutes is None else self._steps_in(minutes)
+        self.recipe: Recipe = module.Recipe(self.device, seed)
+        self.plan = self.recipe.plan(steps)
+        zoo.write_json(settings, self.plan.facts)
+
+    def _steps_in(self, minutes: float) -> int:
+        """How many steps fit, from the median of ten after two to warm up, on a model that is thrown away."""
+        trial = self.module.Recipe(self.device, self.seed)
+        seconds = sorted(step.seconds for step in list(train(trial.model, trial.loss, trial.plan(12)))[2:])
+        return max(1, int(60 * minutes / seconds[len(seconds) // 2]))
+
+    def steps(self, sheet_seconds: float = 60.0) -> Iterator[Step]:
+        """Trains, logging each step and drawing a sheet every so often; yields after each step."""
+        log = self.folder / "log.jsonl"
+        checkpoint = self.folder / "checkpoint.safetensors"
+        kept = log.read_text(encoding="utf-8").splitlines() if log.exists() and checkpoint.exists() else []
+        drawn = time.perf_counter()
+        file = None
+        try:
+            for step in train(self.recipe.model, self.recipe.loss, self.plan, checkpoint):
+                if file is None:  # a resumed run may repeat steps that it had logged: the first lines stay
+                    with written_beside(log) as beside:
+                        beside.write_text("".join(f"{line}\n" for line in kept[: step.step - 1]), encoding="utf-8")
+                    file = log.open("a", encoding="utf-8")
+                row = {"step": step.step, "loss": round(step.loss, 6), "seconds": round(step.seconds, 4)}
+                file.write(json.dumps(row) + "\n")
+                if time.perf_counter() - drawn > sheet_seconds:
+                    self.draw(step)
+                    file.flush()
+                    drawn = time.perf_counter()
+                yield step
+        except OSError as error:
+            raise OSError(f"The run stopped: {error} The last checkpoint is kept; start again to go on.") from error
+        finally:
+            if file:
+                file.close()
+
+    def draw(self, step: Step) -> Path | None:
+        """Saves the recipe's sheet of pictures as sheets/STEP.png, enlarged three times."""
+        images = self.recipe.sheet(step.average)
+        if images is None:
+            return None
+        path = self.folder / "sheets" / f"{step.step:06d}.png"
+        with written_beside(path) as beside:
+            sheet = to_pil(grid(images.cpu())[None])[0]
+            sheet.resize((3 * sheet.width, 3 * sheet.height), 0).save(beside, "PNG")
+        return path
+
+    def log(self) -> list[dict[str, float]]:
+        """Every logged step: {"step", "loss", "seconds"}."""
+        text = (self.folder / "log.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def finish(self, model: nn.Module) -> zoo.Card:
+        """Measures the averaged model, and saves it with its card into model/."""
+        scores = self.recipe.measure(model)
+        folder = self.folder / "model"
+        self.recipe.save(model, folder)
+        card = zoo.Card(
+            name=self.name,
+            summary=str(self.module.__doc__).strip().splitlines()[0],
+            command=f"t2ilab train {self.name} --steps {self.plan.steps} --seed {self.seed}",
+            seed=self.seed,
+            steps=self.plan.steps,
+            minutes=round(sum(row["seconds"] for row in self.log()) / 60, 2),
+            hardware=f"{platform.machine()}, {self.device.reason} torch {torch.__version__.split('+')[0]}",
+            parameters=sum(p.numel() for p in model.parameters()),
+            scores={name: round(score, 4) for name, score in scores.items()},
+            data=self.module.DATA,
+            limits=self.module.LIMITS,
+        )
+        zoo.write_card(folder, card)
+        return zoo.card_of(folder)

@@ -1,0 +1,147 @@
+"""The zoo: small checkpoints that this course trained, each with a card that says how and a hash that is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from t2ilab.training.checkpoint import written_beside
+
+ROOT = Path(__file__).parent / "zoo"
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a checkpoint comes from and what it can do.
+
+    Attributes:
+        name: of the checkpoint.
+        summary: one sentence.
+        command: the recipe command that makes it again.
+        seed, steps: of the run.
+        minutes: of training, on `hardware`.
+        scores: measured after the run, name -> value; shares in [0, 1].
+        parameters: how many numbers it holds.
+        sha256: file -> hash; loading checks them.
+        data, limits: what it saw, and what it cannot do.
+    """
+
+    name: str
+    summary: str
+    command: str
+    seed: int
+    steps: int
+    minutes: float
+    hardware: str
+    parameters: int
+    scores: dict[str, float]
+    data: str
+    limits: str
+    sha256: dict[str, str] = field(default_factory=dict)
+
+
+def names() -> list[str]:
+    """The checkpoints that are here, sorted."""
+    return sorted(path.parent.name for path in ROOT.glob("*/card.json"))
+
+
+def folder(name: str) -> Path:
+    """The folder of a checkpoint, after checking the hash of every file in it.
+
+    Raises:
+        ValueError: no checkpoint of that name; the sentence gives the nearest.
+        OSError: a file is missing, cut short or changed.
+    """
+    found = card(name)
+    for file, expected in found.sha256.items():
+        path = ROOT / name / file
+        if not path.exists():
+            raise OSError(f"{path} is missing; install the package again, or run `{found.command}`.")
+        if (got := sha256(path)) != expected:
+            raise OSError(
+                f"{path} is not the file that was trained: its SHA-256 begins with {got[:12]}, not {expected[:12]}. "
+                f"It is cut short or changed; install the package again, or run `{found.command}`."
+            )
+    return ROOT / name
+
+
+def card(name: str) -> Card:
+    """The card of a checkpoint. Raises ValueError for a name that is not here."""
+    if name not in names():
+        near = get_close_matches(name, names(), 3, 0.4) or names()
+        raise ValueError(f"The zoo has no {name!r}; the nearest it has: {', '.join(near)}.")
+    return card_of(ROOT / name)
+
+
+def card_of(path: Path) -> Card:
+    """The card in a folder."""
+    return Card(**read_json(path / "card.json"))
+
+
+def write_card(path: Path, made: Card) -> None:
+    """Writes a card into a checkpoint's folder, with the hashes of the files that are in it now."""
+    files = sorted(f for f in path.rglob("*") if f.is_file() and f.name != "card.json")
+    hashes = {f.relative_to(path).as_posix(): sha256(f) for f in files}
+    write_json(path / "card.json", asdict(made) | {"sha256": hashes})
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value as JSON, beside and then renamed."""
+    with written_beside(path) as beside:
+        beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON. Raises OSError where it is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise OSError(f"{path} is not readable as JSON ({error}); the file is cut short or changed.") from error
+
+
+def write_weights(path: Path, module: nn.Module) -> None:
+    """Writes a module's weights in half precision."""
+    tensors = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
+    with written_beside(path) as beside:
+        save_file(tensors, beside, metadata={"format": "pt"})
+
+
+def read_weights(path: Path, module: nn.Module) -> None:
+    """Fills a module with the weights in a file, in the module's own precision.
+
+    Raises:
+        OSError: the file is missing, cut short, or of another layout; the tensors are named.
+    """
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.") from None
+    except (SafetensorError, OSError) as error:
+        raise OSError(f"{path} is cut short or no safetensors file: {error}.") from error
+    own = module.state_dict()
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if missing or extra:
+        raise OSError(f"{path} has another layout than the model: missing {missing[:3]}, not known {extra[:3]}.")
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
+            raise OSError(f"{path}: {name} is {tuple(tensor.shape)}, and the model needs {tuple(own[name].shape)}.")
+        if not torch.isfinite(tensor).all():
+            raise OSError(f"{path}: {name} holds numbers that are not finite; the file is damaged.")
+    module.load_state_dict(tensors)

@@ -1,0 +1,235 @@
+"""Other right ways of writing each exercise pass: the check judges what an answer does, not how it is written."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from t2ilab.lab import check
+
+RIGHT_WAYS = {}
+
+
+def right(function):
+    """Notes another right way; its name is the exercise's name, two underscores, and what is special."""
+    RIGHT_WAYS[function.__name__] = function
+    return function
+
+
+@right
+def to_model_range__in_double(images):
+    return images.to(torch.float64) * (2 / 255) - 1
+
+
+@right
+def to_model_range__lerp(images):
+    return torch.lerp(torch.tensor(-1.0), torch.tensor(1.0), images / 255)
+
+
+@right
+def to_model_range__by_table(images):
+    return torch.linspace(-1, 1, 256)[images.long()]
+
+
+@right
+def cosine_similarity__einsum(a, b):
+    return torch.einsum("nd,md->nm", a / a.norm(dim=1, keepdim=True), b / b.norm(dim=1, keepdim=True))
+
+
+@right
+def cosine_similarity__loops(a, b):
+    result = torch.empty(len(a), len(b), dtype=a.dtype)
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            result[i, j] = (x * y).sum() / math.sqrt(float((x * x).sum() * (y * y).sum()))
+    return result
+
+
+@right
+def cosine_similarity__divided_at_the_end(a, b):
+    a, b = a.double(), b.double()
+    return (a @ b.T / (a.norm(dim=-1)[:, None] * b.norm(dim=-1)[None])).float()
+
+
+@right
+def linear_betas__arange(T, start, end):
+    return start + (end - start) * torch.arange(T) / (T - 1)
+
+
+@right
+def linear_betas__list(T, start, end):
+    return torch.tensor([start + i * (end - start) / (T - 1) for i in range(T)], dtype=torch.float64)
+
+
+@right
+def add_noise__view(x0, noise, t, ac):
+    shape = (-1,) + (1,) * (x0.ndim - 1)
+    return torch.sqrt(ac[t]).view(shape) * x0 + torch.sqrt(1 - ac[t]).view(shape) * noise
+
+
+@right
+def add_noise__loop(x0, noise, t, ac):
+    steps = [t] * len(x0) if isinstance(t, int) else t.tolist()
+    return torch.stack(
+        [math.sqrt(ac[s]) * x + math.sqrt(1 - ac[s]) * n for x, n, s in zip(x0, noise, steps, strict=True)]
+    )
+
+
+@right
+def add_noise__einsum_in_double(x0, noise, t, ac):
+    ac_t = ac.double()[torch.as_tensor(t).expand(len(x0))]
+    return (
+        torch.einsum("b,bchw->bchw", ac_t**0.5, x0.double())
+        + torch.einsum("b,bchw->bchw", (1 - ac_t) ** 0.5, noise.double())
+    ).to(x0.dtype)
+
+
+@right
+def timestep_embedding__exp(t, dim):
+    frequencies = torch.exp(-math.log(10000) * torch.arange(0, dim // 2, dtype=torch.float32) / (dim // 2))
+    angles = t.float().unsqueeze(1) * frequencies.unsqueeze(0)
+    return torch.cat((torch.cos(angles), torch.sin(angles)), dim=-1)
+
+
+@right
+def timestep_embedding__double_outer(t, dim):
+    frequencies = torch.tensor([10000 ** (-2 * i / dim) for i in range(dim // 2)], dtype=torch.float64)
+    angles = torch.outer(t.double(), frequencies)
+    return torch.hstack([angles.cos(), angles.sin()])
+
+
+@right
+def timestep_embedding__filled(t, dim):
+    result = torch.zeros(len(t), dim)
+    for i in range(dim // 2):
+        result[:, i] = torch.cos(t / 10000 ** (i / (dim / 2)))
+        result[:, i + dim // 2] = torch.sin(t / 10000 ** (i / (dim / 2)))
+    return result
+
+
+@right
+def eps_to_x0__snr(eps, x_t, t, ac):
+    ac_t = ac[t].view(-1, 1, 1, 1)
+    return x_t / ac_t.sqrt() - (1 / ac_t - 1).sqrt() * eps
+
+
+@right
+def eps_to_x0__loop(eps, x_t, t, ac):
+    steps = [t] * len(x_t) if isinstance(t, int) else t
+    rows = [(x_t[i] - (1 - ac[s]) ** 0.5 * eps[i]) / ac[s] ** 0.5 for i, s in enumerate(steps)]
+    return torch.stack(rows)
+
+
+@right
+class ResBlock__sequential(nn.Module):
+    def __init__(self, in_channels, out_channels, time_dim):
+        super().__init__()
+        self.skip = None if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1)
+        self.norm2 = nn.GroupNorm(8, out_channels)
+        self.time_proj = nn.Linear(time_dim, out_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, (3, 3), padding="same")
+        self.norm1 = nn.GroupNorm(8, in_channels)
+        self.silu = nn.SiLU()
+
+    def forward(self, x, temb):
+        shift = self.time_proj(self.silu(temb)).unsqueeze(-1).unsqueeze(-1)
+        h = shift + self.conv1(self.silu(self.norm1(x)))
+        h = nn.Sequential(self.norm2, nn.SiLU(inplace=True), self.conv2)(h)
+        return h + (x if self.skip is None else self.skip(x))
+
+
+@right
+class ResBlock__by_hand(nn.Module):
+    def __init__(self, in_channels, out_channels, time_dim):
+        nn.Module.__init__(self)
+        for name, layer in {
+            "norm1": nn.GroupNorm(8, in_channels),
+            "conv1": nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            "time_proj": nn.Linear(time_dim, out_channels),
+            "norm2": nn.GroupNorm(8, out_channels),
+            "conv2": nn.Conv2d(out_channels, out_channels, 3, padding=1),
+            "skip": nn.Sequential() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1),
+        }.items():
+            setattr(self, name, layer)
+
+    def norm(self, layer, x):
+        groups = x.reshape(len(x), 8, -1)
+        groups = (groups - groups.mean(2, keepdim=True)) / (groups.var(2, unbiased=False, keepdim=True) + 1e-5).sqrt()
+        return groups.reshape(x.shape) * layer.weight[:, None, None] + layer.bias[:, None, None]
+
+    def forward(self, x, temb):
+        h = self.norm(self.norm1, x)
+        h = self.conv1(h * torch.sigmoid(h))
+        h = h + F.linear(temb * temb.sigmoid(), self.time_proj.weight, self.time_proj.bias)[..., None, None]
+        h = self.norm(self.norm2, h)
+        return self.conv2(h * h.sigmoid()) + self.skip(x)
+
+
+@right
+def ddpm_loss__by_hand(net, x0, t, noise, ac):
+    ac_t = ac[t].reshape(-1, 1, 1, 1)
+    x_t = ac_t.sqrt() * x0 + (1 - ac_t).sqrt() * noise
+    return ((noise - net(x_t, t)) ** 2).sum() / noise.numel()
+
+
+@right
+def ddpm_loss__per_picture(net, x0, t, noise, ac):
+    t = torch.full((len(x0),), t) if isinstance(t, int) else t
+    ac_t = ac[t][:, None, None, None]
+    guess = net(ac_t**0.5 * x0 + (1 - ac_t) ** 0.5 * noise, t)
+    return nn.MSELoss(reduction="none")(guess, noise).flatten(1).mean(dim=1).mean()
+
+
+@right
+def training_step__tensor(net, optimizer, x0, t, noise, ac):
+    net.train()
+    loss = ddpm_loss__by_hand(net, x0, t, noise, ac)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)  # afterwards is as good as before
+    return loss.detach()
+
+
+@right
+def training_step__net_cleared(net, optimizer, x0, t, noise, ac):
+    net.zero_grad()
+    loss = ddpm_loss__per_picture(net, x0, t, noise, ac)
+    for parameter, gradient in zip(net.parameters(), torch.autograd.grad(loss, list(net.parameters())), strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    return float(loss)
+
+
+@right
+def ddpm_step__by_posterior(eps, x_t, t, betas, noise):
+    ac = torch.cumprod(1 - betas, 0)
+    before = ac[t - 1] if t > 0 else torch.tensor(1.0)
+    x0 = (x_t - (1 - ac[t]).sqrt() * eps) / ac[t].sqrt()  # equations 6 and 7, by way of x0
+    mean = before.sqrt() * betas[t] / (1 - ac[t]) * x0 + (1 - betas[t]).sqrt() * (1 - before) / (1 - ac[t]) * x_t
+    return mean + ((1 - before) / (1 - ac[t]) * betas[t]).sqrt() * noise
+
+
+@right
+def ddpm_step__product(eps, x_t, t, betas, noise):
+    ac = [math.prod((1 - betas[: i + 1]).tolist()) for i in range(len(betas))]
+    beta, sigma = betas[t].item(), 0.0
+    if t > 0:
+        sigma = math.sqrt((1 - ac[t - 1]) / (1 - ac[t]) * beta)
+    return (x_t - beta / math.sqrt(1 - ac[t]) * eps) / math.sqrt(1 - beta) + sigma * noise
+
+
+@pytest.mark.parametrize("name", RIGHT_WAYS)
+def test_another_right_way_passes(name):
+    for _ in range(3):  # other random inputs each time
+        result = check(RIGHT_WAYS[name], name.split("__")[0])
+        assert result.passed, result
+
+
+def test_every_exercise_has_at_least_two_other_right_ways():
+    from t2ilab.lab import bank
+
+    for exercise in bank.ALL:
+        assert sum(name.split("__")[0] == exercise.name for name in RIGHT_WAYS) >= 2, exercise.name

@@ -1,0 +1,115 @@
+"""Every notebook of the course: built from its source, complete in both languages, and without answers in the labs."""
+
+import functools
+import re
+
+import nbformat
+import pytest
+
+from t2ilab import authoring
+from t2ilab.lab.bank import ALL
+
+SOURCES = authoring.sources()
+LARGEST = 5 * 2**20  # bytes of one notebook's file
+BREAKS_NBVAL = r"\binteract\b|\bwidgets\.Output\b|\bclear_output\b"
+
+each_source = pytest.mark.parametrize("source", SOURCES, ids=[source.stem for source in SOURCES])
+
+
+@functools.cache
+def built(source):
+    """The four notebooks: (kind, language) -> notebook."""
+    root = source.parent.parent
+    return {
+        (path.relative_to(root).parts[0], "ja" if path.parent.name == "ja" else "en"): notebook
+        for path, notebook in authoring.build(source).items()
+    }
+
+
+def stored(source):
+    """The files of the four notebooks that lie on the disk."""
+    return [path for path in authoring.build(source) if path.is_file()]
+
+
+def bank(source):
+    """The exercises that the bank holds for a lab: name -> Exercise."""
+    return {exercise.name: exercise for exercise in ALL if exercise.lab == source.stem}
+
+
+def code(notebook):
+    return [(cell.source, cell.metadata.get("tags")) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def words(markdown):
+    """What there is to translate in a markdown cell: not its formulas, code, links' addresses and comments."""
+    return re.sub(r"\$\$.*?\$\$|\$[^$]*\$|```.*?```|`[^`]*`|\]\([^)]*\)|<!--.*?-->", "", markdown, flags=re.DOTALL)
+
+
+def test_what_is_committed_is_what_the_sources_make():
+    assert authoring.compare() == []
+
+
+@each_source
+def test_no_lab_holds_an_answer(source):
+    references = {name: exercise.reference for name, exercise in bank(source).items()}
+    assert authoring.leaks(built(source)["labs", "en"], references) == []
+    for path in stored(source):
+        if "labs" in path.relative_to(source.parent.parent).parts:
+            assert authoring.leaks(authoring.read_notebook(path), references) == []
+
+
+@each_source
+def test_every_exercise_of_the_bank_stands_in_the_source_once(source):
+    cells = [cell.source for cell in authoring.read_source(source) if cell.cell_type == "code"]
+    assert sorted(name for cell in cells for name, _ in authoring.exercises(cell)) == sorted(bank(source))
+
+
+@each_source
+def test_notebooks_are_valid_and_light(source):
+    for path in stored(source):
+        assert path.stat().st_size < LARGEST, path
+        nbformat.validate(authoring.read_notebook(path))
+
+
+@each_source
+@pytest.mark.parametrize("kind", ["labs", "solutions"])
+def test_both_languages_have_the_same_code(source, kind):
+    assert code(built(source)[kind, "en"]) == code(built(source)[kind, "ja"])
+
+
+@each_source
+def test_all_prose_is_there_in_both_languages(source):
+    cells = authoring.read_source(source)
+    japanese = ["ja" in cell.metadata.get("tags", []) for cell in cells]
+    untranslated = [
+        cell.source
+        for i, cell in enumerate(cells)
+        if cell.cell_type == "markdown" and not japanese[i] and japanese[i + 1 : i + 2] != [True]
+        if re.search(r"[A-Za-z]{2}", words(cell.source))
+    ]
+    assert untranslated == []
+    unjapanese = [
+        cell.source for i, cell in enumerate(cells) if japanese[i] and not re.search("[ぁ-んァ-ン一-龥]", cell.source)
+    ]
+    assert unjapanese == []
+
+
+@each_source
+def test_it_opens_with_badges(source):
+    for notebook in built(source).values():
+        assert notebook.cells[0].source.startswith("# ")
+        assert sum("colab-badge.svg" in cell.source for cell in notebook.cells) == 1
+        assert "colab-badge.svg" in notebook.cells[0].source
+
+
+@each_source
+def test_nothing_in_it_breaks_nbval(source):
+    cells = [cell.source for cell in authoring.read_source(source) if cell.cell_type == "code"]
+    assert [cell for cell in cells if re.search(BREAKS_NBVAL, cell)] == []
+
+
+@each_source
+def test_the_english_solution_has_been_run(source):
+    notebook = authoring.read_notebook(source.with_suffix(".ipynb"))
+    assert notebook is not None, "run `t2ilab build --run`"
+    assert authoring.is_executed(notebook), "some cells hold no outputs, so nbval would never compare them"
