@@ -33,7 +33,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 
 unit: $(VENV)/installed
-	$(QUIET) $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile -p no:nbval -p no:cacheprovider $(ARGS)
+	$(QUIET) $(BIN)/python -m pytest tests --ignore=tests/course -n $(WORKERS) --dist loadfile -p no:nbval -p no:cacheprovider $(ARGS)
 
 # Solutions are compared with their stored outputs; labs are run as a student first opens them.
 notebooks: $(VENV)/installed

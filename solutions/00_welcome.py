@@ -3,8 +3,9 @@
 #
 # <!-- badges -->
 #
-# **You will** type a sentence, get a picture from a model that this course trained, and watch it come out of noise. Then you open the lid: how a picture and
-# a sentence become numbers, and where in the course each part of the machine is rebuilt by your own hands.
+# **You will** type a sentence, get a picture from a model that this course trained, and watch it come out of noise.
+# Then you open the lid: how a picture and a sentence become numbers, and where in the course each part of the machine
+# is rebuilt by your own hands.
 #
 # | | |
 # |---|---|
@@ -15,6 +16,22 @@
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs.
 
+# %% [markdown] tags=["ja"]
+# # Lab 00：ひとつの文が 1 枚の画像になる
+#
+# <!-- badges -->
+#
+# **このラボですること**：文をひとつ入力すると、このコースで学習したモデルが画像を描きます。画像がノイズの中から現れる様子も見てみましょう。そのあと、ふたを開けて中をのぞきます。画像と文はどのように数になるのでしょうか。そして、この仕組みのそれぞれの部品を、コースのどこで自分の手で作り直すのでしょうか。
+#
+# | | |
+# |---|---|
+# | 時間 | 約 60 分（そのうち、コンピュータの計算を待つのは 1 分未満） |
+# | 必要なもの | Python。行列を見たことがあれば十分です |
+# | 不要なもの | GPU、ネットワーク接続、データセット |
+# | 演習 | 2 問、5 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+#
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。
+
 # %% tags=["colab-install"]
 
 # %%
@@ -24,14 +41,21 @@ import torch.nn.functional as F
 from t2ilab.data.scenes import Scene, understand
 from t2ilab.device import DeviceManager
 from t2ilab.images import from_pil
-from t2ilab.lab import budget, check, exercise, hint, plots, say
+from t2ilab.lab import check, exercise, hint, plots, say
+from t2ilab.lab.translate import tr
 from t2ilab.metrics import faithfulness, read
 from t2ilab.pipelines.text_to_image import TextToImage
 
 # %% [markdown]
 # ## Where will it run?
 #
-# On whatever you have. The device manager looks for a GPU, takes the processor where there is none, chooses the precision to compute in, and says why.
+# On whatever you have. The device manager looks for a GPU, takes the processor where there is none, chooses the
+# precision to compute in, and says why.
+
+# %% [markdown] tags=["ja"]
+# ## どこで計算する？
+#
+# 手元にあるもので計算します。デバイスマネージャは GPU を探し、なければ CPU を使います。さらに計算の精度を選び、その理由を（英語で）説明します。
 
 # %% tags=["nbval-ignore-output"]
 machine = DeviceManager()
@@ -40,8 +64,14 @@ print(machine.reason)
 # %% [markdown]
 # ## Type a prompt
 #
-# This model knows a small world: a circle, square, triangle, star, heart, ring, cross or diamond; red, orange, yellow, green, light blue, blue, purple or pink; big or small;
-# in nine places; on a dark or a light background. It was trained from nothing in minutes on two CPU cores, as you will train one yourself in Lab 05.
+# This model knows a small world: a circle, square, triangle, star, heart, ring, cross or diamond; red, orange, yellow,
+# green, light blue, blue, purple or pink; big or small; in nine places; on a dark or a light background. It was trained
+# from nothing in minutes on two CPU cores, as you will train one yourself in Lab 05.
+
+# %% [markdown] tags=["ja"]
+# ## プロンプトを入力する
+#
+# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは小さな世界です。形は円、四角、三角、星、ハート、輪、十字、ひし形の 8 つ、色は赤、オレンジ、黄色、緑、水色、青、紫、ピンクの 8 色です。大きさは大小の 2 通り、場所は 9 か所、背景は暗いか明るいかです。モデルは CPU の 2 コアだけを使い、ゼロから数分で学習しました。Lab 05 では、同じものを自分で学習させます。
 
 # %%
 pipe = TextToImage.from_pretrained("shapes-pixel")
@@ -49,7 +79,11 @@ picture = pipe("a big red star on a dark background", seed=0)[0]
 picture.resize((256, 256), 0)
 
 # %% [markdown]
-# Did it draw what was asked? A second, independent network, the *reader*, looks at the picture and tells what it sees. It has never seen the prompt.
+# Did it draw what was asked? A second, independent network, the *reader*, looks at the picture and tells what it sees.
+# It has never seen the prompt.
+
+# %% [markdown] tags=["ja"]
+# 頼んだとおりに描けたでしょうか。もうひとつの独立したネットワーク、**読み取り器**（reader）が画像を見て、何が見えるかを答えます。読み取り器はプロンプトを一度も見ていません。
 
 # %%
 print(read(from_pil(picture))[0])
@@ -57,14 +91,21 @@ print(read(from_pil(picture))[0])
 # %% [markdown]
 # Now you. Type something, press *draw*, then pull the slider back: every picture begins as noise.
 
+# %% [markdown] tags=["ja"]
+# では、あなたの番です。何か入力して「描く」を押してください。それからスライダーを左へ戻してみましょう。どの画像もノイズから始まります。
+
 # %% tags=["nbval-ignore-output"]
 from t2ilab.lab import widgets
 
 widgets.prompt_box(pipe)
 
 # %% [markdown]
-# No widgets here? The same as a figure. The upper row is the picture itself at six of its twenty steps, the lower row what the model believes, at that moment, the
-# finished picture to be. Watch the lower row: place and colour come first, the outline last.
+# No widgets here? The same as a figure. The upper row is the picture itself at six of its twenty steps, the lower row
+# what the model believes, at that moment, the finished picture to be. Watch the lower row: place and colour come first,
+# the outline last.
+
+# %% [markdown] tags=["ja"]
+# ウィジェットが使えない環境のために、同じものを図でも示します。上の段は、20 ステップのうち 6 つの時点での画像そのものです。下の段は、その時点でモデルが予想している完成画像です。下の段に注目してください。場所と色が先に決まり、輪郭は最後に決まります。
 
 # %%
 frames = []
@@ -73,15 +114,20 @@ some = [0, 4, 8, 12, 16, 19]
 plots.images(
     torch.cat([frames[i][0] for i in some] + [frames[i][1] for i in some]),
     "Above, a picture coming out of noise in six moments; below, the model's estimate of the finished picture, a blur that sharpens into a star.",
-    titles=[f"step {i}" for i in some],
+    titles=[tr("step {i}", i=i) for i in some],
     columns=6,
 )
 
 # %% [markdown]
 # ## Sixteen at once
 #
-# One good picture proves little. Here are sixteen prompts that a computer made up, and the share of pictures in which *all* of shape, colour, size, place and background are as
-# asked. Pure guessing would score one in 2,304.
+# One good picture proves little. Here are sixteen prompts that a computer made up, and the share of pictures in which
+# *all* of shape, colour, size, place and background are as asked. Pure guessing would score one in 2,304.
+
+# %% [markdown] tags=["ja"]
+# ## 16 枚まとめて
+#
+# うまくいった画像が 1 枚あるだけでは、証拠になりません。そこで、コンピュータに 16 個のプロンプトを作らせました。形、色、大きさ、場所、背景の**すべて**が注文どおりになった画像は、どれくらいあるでしょうか。当てずっぽうなら 2,304 枚に 1 枚です。
 
 # %%
 from t2ilab.data.render import World
@@ -93,21 +139,35 @@ result = faithfulness(pictures, asked)
 
 # %% tags=["nbval-ignore-output"]
 say("All attributes right: {all:.0%} of 16.", all=result.all)
-for prompt, scene, seen in zip(prompts[:4], asked, result.reads):
+for prompt, scene, seen in zip(prompts[:4], asked[:4], result.reads[:4], strict=True):
     say("{mark}  {prompt}", mark="+" if seen == scene else "-", prompt=prompt)
 
 # %% [markdown]
-# **Change one thing:** the prompts. `World(seed=1, held_out=True)` asks for pairs of shape and colour that the model was never shown, such as
-# a red circle if no circle in its training was red. Does it combine what it knows?
+# **Change one thing:** the prompts. `World(seed=1, held_out=True)` asks for pairs of shape and colour that the model
+# was never shown, such as a red circle if no circle in its training was red. Does it combine what it knows?
 #
 # # What is a picture?
 #
-# To a file, a picture is whole numbers from 0 (dark) to 255 (bright), three for each pixel. To a network it had better be something else: numbers around zero, about as large as the noise that it
-# will be mixed with. The whole course uses the range [-1, 1].
+# To a file, a picture is whole numbers from 0 (dark) to 255 (bright), three for each pixel. To a network it had better
+# be something else: numbers around zero, about as large as the noise that it will be mixed with. The whole course uses
+# the range [-1, 1].
 #
-# ### Exercise 1: `to_model_range` · ★☆☆☆☆ · 5 minutes · 2 points
+# ### Exercise 1: <!-- exercise to_model_range -->
 #
-# Black (0) becomes -1, white (255) becomes 1, everything between lies on a straight line. Mind the type: `uint8` knows no fractions and no minus sign.
+# Black (0) becomes -1, white (255) becomes 1, everything between lies on a straight line. Mind the type: `uint8` knows
+# no fractions and no minus sign.
+
+# %% [markdown] tags=["ja"]
+# **ひとつ変えてみましょう**：プロンプトを変えます。`World(seed=1, held_out=True)` は、モデルに一度も見せていない形と色の組み合わせを注文します。たとえば、学習データに赤い円がひとつもなかったとして、「赤い円」を頼むのです。モデルは、知っていることを組み合わせられるでしょうか。
+#
+# # 画像とは何か
+#
+# ファイルの中の画像は、0（暗い）から 255（明るい）までの整数で、1 画素（pixel）につき 3 つあります。ネットワークにとっては、別の形のほうが扱いやすくなります。0 を中心とし、あとで混ぜるノイズと同じくらいの大きさの数です。このコースでは、いつも [-1, 1] の範囲を使います。
+#
+# ### 演習 1：<!-- exercise to_model_range -->
+#
+# 黒（0）は -1 に、白（255）は 1 になり、その間は一直線に並びます。型に気をつけてください。`uint8` には小数もマイナスもありません。
+
 
 # %%
 @exercise("to_model_range")
@@ -123,27 +183,47 @@ def to_model_range(images_uint8):
 check(to_model_range)
 
 # %% [markdown]
-# What the model does with a range that is off is easy to see: noise of the usual strength in a picture that spans only [0, 1] leaves half the signal.
+# The range matters because of the noise: mix noise of the usual strength into a picture that spans only [0, 1], and half
+# of the signal is lost. Before and after:
+
+# %% [markdown] tags=["ja"]
+# 範囲を間違えるとどうなるかは、簡単に見当がつきます。[0, 1] の範囲しか使わない画像にいつもの強さのノイズを混ぜると、画像の信号は半分しか残りません。
 
 # %%
 import numpy as np
 
 stored = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]  # (1, 3, 32, 32) uint8
 seen = to_model_range(stored)
-say("Stored: {low} to {high}. For the model: {a:.2f} to {b:.2f}.", low=int(stored.min()), high=int(stored.max()), a=seen.min().item(), b=seen.max().item())
+say(
+    "Stored: {low} to {high}. For the model: {a:.2f} to {b:.2f}.",
+    low=int(stored.min()),
+    high=int(stored.max()),
+    a=seen.min().item(),
+    b=seen.max().item(),
+)
 
 # %% [markdown]
 # # What is a sentence?
 #
-# Neither does a network read letters. A **tokenizer** cuts the text into pieces and gives each its number; a **text encoder** turns the row of numbers into a row of vectors, and it is these vectors
-# that the painting network looks at. Both languages of this course go the same way.
+# Neither does a network read letters. A **tokenizer** cuts the text into pieces and gives each its number; a **text
+# encoder** turns the row of numbers into a row of vectors, and it is these vectors that the painting network looks at.
+# Both languages of this course go the same way.
+
+# %% [markdown] tags=["ja"]
+# # 文とは何か
+#
+# ネットワークは文字も読めません。**トークナイザ**（tokenizer）は、文を小さな単位に切り分けて、それぞれに番号を付けます。**テキストエンコーダ**（text encoder）は、その番号の列をベクトルの列に変えます。絵を描くネットワークが見るのは、このベクトルです。英語も日本語も、同じ道を通ります。
 
 # %%
 for prompt in ("a big red star on a dark background", "暗い背景に大きな赤い星", "a crimson starfish"):
     print(pipe.tokenizer.tokens(prompt), pipe.tokenizer(prompt)[0, :10].tolist())
 
 # %% [markdown]
-# The last line shows a word that the tokenizer has never met: it falls back to single letters, and nothing is lost, but the model has no idea what they mean. `understand` says what this world makes of a text:
+# The last line shows a word that the tokenizer has never met: it falls back to letters and short pieces, and nothing is
+# lost, but the model has no idea what they mean. `understand` says what this world makes of a text:
+
+# %% [markdown] tags=["ja"]
+# 最後の行には、トークナイザが一度も見たことのない単語があります。そのような単語は、1 文字ずつ、または短い断片に分けられます。情報は何も失われませんが、モデルにはその意味がまったくわかりません。この世界が文をどう理解するかは、`understand` が教えてくれます。
 
 # %%
 scene, unknown = understand("a crimson starfish at the top left, on a dark background")
@@ -153,14 +233,27 @@ print(unknown)
 # %% [markdown]
 # ## Alike or not?
 #
-# Two sentences that mean the same should have vectors that point the same way. The measure of that, all through this course, is the **cosine** of the angle between them: 1 for the same direction, 0 for a right
-# angle, -1 for opposite directions.
+# Two sentences that mean the same should have vectors that point the same way. The measure of that, all through this
+# course, is the **cosine** of the angle between them: 1 for the same direction, 0 for a right angle, -1 for opposite
+# directions.
 #
 # $$ \cos(a, b) = \frac{a \cdot b}{\lVert a \rVert\, \lVert b \rVert} $$
 #
-# ### Exercise 2: `cosine_similarity` · ★★☆☆☆ · 10 minutes · 3 points
+# ### Exercise 2: <!-- exercise cosine_similarity -->
 #
 # All pairs at once: every row of `a` against every row of `b`.
+
+# %% [markdown] tags=["ja"]
+# ## 似ている？ 似ていない？
+#
+# 同じ意味の 2 つの文は、同じ向きのベクトルになってほしいものです。このコースを通して、その尺度には 2 つのベクトルのなす角の**コサイン**（cosine）を使います。同じ向きなら 1、直角なら 0、反対向きなら -1 です。
+#
+# $$ \cos(a, b) = \frac{a \cdot b}{\lVert a \rVert\, \lVert b \rVert} $$
+#
+# ### 演習 2：<!-- exercise cosine_similarity -->
+#
+# すべての組を一度に計算します。`a` の各行と `b` の各行を比べます。
+
 
 # %%
 @exercise("cosine_similarity")
@@ -176,8 +269,11 @@ def cosine_similarity(a, b):
 check(cosine_similarity)
 
 # %% [markdown]
-# Now compare six prompts by the vector that the text encoder gives their last word. This encoder was never told which sentences mean the same, nor that there are two languages. It only
-# ever learned what helps to paint.
+# Now compare six prompts by the vector that the text encoder gives their last word. This encoder was never told which
+# sentences mean the same, nor that there are two languages. It only ever learned what helps to paint.
+
+# %% [markdown] tags=["ja"]
+# では、6 つのプロンプトを、それぞれの最後の単語にテキストエンコーダが与えるベクトルで比べてみましょう。このエンコーダは、どの文とどの文が同じ意味かを教わったことがありません。言語が 2 つあることも知りません。絵を描くのに役立つことだけを学びました。
 
 # %%
 sentences = ["a red star", "赤い星", "a blue star", "青い星", "a red heart", "a small ring"]
@@ -194,16 +290,28 @@ plots.heatmap(
 )
 
 # %% [markdown]
-# Look for pairs that mean the same in two languages. Are they closer to each other than to sentences that look like them? What does the number for "a red star" and "a red heart" tell you about
-# what the last word's vector holds? In Lab 01 you train two networks whose *only* task is to bring the right pairs together.
+# Look for pairs that mean the same in two languages. Are they closer to each other than to sentences that look like
+# them? What does the number for "a red star" and "a red heart" tell you about what the last word's vector holds? In Lab
+# 01 you train two networks whose *only* task is to bring the right pairs together.
 #
 # # How hard should it listen?
 #
-# One number decides how closely the picture follows the words: `guidance_scale`. At 0 the model paints whatever it likes, at 1 it follows the words as it learned to, above that it exaggerates.
+# One number decides how closely the picture follows the words: `guidance_scale`. At 0 the model paints whatever it
+# likes, at 1 it follows the words as it learned to, above that it exaggerates.
+
+# %% [markdown] tags=["ja"]
+# 2 つの言語で同じことを言っている組を探してください。その組は、見た目の似た文よりも互いに近いでしょうか。"a red star" と "a red heart" の値から、最後の単語のベクトルに何が入っているとわかりますか。Lab 01 では、正しい組どうしを近づけることだけを目的に、2 つのネットワークを学習させます。
+#
+# # どれくらい言葉に従うべきか
+#
+# 画像がどれくらい言葉に従うかは、ひとつの数 `guidance_scale` で決まります。これは**ガイダンス**（guidance）の強さです。0 ならモデルは好きなものを描きます。1 なら学んだとおりに言葉に従い、それより大きいと大げさに従います。
 
 # %%
 scales = [0.0, 1.0, 3.0, 8.0]
-rows = [pipe(["a small blue ring at the top left on a light background"] * 6, seed=7, guidance_scale=s, output_type="pt") for s in scales]
+rows = [
+    pipe(["a small blue ring at the top left on a light background"] * 6, seed=7, guidance_scale=s, output_type="pt")
+    for s in scales
+]
 plots.images(
     torch.cat(rows) * 2 - 1,
     "Four rows of six pictures of one prompt at guidance 0, 1, 3 and 8: anything at all in the first row, rings at the top left in the later ones.",
@@ -219,7 +327,8 @@ for scale, row in zip(scales, rows, strict=True):
 # %% [markdown]
 # # How we got here
 #
-# While language models learned to write, image models learned to paint. Most of the breakthroughs are from ten years, and this course rebuilds them one by one:
+# While language models learned to write, image models learned to paint. Most of the breakthroughs are from ten years,
+# and this course rebuilds them one by one:
 #
 # | Year | Breakthrough | Where you build it |
 # |---|---|---|
@@ -246,12 +355,47 @@ for scale, row in zip(scales, rows, strict=True):
 #
 # # Break it
 #
-# Somebody starts the sampler from noise that is only half as strong. The pictures come out like this. **Explain** what went wrong: what did the model believe about the noise that it was given?
+# Somebody starts the sampler from noise that is only half as strong. The pictures come out like this. **Explain** what
+# went wrong: what did the model believe about the noise that it was given?
+
+# %% [markdown] tags=["ja"]
+# # ここまでの歩み
+#
+# 言語モデルが書くことを覚えていく間に、画像のモデルは描くことを覚えました。大きな進歩のほとんどは 10 年のうちに起きています。このコースでは、それをひとつずつ作り直します。
+#
+# | 年 | 大きな進歩 | 作る場所 |
+# |---|---|---|
+# | 2014 | 敵対的生成ネットワーク（GAN）：描き手と批評家 | Lab 13 |
+# | 2015 | 拡散モデル（diffusion model）：画像をゆっくり壊し、戻り道を学ぶ | Lab 04、05 |
+# | 2017-2018 | CycleGAN、段階的に大きくする学習、スタイルに基づく生成器 | Lab 13 |
+# | 2020 | DDPM：GAN に負けない画像を描く拡散モデル | Lab 05 |
+# | 2020-2022 | DDIM、DPM-Solver：1000 ステップを 10 ステップに | Lab 06 |
+# | 2021 | CLIP：画像と文を同じ空間に | Lab 01、02 |
+# | 2021-2022 | LAION：58.5 億組のデータをすべての人に | Lab 03 |
+# | 2022 | 潜在拡散モデル（latent diffusion）、Stable Diffusion | Lab 07、08 |
+# | 2022 | DALL-E 2 と Imagen | Lab 11、12 |
+# | 2022-2023 | Textual inversion、DreamBooth、LoRA、ControlNet | Lab 09、10 |
+# | 現在 | フローマッチング（flow matching）。同じ考えを、より大きく | Lab 06、14 |
+#
+# そして、これがいま使った仕組みの全体です。プロンプトは、トークナイザ（tokenizer）、テキストエンコーダ（text encoder）、U-Net の順に進みます。**サンプラー**（sampler）は U-Net を繰り返し呼び出し、ノイズ（noise）を画像（picture）に変えていきます。これからのラボは、どれもこの部品のひとつを開けるところから始まります。
+#
+# ```text
+# "a big red star" ─► tokenizer ─► text encoder ─► U-Net ◄─► sampler ─► picture
+#                      Lab 01        Lab 01, 08     Lab 05    Lab 06
+#                                                     ▲
+#                                                   noise
+# ```
+#
+# # 壊してみる
+#
+# だれかがサンプラーを、強さが半分しかないノイズから始めてしまいました。すると、画像は次のようになります。何がいけなかったのか、**説明してください**。渡されたノイズを、モデルはどのようなものだと思い込んだのでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 noise = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(3))
 both = [pipe(prompts[:8], latents=strength * noise, output_type="pt") * 2 - 1 for strength in (1.0, 0.5)]
-plots.images(torch.cat(both), "Eight prompts from noise of full strength, above, and of half strength, below.", columns=8)
+plots.images(
+    torch.cat(both), "Eight prompts from noise of full strength, above, and of half strength, below.", columns=8
+)
 for strength, row in zip((1.0, 0.5), both, strict=True):
     say("noise x {strength}: {all:.0%} as asked", strength=strength, all=faithfulness(row, asked[:8]).all)
 
@@ -260,13 +404,28 @@ for strength, row in zip((1.0, 0.5), both, strict=True):
 #
 # # To read
 #
-# - Weng, [What are diffusion models?](https://lilianweng.github.io/posts/2021-07-11-diffusion-models/) (2021): the mathematics of Labs 04 to 06 on one page.
-# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022): the paper behind Stable Diffusion.
+# - Weng, [What are diffusion models?](https://lilianweng.github.io/posts/2021-07-11-diffusion-models/) (2021): the
+#   mathematics of Labs 04 to 06 on one page.
+# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752)
+#   (2022): the paper behind Stable Diffusion.
 #
 # ## Optional: the same sentence to a published model
 #
-# With a network connection, and better with a GPU, the cell below downloads a distilled Stable Diffusion (`segmind/tiny-sd`, CreativeML OpenRAIL-M licence, about 1 GB) from the Hugging Face hub and asks it. It needs the
+# With a network connection, and better with a GPU, the cell below downloads a distilled Stable Diffusion
+# (`segmind/tiny-sd`, CreativeML OpenRAIL-M licence, about 1 GB) from the Hugging Face hub and asks it. It needs the
 # packages `diffusers` and `transformers`. Set `DOWNLOAD = True` first.
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+#
+# # もっと知りたい人のために
+#
+# - Weng, [What are diffusion models?](https://lilianweng.github.io/posts/2021-07-11-diffusion-models/) (2021)：Lab 04 から 06 までの数学が 1 ページにまとまっています。
+# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022)：Stable Diffusion のもとになった論文です。
+#
+# ## 発展：公開されているモデルに同じことを頼む
+#
+# 次のセルは、蒸留された Stable Diffusion（`segmind/tiny-sd`、CreativeML OpenRAIL-M ライセンス、約 1 GB）を Hugging Face Hub からダウンロードして、画像を 1 枚描かせます。ネットワーク接続が必要です。GPU もあると快適です。また、パッケージ `diffusers` と `transformers` を使います。実行する前に `DOWNLOAD = True` としてください。
 
 # %% tags=["published"]
 DOWNLOAD = False

@@ -3,17 +3,34 @@
 #
 # <!-- badges -->
 #
-# **You will build** a denoising diffusion model (DDPM, [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239)) from its
-# first line to its last, train it from nothing on two CPU cores, and ask it for "a big red star on a dark background".
+# **You will build** a denoising diffusion model (DDPM, [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239)) from
+# its first line to its last, train it from nothing on two CPU cores, and ask it for "a big red star on a dark
+# background".
 #
 # | | |
 # |---|---|
-# | Time | about 75 minutes, 4 of which your machine computes alone |
+# | Time | about 75 minutes, 5 of which your machine computes alone |
 # | You need | Python and PyTorch; a first idea of what a convolution and a gradient are |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | eight, 21 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | eight, 22 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs.
+
+# %% [markdown] tags=["ja"]
+# # Lab 05：ノイズから画像へ
+#
+# <!-- badges -->
+#
+# **このラボで作るもの**：ノイズ除去拡散モデル（denoising diffusion model、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の DDPM）を、最初の 1 行から最後の 1 行まで自分で書きます。CPU の 2 コアだけでゼロから学習させ、「暗い背景に大きな赤い星」を描いてもらいます。
+#
+# | | |
+# |---|---|
+# | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 5 分） |
+# | 必要なもの | Python と PyTorch。畳み込み（convolution）と勾配（gradient）のおおよその考え方 |
+# | 不要なもの | GPU、ネットワーク接続、データセット |
+# | 演習 | 8 問、22 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+#
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。
 
 # %% tags=["colab-install"]
 
@@ -41,10 +58,15 @@ machine.seed(5)
 # %% [markdown]
 # ## The pictures
 #
-# A diffusion model learns from examples and from nothing else. Ours come from a small world that the course draws itself:
-# one shape, in one of eight colours, big or small, somewhere on a dark or a light background. Each picture is a tensor
-# `(3, 32, 32)` with numbers in [-1, 1], and it comes with a caption, in English or in Japanese. `world.batch(i, n)` draws
-# the `i`-th batch of `n`; there is no end to them.
+# A diffusion model learns from examples and from nothing else. Ours come from a small world that the course draws
+# itself: one shape, in one of eight colours, big or small, somewhere on a dark or a light background. Each picture is a
+# tensor `(3, 32, 32)` with numbers in [-1, 1], and it comes with a caption, in English or in Japanese.
+# `world.batch(i, n)` draws the `i`-th batch of `n`; there is no end to them.
+
+# %% [markdown] tags=["ja"]
+# ## 画像
+#
+# 拡散モデルは、例だけから学びます。ここで使う例は、このコースが自分で描く小さな世界の画像です。暗い背景か明るい背景のどこかに、8 色のうちの 1 色で塗られた、大きな図形か小さな図形がひとつあります。画像は形が `(3, 32, 32)` のテンソルで、値は [-1, 1] の範囲です。それぞれに、英語か日本語のキャプション（caption）が付いています。`world.batch(i, n)` は、`i` 番目のバッチ（batch）として `n` 枚を描きます。画像が尽きることはありません。
 
 # %%
 world = World(size=32, seed=0)
@@ -62,11 +84,26 @@ for caption in batch["caption"][:6]:
 # $$ q(x_t \mid x_{t-1}) = \mathcal N\big(x_t;\ \sqrt{1 - \beta_t}\,x_{t-1},\ \beta_t I\big) \qquad \text{(DDPM, eq. 2)} $$
 #
 # The numbers $\beta_t$ say how much noise step $t$ adds. DDPM chose the simplest list that works: from $10^{-4}$ up to
-# $0.02$ in equal steps. (We count timesteps from 0, as Python and every published code base do; the paper counts from 1.)
+# $0.02$ in equal steps. (We count timesteps from 0, as Python and every published code base do; the paper counts from
+# 1.)
 #
-# ### Exercise 1: `linear_betas` · ★☆☆☆☆ · 3 minutes · 1 point
+# ### Exercise 1: <!-- exercise linear_betas -->
 #
 # Expect a straight line of `T` numbers.
+
+# %% [markdown] tags=["ja"]
+# # 1. 行きの道：画像が溶けていく
+#
+# **1 歩ずつなら元に戻せるくらい、そっと画像を壊すには、どうすればよいでしょうか。** ノイズを少し加え、全体が大きくなりすぎないように、画像を少し薄くします。これを 1000 回繰り返します。1 ステップは次のとおりです。
+#
+# $$ q(x_t \mid x_{t-1}) = \mathcal N\big(x_t;\ \sqrt{1 - \beta_t}\,x_{t-1},\ \beta_t I\big) \qquad \text{(DDPM, eq. 2)} $$
+#
+# ステップ $t$ で加えるノイズの量を表すのが $\beta_t$ です。DDPM は、うまくいく列のうちでいちばん単純なものを選びました。$10^{-4}$ から $0.02$ までの等間隔の数です。（Python や公開されているすべてのコードと同じく、ここでは時刻（timestep）を 0 から数えます。論文では 1 から数えています。）
+#
+# ### 演習 1：<!-- exercise linear_betas -->
+#
+# `T` 個の数が一直線に並ぶはずです。
+
 
 # %%
 @exercise("linear_betas")
@@ -83,13 +120,21 @@ check(linear_betas)
 
 # %% [markdown]
 # One step is a Gaussian, and a Gaussian of a Gaussian is a Gaussian. So a thousand steps need no loop: with
-# $\alpha_t = 1 - \beta_t$ and their running product $\bar\alpha_t = \alpha_1 \cdots \alpha_t$, which all code calls
+# $\alpha_t = 1 - \beta_t$ and their running product $\bar\alpha_t = \alpha_0 \cdots \alpha_t$, which all code calls
 # `alphas_cumprod` and this lab `ac`,
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1 - \bar\alpha_t}\,\epsilon, \qquad \epsilon \sim \mathcal N(0, I)
 # \qquad \text{(DDPM, eq. 4)} $$
 #
 # Look at the two factors. Their squares add up to one: what the picture loses, the noise gains.
+
+# %% [markdown] tags=["ja"]
+# 1 ステップはガウス分布です。そして、ガウス分布にガウス分布を重ねたものは、やはりガウス分布です。ですから、1000 ステップにループはいりません。$\alpha_t = 1 - \beta_t$ とし、その積を $\bar\alpha_t = \alpha_0 \cdots \alpha_t$ とします。この積は、どのコードでも `alphas_cumprod` と呼ばれています。このラボでは `ac` と書きます。すると、次の式が成り立ちます。
+#
+# $$ x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1 - \bar\alpha_t}\,\epsilon, \qquad \epsilon \sim \mathcal N(0, I)
+# \qquad \text{(DDPM, eq. 4)} $$
+#
+# 2 つの係数を見てください。2 乗の和は 1 です。画像が失った分だけ、ノイズが増えます。
 
 # %%
 T = 1000
@@ -106,13 +151,21 @@ plots.lines(
 say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqrt().item())
 
 # %% [markdown]
-# **Change one thing:** set `end` to 0.002 above and look again. How much of the picture is left at the end? What would a
-# sampler that starts from pure noise then get wrong? (Set it back before you go on.)
+# **Change one thing:** set `end` to 0.002 above and look again. How much of the picture is left at the end? What would
+# a sampler that starts from pure noise then get wrong? (Set it back before you go on.)
 #
-# ### Exercise 2: `add_noise` · ★★☆☆☆ · 8 minutes · 3 points
+# ### Exercise 2: <!-- exercise add_noise -->
 #
-# Equation 4, for a whole batch in which **each picture has its own timestep**. `ac[t]` has the shape `(B,)`, the pictures
-# `(B, 3, H, W)`: mind how the two meet.
+# Equation 4, for a whole batch in which **each picture has its own timestep**. `ac[t]` has the shape `(B,)`, the
+# pictures `(B, 3, H, W)`: mind how the two meet.
+
+# %% [markdown] tags=["ja"]
+# **ひとつ変えてみましょう**：上の `end` を 0.002 にして、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから始めるサンプラー（sampler）は、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+#
+# ### 演習 2：<!-- exercise add_noise -->
+#
+# 式 4 を、**画像ごとに時刻が違う**バッチ全体に対して計算します。`ac[t]` の形は `(B,)` で、画像の形は `(B, 3, H, W)` です。2 つがどう組み合わさるかに注意してください。
+
 
 # %%
 @exercise("add_noise")
@@ -146,9 +199,19 @@ plots.images(
 # two of them knows the third. Given $x_t$, guessing the picture and guessing the noise are the same task, written
 # differently. DDPM found that the noise is the better thing to ask for: it has the same size at every timestep.
 #
-# ### Exercise 3: `eps_to_x0` · ★★☆☆☆ · 8 minutes · 2 points
+# ### Exercise 3: <!-- exercise eps_to_x0 -->
 #
 # Solve equation 4 for $x_0$.
+
+# %% [markdown] tags=["ja"]
+# # 2. 帰りの道：ノイズがわかれば画像もわかる
+#
+# **この道を逆向きに歩くには、ネットワークは何を学べばよいでしょうか。** 式 4 には 3 つの部分があり、2 つがわかれば残りのひとつも決まります。$x_t$ がわかっているなら、画像を当てることとノイズを当てることは、書き方が違うだけで同じ問題です。DDPM の著者たちは、ノイズを当てさせるほうがよいことを見つけました。ノイズの大きさは、どの時刻でも同じだからです。
+#
+# ### 演習 3：<!-- exercise eps_to_x0 -->
+#
+# 式 4 を $x_0$ について解きます。
+
 
 # %%
 @exercise("eps_to_x0")
@@ -166,6 +229,9 @@ check(eps_to_x0)
 # %% [markdown]
 # A guess of the noise is never quite right. How wrong is the picture then? Below, a guess that is 5% off, at four
 # timesteps. The same small error does nothing at the start of the road and ruins the picture at its end.
+
+# %% [markdown] tags=["ja"]
+# ノイズの推定がぴったり当たることはありません。では、そのとき画像はどれくらい違ってしまうのでしょうか。下の図では、5% だけ外れた推定を、4 つの時刻で使っています。同じ小さな誤差でも、道の始まりではほとんど影響がなく、道の終わりでは画像を台なしにします。
 
 # %%
 levels = torch.tensor([50, 300, 600, 900], device=device)
@@ -197,12 +263,34 @@ say("Mean error of the picture at these timesteps: {errors}.", errors=", ".join(
 #
 # ## The time
 #
-# A network that gets `t = 700` as one number can do little with it. Written as many cosines and sines, from fast to slow
-# (like the hands of a clock), nearby timesteps get similar vectors and far ones different vectors.
+# A network that gets `t = 700` as one number can do little with it. Written as many cosines and sines, from fast to
+# slow (like the hands of a clock), nearby timesteps get similar vectors and far ones different vectors.
 #
-# ### Exercise 4: `timestep_embedding` · ★★★☆☆ · 12 minutes · 3 points
+# ### Exercise 4: <!-- exercise timestep_embedding -->
 #
-# Cosines first, then sines. With `half = dim // 2`, frequency $i$ is $10000^{-i/\text{half}}$, for $i = 0, \dots, \text{half} - 1$.
+# Cosines first, then sines. With `half = dim // 2`, frequency $i$ is $10000^{-i/\text{half}}$, for
+# $i = 0, \dots, \text{half} - 1$.
+
+# %% [markdown] tags=["ja"]
+# だから、1 回の推定では足りません。帰りの道にたくさんのステップがあるのも、そのためです。遠くから立てた推定は、そちらへ小さく 1 歩進むためだけに使います。
+#
+# # 3. ネットワーク
+#
+# **ノイズの入った画像からノイズを取り出すのは、どのようなネットワークでしょうか。** まず、全体（図形はどこか）と 1 つ 1 つの画素（輪郭はどこか）の両方を見なければなりません。また、入力にノイズがどれくらい入っているかを知り、キャプションも読む必要があります。U-Net は、これらをすべて行います。
+#
+# - **下り**の道では、画像を何度も半分に縮めます。すると、少しの畳み込みで全体が見渡せます。
+# - **上り**の道では、画像を元の大きさに戻します。**スキップ接続**（skip connection）は、細かい部分を反対側へ運びます。
+# - **時刻**はベクトルで表し、すべてのブロックに渡します。
+# - **言葉**は**クロスアテンション**（cross-attention）で渡します。その中身は Lab 08 で調べます。
+#
+# ## 時刻
+#
+# ネットワークに `t = 700` という数をひとつ渡しても、ほとんど役に立ちません。そこで、速いものから遅いものまで、時計の針のようにたくさんのコサインとサインで書きます。このように数をベクトルで表したものを、**埋め込み**（embedding）と呼びます。近い時刻は似たベクトルに、遠い時刻は違うベクトルになります。
+#
+# ### 演習 4：<!-- exercise timestep_embedding -->
+#
+# コサインをすべて並べてから、サインを並べます。`half = dim // 2` とすると、$i$ 番目の周波数は $10000^{-i/\text{half}}$ です（$i = 0, \dots, \text{half} - 1$）。
+
 
 # %%
 @exercise("timestep_embedding")
@@ -232,9 +320,9 @@ plots.heatmap(
 # %% [markdown]
 # ## The block
 #
-# A U-Net is one block, repeated. It corrects its input by two convolutions and adds the correction to what came in, so
-# that a fresh network starts out passing everything through. Between the two it hears the time: one number for each
-# channel, the same at every pixel.
+# A U-Net is one block, repeated. It corrects its input by two convolutions and adds the correction to what came in:
+# whatever the block has nothing to say about passes through unchanged. Between the two convolutions it hears the time,
+# one number for each channel, the same at every pixel.
 #
 # ```text
 # x ──► norm1 ─► SiLU ─► conv1 ─► (+) ─► norm2 ─► SiLU ─► conv2 ─► (+) ──►
@@ -243,11 +331,28 @@ plots.heatmap(
 # └───────────────────────────── skip ──────────────────────────────┘
 # ```
 #
-# ### Exercise 5: `ResBlock` · ★★★★☆ · 15 minutes · 5 points
+# ### Exercise 5: <!-- exercise ResBlock -->
 #
 # `norm1`, `norm2`: `nn.GroupNorm` with 8 groups and eps 1e-5. `conv1`, `conv2`: 3x3, padding 1. `time_proj`:
-# `nn.Linear(time_dim, out_channels)`. `skip`: a 1x1 convolution where the channels differ, else `nn.Identity()`. Once it is
-# right it equals the block inside Stable Diffusion, weight for weight.
+# `nn.Linear(time_dim, out_channels)`. `skip`: a 1x1 convolution where the channels differ, else `nn.Identity()`. Once
+# it is right it equals the block inside Stable Diffusion, weight for weight.
+
+# %% [markdown] tags=["ja"]
+# ## ブロック
+#
+# U-Net は、ひとつのブロックの繰り返しです。この**残差ブロック**（residual block）は、2 回の畳み込みで入力への補正を作り、それを元の入力に足します。ですから、学習を始める前のネットワークでも、入力はそのまま先へ伝わります。2 回の畳み込みの間に、時刻を受け取ります。チャンネルごとにひとつの数で、どの画素でも同じです。
+#
+# ```text
+# x ──► norm1 ─► SiLU ─► conv1 ─► (+) ─► norm2 ─► SiLU ─► conv2 ─► (+) ──►
+# │                                ▲                                ▲
+# │              temb ─► SiLU ─► time_proj                          │
+# └───────────────────────────── skip ──────────────────────────────┘
+# ```
+#
+# ### 演習 5：<!-- exercise ResBlock -->
+#
+# `norm1` と `norm2` は 8 グループ、eps 1e-5 の `nn.GroupNorm` です。`conv1` と `conv2` は 3x3 の畳み込みで、padding は 1 です。`time_proj` は `nn.Linear(time_dim, out_channels)` です。`skip` は、チャンネル数が違うときは 1x1 の畳み込み、同じときは `nn.Identity()` です。正しく書けると、Stable Diffusion の中のブロックと、重みのひとつひとつまで一致します。
+
 
 # %%
 @exercise("ResBlock")
@@ -272,8 +377,13 @@ check(ResBlock)
 # ## The whole
 #
 # Now your block and your embedding go into the course's U-Net. The class is the one that holds Stable Diffusion's
-# 859,520,964 weights; ours differs in its numbers only. `patch_size=2` folds each 2x2 patch of pixels into channels first:
-# four times fewer places to compute at, which on a CPU is the difference between four minutes and a quarter of an hour.
+# 859,520,964 weights; ours differs in its numbers only. `patch_size=2` folds each 2x2 patch of pixels into channels
+# first, which leaves four times fewer places to compute at.
+
+# %% [markdown] tags=["ja"]
+# ## 全体
+#
+# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは大きさを決める数だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。
 
 # %%
 config = UNetConfig(
@@ -299,19 +409,34 @@ machine.seed(5)
 painter = machine.place(Painter())
 for name, part in painter.unet.named_children():
     say("{name:15} {count:>9,} weights", name=name, count=sum(p.numel() for p in part.parameters()))
-say("{name:15} {count:>9,} weights", name="text_encoder", count=sum(p.numel() for p in painter.text_encoder.parameters()))
+say(
+    "{name:15} {count:>9,} weights",
+    name="text_encoder",
+    count=sum(p.numel() for p in painter.text_encoder.parameters()),
+)
 print(tokenizer.tokens("a big red star on a dark background"), tokenizer.tokens("暗い背景に大きな赤い星"))
 
 # %% [markdown]
 # # 4. Learning
 #
-# **What does it cost to be wrong about the noise?** Its mean square. Ho et al. began with a bound on the likelihood of the data
-# with a weight for every timestep, threw all weights away, and found that the pictures got better:
+# **What does it cost to be wrong about the noise?** Its mean square. Ho et al. began with a bound on the likelihood of
+# the data with a weight for every timestep, threw all weights away, and found that the pictures got better:
 #
 # $$ L_\text{simple} = \mathbb E_{t,\,x_0,\,\epsilon}\ \big\lVert \epsilon - \epsilon_\theta\big(\sqrt{\bar\alpha_t}\,x_0 +
 # \sqrt{1 - \bar\alpha_t}\,\epsilon,\ t\big) \big\rVert^2 \qquad \text{(DDPM, eq. 14)} $$
 #
-# ### Exercise 6: `ddpm_loss` · ★★☆☆☆ · 8 minutes · 3 points
+# ### Exercise 6: <!-- exercise ddpm_loss -->
+
+# %% [markdown] tags=["ja"]
+# # 4. 学習
+#
+# **ノイズの推定を間違えると、どれだけの損失（loss）になるでしょうか。** 誤差の 2 乗の平均です。Ho らは、データの尤度（likelihood）の変分下界（variational lower bound）から出発しました。その式には、時刻ごとに重みが付いています。ところが、重みをすべて捨ててみると、画像はかえってよくなりました。
+#
+# $$ L_\text{simple} = \mathbb E_{t,\,x_0,\,\epsilon}\ \big\lVert \epsilon - \epsilon_\theta\big(\sqrt{\bar\alpha_t}\,x_0 +
+# \sqrt{1 - \bar\alpha_t}\,\epsilon,\ t\big) \big\rVert^2 \qquad \text{(DDPM, eq. 14)} $$
+#
+# ### 演習 6：<!-- exercise ddpm_loss -->
+
 
 # %%
 @exercise("ddpm_loss")
@@ -331,9 +456,17 @@ check(ddpm_loss)
 # A network that knows nothing and answers 0 has a loss of 1, the variance of the noise. Keep that number in mind: it is
 # where every diffusion model starts.
 #
-# ### Exercise 7: `training_step` · ★★☆☆☆ · 8 minutes · 2 points
+# ### Exercise 7: <!-- exercise training_step -->
 #
 # One step of DDPM's algorithm 1: loss, gradient, update. `optimizer` is any of `torch.optim`.
+
+# %% [markdown] tags=["ja"]
+# 何も知らずに 0 と答えるネットワークの損失は 1、つまりノイズの分散（variance）です。この数を覚えておいてください。どの拡散モデルも、ここから始まります。
+#
+# ### 演習 7：<!-- exercise training_step -->
+#
+# DDPM のアルゴリズム 1 の 1 ステップです。損失、勾配、更新の順に進みます。`optimizer` は `torch.optim` のどれかです。
+
 
 # %%
 @exercise("training_step")
@@ -350,21 +483,34 @@ def training_step(net, optimizer, x0, t, noise, ac):
 check(training_step)
 
 # %% [markdown]
-# Now the loop. Each step draws a new batch, a timestep and a noise for each picture, and calls **your** `training_step`.
-# Three things around it come from practice and not from the paper's algorithm:
+# Now the loop. Each step draws a new batch, a timestep and a noise for each picture, and calls **your**
+# `training_step`. Three things around it come from practice and not from the paper's algorithm:
 #
-# - one caption in ten is left empty, so that the model also learns to paint without being told what; section 5 needs that;
-# - the learning rate rises for a moment and then falls to nothing, because small steps at the end leave less noise in the weights;
+# - one caption in ten is left empty, so that the model also learns to paint without being told what; section 5 needs
+#   that;
+# - the learning rate rises for a moment and then falls to nothing, because small steps at the end leave less noise in
+#   the weights;
 # - a **running average** of the weights is kept, and it is the average that paints (DDPM does so too, appendix B).
 #
-# First, ten steps by the clock. If your machine would need more than eight minutes, this cell says so, and what to do.
+# First, ten steps by the clock. If your machine would need more than eight minutes for this lab's training, the cell
+# says so, and what to do.
+
+# %% [markdown] tags=["ja"]
+# 次はループです。各ステップでは、新しいバッチと、画像ごとの時刻とノイズを乱数で選び、**あなたの** `training_step` を呼びます。まわりにある次の 3 つは、論文のアルゴリズムではなく、実践から生まれた工夫です。
+#
+# - キャプションの 10 個に 1 個は空にします。何を描くか言われなくても描けるようにするためです。これは 5 節で必要になります。
+# - 学習率（learning rate）は少しの間だけ上がり、そのあとゼロに向かって下がります。終わりの歩幅が小さいと、重みに残るノイズが減るからです。
+# - 重みの**移動平均**（running average）をとっておきます。絵を描くのは、この平均のほうです（DDPM も同じです。付録 B）。
+#
+# まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
 # %% tags=["nbval-ignore-output"]
-STEPS = budget(lesson=2000, ci=12)
+FIRST_STEPS = budget(lesson=150, ci=6)
+STEPS = budget(lesson=900, ci=12)
 BATCH = 64
 
 
-def learn(model, optimizer, step):
+def learn(model, optimizer, step, take_step=training_step):
     """The step-th training step: all its chance comes from the number of the step."""
     chance = torch.Generator().manual_seed(step)
     batch = world.batch(step, BATCH, device)
@@ -372,49 +518,74 @@ def learn(model, optimizer, step):
     noise = torch.randn(BATCH, 3, 32, 32, generator=chance).to(device)
     empty = (torch.rand(BATCH, generator=chance) < 0.1).tolist()
     captions = ["" if e else caption for e, caption in zip(empty, batch["caption"], strict=True)]
-    return training_step(lambda x_t, t: model(x_t, t, captions), optimizer, batch["image"], t, noise, ac)
+    return take_step(lambda x_t, t: model(x_t, t, captions), optimizer, batch["image"], t, noise, ac)
+
+
+def train(model, steps, take_step=training_step):
+    """The whole training; returns the running average of the model and the loss of each step."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.99))
+    warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1, (step + 1) / 100) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+    )
+    average = Average(model, decay=0.995)
+    losses = []
+    for step in tqdm(range(steps)):
+        losses.append(learn(model, optimizer, step, take_step))
+        warm_then_cool.step()
+        average.update(step + 1)
+    return average.model, losses
 
 
 machine.seed(5)
 trial = machine.place(Painter())
-trial_optimizer = torch.optim.AdamW(trial.parameters(), lr=2e-3)
-pace(lambda step: learn(trial, trial_optimizer, step), STEPS, checkpoint="shapes-pixel")
+trial_optimizer = torch.optim.AdamW(trial.parameters(), lr=3e-3)
+pace(lambda step: learn(trial, trial_optimizer, step), FIRST_STEPS + STEPS, checkpoint="shapes-pixel")
 
-# %%
-optimizer = torch.optim.AdamW(painter.parameters(), lr=2e-3, betas=(0.9, 0.99))
-warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
-    optimizer, lambda step: min(1, (step + 1) / 100) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * step / STEPS)))
-)
-average = Average(painter, decay=0.995)
-losses = []
+# %% [markdown]
+# Less than a minute of it, for a first look.
+
+# %% [markdown] tags=["ja"]
+# まずは 1 分足らずだけ学習して、様子を見てみましょう。
 
 # %% tags=["nbval-ignore-output"]
-for step in tqdm(range(STEPS)):
-    losses.append(learn(painter, optimizer, step))
-    warm_then_cool.step()
-    average.update(step + 1)
-
-# %% tags=["nbval-ignore-output"]
+first, losses = train(painter, FIRST_STEPS)
 plots.loss_curve(losses)
 
 # %% [markdown]
-# The loss falls fast and then hardly at all, and yet the pictures keep getting better for a long time: most of the loss is made
-# at noise levels where nobody could do better. Never judge a diffusion model by its loss alone.
+# It starts at 1, as it should, and falls fast. Does that mean that the model can paint? For an answer, it has to walk
+# back.
 #
 # # 5. The way back
 #
-# **How do you step from $x_t$ to $x_{t-1}$ with a guess of the noise in hand?** If you knew $x_0$, Bayes' rule would tell you exactly
-# where you had come from: a Gaussian with a known mean and variance (DDPM, eqs. 6-7). You do not know $x_0$, but the network's guess
-# of the noise stands for one. Put it in, simplify, and there is algorithm 2:
+# **How do you step from $x_t$ to $x_{t-1}$ with a guess of the noise in hand?** If you knew $x_0$, Bayes' rule would
+# tell you exactly where you had come from: a Gaussian with a known mean and variance (DDPM, eqs. 6-7). You do not know
+# $x_0$, but the network's guess of the noise stands for one. Put it in, simplify, and there is algorithm 2:
 #
 # $$ x_{t-1} = \frac{1}{\sqrt{\alpha_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \epsilon_\theta \Big) + \sigma_t z,
 # \qquad \sigma_t^2 = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t}\, \beta_t, \qquad z \sim \mathcal N(0, I) $$
 #
 # with no noise added in the last step, which leads to the picture itself.
 #
-# ### Exercise 8: `ddpm_step` · ★★★☆☆ · 12 minutes · 3 points
+# ### Exercise 8: <!-- exercise ddpm_step -->
 #
 # `t` is one int, counted from 0; the step from `t = 0` gives the finished picture.
+
+# %% [markdown] tags=["ja"]
+# 損失は予想どおり 1 から始まり、急に下がります。では、このモデルはもう絵を描けるのでしょうか。確かめるには、帰り道を歩かせなければなりません。
+#
+# # 5. 帰り道を歩く
+#
+# **ノイズの推定が手元にあるとき、$x_t$ から $x_{t-1}$ へはどう進むのでしょうか。** もし $x_0$ を知っていれば、どこから来たのかをベイズの定理が正確に教えてくれます。それは、平均と分散のわかっているガウス分布です（**事後分布**（posterior）、DDPM の式 6 と 7）。$x_0$ はわかりませんが、ネットワークによるノイズの推定から、その推定値（estimate）が作れます。それを代入して整理すると、アルゴリズム 2 になります。
+#
+# $$ x_{t-1} = \frac{1}{\sqrt{\alpha_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \epsilon_\theta \Big) + \sigma_t z,
+# \qquad \sigma_t^2 = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t}\, \beta_t, \qquad z \sim \mathcal N(0, I) $$
+#
+# ただし、最後のステップではノイズを加えません。そこで画像が完成します。
+#
+# ### 演習 8：<!-- exercise ddpm_step -->
+#
+# `t` は 0 から数える整数ひとつです。`t = 0` のステップで画像が完成します。
+
 
 # %%
 @exercise("ddpm_step")
@@ -431,26 +602,33 @@ def ddpm_step(eps, x_t, t, betas, noise):
 check(ddpm_step)
 
 # %% [markdown]
-# A thousand steps of your function, from pure noise to a picture. The network is asked twice in each: once with the caption, once without,
-# and the difference is taken a little further than the caption alone would go. That is **classifier-free guidance**
-# ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6); Lab 08 is about it.
+# A thousand steps of your function, from pure noise to a picture. The network is asked twice in each: once with the
+# caption, once without, and the difference is taken a little further than the caption alone would go. That is
+# **classifier-free guidance** ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6); Lab 08 is about it.
+
+# %% [markdown] tags=["ja"]
+# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6）です。Lab 08 で詳しく学びます。
+
 
 # %%
 @torch.no_grad()
-def guided_eps(model, x_t, t, captions, guidance_scale=2.0):
+def guess_noise(model, x_t, t, captions, predicts="noise", guidance_scale=2.0):
     """The guess of the noise (B, 3, H, W), pushed from what any picture would have towards what the caption asks."""
-    both = model(torch.cat([x_t, x_t]), torch.full((2 * len(x_t),), t, device=x_t.device), [""] * len(captions) + captions)
-    without, told = both.chunk(2)
-    return without + guidance_scale * (told - without)
+    times = torch.full((2 * len(x_t),), t, device=x_t.device)
+    without, told = model(torch.cat([x_t, x_t]), times, [""] * len(captions) + captions).chunk(2)
+    guess = without + guidance_scale * (told - without)
+    if predicts == "picture":  # equation 4 once more, solved for the noise; section 6 needs it
+        guess = (x_t - ac[t].sqrt() * guess.clamp(-1, 1)) / (1 - ac[t]).sqrt()
+    return guess
 
 
-def sample(model, captions, seed=0, step=ddpm_step, keep=()):
-    """Walks from noise to pictures (B, 3, 32, 32); also returns x_t and the estimate of x0 at the timesteps in `keep`."""
+def sample(model, captions, seed=0, step=ddpm_step, predicts="noise", keep=()):
+    """Walks from noise to pictures (B, 3, 32, 32); also returns x_t and the guessed picture at the times in `keep`."""
     chance = torch.Generator().manual_seed(seed)
     x_t = torch.randn(len(captions), 3, 32, 32, generator=chance).to(device)
     kept = []
     for t in tqdm(reversed(range(T)), total=T):
-        eps = guided_eps(model, x_t, t, captions)
+        eps = guess_noise(model, x_t, t, captions, predicts)
         if t in keep:
             kept += [x_t[:1], eps_to_x0(eps, x_t, t, ac)[:1].clamp(-1, 1)]
         x_t = step(eps, x_t, t, betas, torch.randn(x_t.shape, generator=chance).to(device))
@@ -465,10 +643,74 @@ prompts = [
     "暗い背景の左上に大きな赤い星",
     "明るい背景の中央に大きな紫の四角",
 ]
+for prompt in prompts:
+    print(prompt)
+
+# %% tags=["nbval-ignore-output"]
+pictures, _ = sample(first, prompts)
+plots.images(
+    pictures, "Six prompts after less than a minute of training: noise that has begun to sort itself.", columns=6
+)
+
+# %% [markdown]
+# # 6. A better question
+#
+# The loss is low, the pictures are poor, and they hardly heed the words. **What does the loss care about?** Put
+# equation 4 into equation 14: an error in the noise *is* an error in the picture, only weighed,
+#
+# $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
+# \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
+#
+# and the weight, the signal-to-noise ratio, falls by a factor of a million along the road. Where the noise is strong,
+# and the words are all there is to go by, a wrong picture costs nothing. DDPM learns the words all the same, in days on
+# many GPUs. We have four minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
+# by SNR + 1 but no more than 5. ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), section 4, compare the
+# questions, and SNR + 1 is the weight that their *velocity* has; [Hang et al. 2023](https://arxiv.org/abs/2303.09556)
+# put a ceiling on it.)
+
+# %% [markdown] tags=["ja"]
+# # 6. もっとよい問い
+#
+# 損失は小さいのに、画像はまだまだで、言葉にもほとんど従っていません。**この損失は何を気にしているのでしょうか。** 式 4 を式 14 に代入すると、ノイズの誤差は画像の誤差に重みを付けたものだとわかります。
+#
+# $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
+# \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
+#
+# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 100 万分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。それでも DDPM は、たくさんの GPU で何日もかけて言葉を覚えます。わたしたちには 4 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（問いの比較は [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節にあります。SNR + 1 は、そこで提案された*速度*（velocity）の重みです。上限を付けたのは [Hang et al. 2023](https://arxiv.org/abs/2303.09556) です）。
+
+# %%
+snr = ac / (1 - ac)
+plots.lines(
+    {"noise: SNR": (range(T), snr), "picture: SNR + 1, at most 5": (range(T), (snr + 1).clamp(max=5))},
+    "How much an error in the picture counts at each timestep. Asked for the noise, a million times more at the start of "
+    "the road than at its end; asked for the picture, never more than five times.",
+    xlabel="timestep t",
+    ylabel="weight",
+    log="y",
+)
+
+
+# %%
+def better_step(net, optimizer, x0, t, noise, ac):
+    """Like training_step, for a network that guesses the picture."""
+    guess = net(add_noise(x0, noise, t, ac), t)
+    weight = (1 / (1 - ac[t])).clamp(max=5)  # (B,), and 1 / (1 - ac) is SNR + 1
+    loss = (weight * (guess - x0).square().mean(dim=(1, 2, 3))).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% tags=["nbval-ignore-output"]
+machine.seed(5)
+painter = machine.place(Painter())
+model, losses = train(painter, STEPS, better_step)
+plots.loss_curve(losses)
 
 # %% tags=["nbval-ignore-output"]
 moments = (999, 800, 600, 400, 200, 50, 0)
-pictures, kept = sample(average.model, prompts, seed=0, keep=moments)
+pictures, kept = sample(model, prompts, predicts="picture", keep=moments)
 plots.images(
     torch.cat([*kept[0::2], *kept[1::2]]),
     "Above: one picture on its way out of the noise. Below: what the network thinks it will be, a blur at first, then a shape.",
@@ -478,20 +720,25 @@ plots.images(
 
 # %% tags=["nbval-ignore-output"]
 plots.images(pictures, "Six prompts, four in English and two in Japanese, painted by your model.", columns=6)
-for prompt in prompts:
-    print(prompt)
 
 # %% [markdown]
 # ## Did it paint what was asked?
 #
-# Looking is good, counting is better. The course has a **reader**, a small network that knows nothing of your model: it looks at a picture and
-# names its shape, colour, size, place and background. A picture counts when all five are as asked. Guessing would get one in 2,304.
+# Looking is good, counting is better. The course has a **reader**, a small network that knows nothing of your model: it
+# looks at a picture and names its shape, colour, size, place and background. A picture counts when all five are as
+# asked. Guessing would get one in 2,304.
 #
-# A thousand steps for each of 128 pictures would take a while. The course's `sample_ddim` jumps along the same road in 25 (Lab 06 shows why it may).
+# A thousand steps for each of 128 pictures would take a while. The course's `sample_ddim` jumps along the same road in
+# 25 (Lab 06 shows why it may).
+
+# %% [markdown] tags=["ja"]
+# ## 頼んだとおりに描けた？
+#
+# 目で見るのはよいことですが、数えるのはもっとよいことです。このコースには**読み取り器**（reader）があります。あなたのモデルのことを何も知らない、小さなネットワークです。画像を見て、形、色、大きさ、場所、背景を答えます。5 つすべてが注文どおりなら、その画像は合格です。当てずっぽうなら 2,304 枚に 1 枚しか合格しません。
+#
+# 128 枚の画像に 1000 ステップずつかけると、時間がかかります。このコースの `sample_ddim` は、同じ道を 25 歩で飛び越えます（それでよい理由は Lab 06 でわかります）。
 
 # %% tags=["nbval-ignore-output"]
-from functools import partial
-
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
@@ -500,37 +747,46 @@ from t2ilab.metrics import faithfulness
 schedule = NoiseSchedule(betas.cpu())
 
 
-def measure(model, count=budget(lesson=128, ci=8)):
+def measure(model, predicts, count):
     """The share of new prompts whose picture shows all that was asked, and of each attribute."""
     asked, scenes = world.prompts(count)
-    net = partial(guided_eps, captions=asked)
-    denoise = NetworkDenoiser(lambda x_t, t: net(model, x_t, int(t[0])), schedule, "epsilon", clip=1.0)
+    denoise = NetworkDenoiser(
+        lambda x_t, t: guess_noise(model, x_t, int(t[0]), asked, predicts), schedule, "epsilon", clip=1.0
+    )
     x = torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
     painted = sample_ddim(denoise, x, schedule, schedule.timesteps(25, spacing="trailing"))
     return painted, faithfulness(painted, scenes)
 
 
-painted, result = measure(average.model)
+COUNT = budget(lesson=128, ci=8)
+_, first_result = measure(first, "noise", COUNT)
+say("After the first look, right in everything: {all:.0%} of the pictures.", all=first_result.all)
+painted, result = measure(model, "picture", COUNT)
 say("Right in everything: {all:.0%} of the pictures.", all=result.all)
 for attribute, share in result.attributes.items():
     say("{attribute:12} {share:.0%}", attribute=attribute, share=share)
 
 # %% [markdown]
-# **Change one thing:** measure `painter` in place of `average.model`. What was the average worth? Then `guidance_scale=1.0` in
-# `guided_eps`, and 4.0.
+# **Change one thing:** measure `painter` in place of `model`. What was the running average worth? Then
+# `guidance_scale=1.0` in `guess_noise`, and 4.0.
 #
-# ## The same network, ten minutes and one better question
+# ## The same network, longer
 #
-# The zoo holds `shapes-pixel`: the same class of network, trained by `t2ilab train shapes-pixel`. It differs from yours in time, and in what it is asked for. Near $t = 999$ the
-# noise is all there is to see, and to guess it is no achievement; yet what the noise guess leaves of the picture is divided by $\sqrt{\bar\alpha_t} \approx 0.006$. The **velocity**
-# $v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1 - \bar\alpha_t}\,x_0$ ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), section 4) asks for the noise where the picture is clear, and for the picture
-# where the noise is strong: for the harder half, always.
+# The zoo holds `shapes-pixel`: the same network, asked the same question, trained longer by `t2ilab train shapes-pixel`;
+# `t2ilab zoo shapes-pixel` shows its card. The same prompts, both models:
+
+# %% [markdown] tags=["ja"]
+# **ひとつ変えてみましょう**：`model` の代わりに `painter` を測ってください。移動平均にはどれくらいの価値がありましたか。次は、`guess_noise` の `guidance_scale=1.0` と 4.0 を試してください。
+#
+# ## 同じネットワークを、もっと長く
+#
+# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じネットワークに同じ問いを出し、`t2ilab train shapes-pixel` でもっと長く学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。同じプロンプトで、2 つのモデルを比べてみましょう。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.pipelines.text_to_image import TextToImage
 
 zoo_pipe = TextToImage.from_pretrained("shapes-pixel")
-asked, scenes = world.prompts(budget(lesson=128, ci=8))
+asked, scenes = world.prompts(COUNT)
 zoo_pictures = zoo_pipe(asked, seed=1, output_type="pt") * 2 - 1
 zoo_result = faithfulness(zoo_pictures, scenes)
 say("The zoo's model, right in everything: {all:.0%}. Yours: {yours:.0%}.", all=zoo_result.all, yours=result.all)
@@ -543,18 +799,26 @@ plots.images(
 # %% [markdown]
 # # Break it
 #
-# Below, somebody found the fresh noise in `ddpm_step` wasteful (why add noise to a picture that you want to clean?) and left it out.
-# **Before you run the cell**, write down what you expect. Then explain what you see: what does the mean of all pictures that could have led here look like, and
-# what did the fresh noise do about it?
+# Below, somebody found the fresh noise in `ddpm_step` wasteful (why add noise to a picture that you want to clean?) and
+# left it out. **Before you run the cell**, write down what you expect. Then explain what you see: what does the mean of
+# all pictures that could have led here look like, and what did the fresh noise do about it?
+
+# %% [markdown] tags=["ja"]
+# # 壊してみる
+#
+# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。そのあと、結果を説明してください。ここにたどり着く可能性のあったすべての画像を平均すると、どのように見えるでしょうか。そして、新しいノイズはそれに対してどう働いていたのでしょうか。
+
 
 # %% tags=["nbval-ignore-output"]
 def thrifty_step(eps, x_t, t, betas, noise):
     return ddpm_step(eps, x_t, t, betas, torch.zeros_like(noise))
 
 
-broken, _ = sample(average.model, prompts, seed=0, step=thrifty_step)
+broken, _ = sample(model, prompts, predicts="picture", step=thrifty_step)
 plots.images(
-    torch.cat([pictures, broken]), "The same six prompts with fresh noise in each step, above, and without it, below.", columns=6
+    torch.cat([pictures, broken]),
+    "The same six prompts with fresh noise in each step, above, and without it, below.",
+    columns=6,
 )
 
 # %% [markdown]
@@ -562,17 +826,36 @@ plots.images(
 #
 # # To read
 #
-# - Ho, Jain & Abbeel, [Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2006.11239) (2020): sections 2 and 3, algorithms 1 and 2. You have now written all of them.
-# - Sohl-Dickstein et al., [Deep Unsupervised Learning using Nonequilibrium Thermodynamics](https://arxiv.org/abs/1503.03585) (2015): where the idea came from, five years before it worked.
-# - Nichol & Dhariwal, [Improved Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2102.09672) (2021): a better list of betas, and fewer steps.
+# - Ho, Jain & Abbeel, [Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2006.11239) (2020): sections 2
+#   and 3, algorithms 1 and 2. You have now written all of them.
+# - Sohl-Dickstein et al., [Deep Unsupervised Learning using Nonequilibrium
+#   Thermodynamics](https://arxiv.org/abs/1503.03585) (2015): where the idea came from, five years before it worked.
+# - Nichol & Dhariwal, [Improved Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2102.09672) (2021): a
+#   better list of betas, and fewer steps.
 #
 # Next: Lab 06 walks the same road in ten steps.
 #
 # ## Optional: your sampler on a published model
 #
-# With a network connection, the cell below downloads `google/ddpm-cifar10-32` from the Hugging Face hub (Apache-2.0, about 143 MB), the model of the DDPM paper for
-# small photographs, and lets **your** `linear_betas` and `ddpm_step` draw with it. It needs the package `diffusers`.
-# Set `DOWNLOAD = True` first. A thousand steps of its 35.7 million weights take some minutes on a CPU.
+# With a network connection, the cell below downloads `google/ddpm-cifar10-32` from the Hugging Face hub (Apache-2.0,
+# about 143 MB), the model of the DDPM paper for small photographs, and lets **your** `linear_betas` and `ddpm_step`
+# draw with it. It needs the package `diffusers`. Set `DOWNLOAD = True` first. A thousand steps of its 35.7 million
+# weights take some minutes on a CPU.
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+#
+# # もっと知りたい人のために
+#
+# - Ho, Jain & Abbeel, [Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2006.11239) (2020)：2 節と 3 節、アルゴリズム 1 と 2。どちらのアルゴリズムも、もう自分で書きました。
+# - Sohl-Dickstein et al., [Deep Unsupervised Learning using Nonequilibrium Thermodynamics](https://arxiv.org/abs/1503.03585) (2015)：この考えが生まれた論文です。うまく動くようになる 5 年前のことでした。
+# - Nichol & Dhariwal, [Improved Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2102.09672) (2021)：よりよいベータの列と、より少ないステップ。
+#
+# 次の Lab 06 では、同じ道を 10 歩で歩きます。
+#
+# ## 発展：公開されているモデルで自分のサンプラーを使う
+#
+# 次のセルは、`google/ddpm-cifar10-32`（Apache-2.0、約 143 MB）を Hugging Face Hub からダウンロードします。DDPM の論文で作られた、小さな写真のためのモデルです。そして、**あなたの** `linear_betas` と `ddpm_step` で写真を描かせます。ネットワーク接続とパッケージ `diffusers` が必要です。実行する前に `DOWNLOAD = True` としてください。3570 万個の重みを 1000 ステップ計算するので、CPU では数分かかります。
 
 # %% tags=["published"]
 DOWNLOAD = False
@@ -589,4 +872,6 @@ if DOWNLOAD:
         with torch.no_grad():
             eps = published(x_t, t).sample
         x_t = ddpm_step(eps, x_t, t, published_betas, torch.randn_like(x_t))
-    plots.images(x_t.clamp(-1, 1), "Four small photographs that never were, by a published model and your sampler.", columns=4)
+    plots.images(
+        x_t.clamp(-1, 1), "Four small photographs that never were, by a published model and your sampler.", columns=4
+    )

@@ -10,7 +10,6 @@ import typer
 
 app = typer.Typer(
     help="t2ilab: rebuild the breakthroughs of text-to-image generation by hand.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -20,13 +19,25 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command. A bad value ends in one sentence and exit code 2, a failure in one sentence and 1."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], prog_name="t2ilab", standalone_mode=False)
+    except typer.Abort:
+        code = 130
     except ValueError as error:
         _stop(str(error), 2)
-    except (OSError, ImportError, FloatingPointError) as error:
+    except (OSError, ImportError, FloatingPointError, RuntimeError) as error:
         _stop(str(error), 1)
+    except MemoryError as error:
+        _stop(f"Out of memory: {error}. Ask for fewer or smaller pictures.", 1)
     except KeyboardInterrupt:
+        code = 130
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # an unknown command or option, in the parser's own words
+        if usage is None:
+            raise
+        _stop(f"{usage()}{'' if usage().endswith(('.', '?')) else '.'} See t2ilab --help.", 2)
+    if code == 130:  # Ctrl-C, which typer may have caught before us
         _stop("Stopped.", 130)
+    sys.exit(code)
 
 
 def _stop(sentence: str, code: int) -> None:
@@ -45,7 +56,7 @@ def generate(
     guidance: Annotated[float, typer.Option(help="How closely to follow the words; 1 is off.")] = 3.0,
     seed: Annotated[int, typer.Option(help="Picture i starts from the noise of seed + i.")] = 0,
     negative: Annotated[str | None, typer.Option(help="What to steer away from.")] = None,
-    sampler: Annotated[str, typer.Option(help="ddim or ddpm.")] = "ddim",
+    sampler: Annotated[str, typer.Option(help="ddim, or ddpm, which wants more steps.")] = "ddim",
     model: Annotated[str, typer.Option(help="A model of the zoo, or a folder.")] = "shapes-pixel",
     scale: Annotated[int, typer.Option(help="Each pixel becomes a square of so many.")] = 8,
     gif: Annotated[Path | None, typer.Option(help="Also an animation of the denoising.")] = None,
@@ -66,15 +77,19 @@ def generate(
     if sentence := unknown_words(prompt):
         typer.echo(sentence, err=True)
     frames = files.Frames()
-    pictures = pipe(
-        [prompt] * n,
-        negative_prompt=negative,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        seed=seed,
-        sampler=sampler,
-        callback=frames if gif else None,
-    )
+    # ddim adds no noise on its way, so a batch gives what each seed alone would give; ddpm goes one by one.
+    together = n if sampler == "ddim" else 1
+    pictures = []
+    for first in range(0, n, together):
+        pictures += pipe(
+            [prompt] * together,
+            negative_prompt=negative,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            seed=seed + first,
+            sampler=sampler,
+            callback=frames if gif and first == 0 else None,
+        )
     settings = {"prompt": prompt, "negative_prompt": negative or "", "num_inference_steps": steps,
                 "guidance_scale": guidance, "sampler": sampler, "model": model}  # fmt: skip
     for i, picture in enumerate(pictures):
@@ -115,11 +130,10 @@ def train(
 
     run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed)
     typer.echo(f"{recipe}: {run.plan.steps} steps in {run.folder}. {run.device.reason}", err=True)
-    bar = tqdm(total=run.plan.steps, unit="step")
-    for step in run.steps():
-        bar.update(step.step - bar.n)
-        bar.set_postfix(loss=f"{step.loss:.4f}", refresh=False)
-    bar.close()
+    with tqdm(total=run.plan.steps, unit="step") as bar:
+        for step in run.steps():
+            bar.update(step.step - bar.n)
+            bar.set_postfix(loss=f"{step.loss:.4f}", refresh=False)
     card = run.finish(step.average)
     run.draw(step)
     plots.loss_curve([row["loss"] for row in run.log()], run.folder / "loss.png")

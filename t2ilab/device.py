@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import psutil
 import torch
@@ -42,7 +43,14 @@ class DeviceManager:
                 raise ValueError(f"A device is one of {', '.join(present)}; got {str(asked)!r}.") from None
             if self.device.type not in present:
                 raise ValueError(
-                    f"This machine has {', '.join(present)}; got {str(asked)!r}. Leave T2ILAB_DEVICE unset."
+                    f"This machine has {', '.join(present)}; got {str(asked)!r}. "
+                    "Leave both the argument and T2ILAB_DEVICE out to take the best of these."
+                )
+            count = _count(self.device.type)
+            if (self.device.index or 0) >= count:
+                raise ValueError(
+                    f"This machine has {count} of {self.device.type!r}, numbered from 0; got {str(asked)!r}. "
+                    f"Ask for {self.device.type!r} alone to take the first."
                 )
             why = "asked for" if device else "asked for by T2ILAB_DEVICE"
         self.dtype, precision = _autocast_dtype(self.device)
@@ -96,6 +104,13 @@ def available_devices() -> list[str]:
     if hasattr(torch, "xpu") and torch.xpu.is_available():
         present.append("xpu")
     return [*present, "cpu"]
+
+
+def _count(kind: str) -> int:
+    """How many devices of one kind there are."""
+    if kind == "cuda":
+        return torch.cuda.device_count()
+    return torch.xpu.device_count() if kind == "xpu" else 1
 
 
 def _name(device: torch.device) -> str:
@@ -153,6 +168,15 @@ def _peak_memory() -> float:
     """Bytes that this process held at most."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset)
+    if sys.platform == "linux":
+        # Linux starts ru_maxrss at what the parent held when it started this process, so a notebook's server or a
+        # test runner would be counted too. VmHWM is this process alone.
+        try:
+            for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+                if line.startswith("VmHWM:"):
+                    return float(line.split()[1]) * 1024
+        except OSError:
+            pass
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -6,6 +6,8 @@ import platform
 from dataclasses import dataclass, field
 from importlib import metadata, util
 
+import psutil
+
 from t2ilab import __version__, zoo
 from t2ilab.device import DeviceManager
 
@@ -42,11 +44,18 @@ def examine() -> Findings:
         except metadata.PackageNotFoundError:
             found.add(name, f"missing; pip install {name}", fault=True)
     for name, (purpose, command) in OPTIONAL.items():
-        there = util.find_spec(name) is not None
-        found.add(name, metadata.version(name) if there else f"not installed; for {purpose}: {command}")
-    manager = DeviceManager()
-    found.add("device", manager.reason)
-    found.add("memory", f"this process holds {manager.memory()['now']:.0f} MB")
+        try:
+            found.add(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            found.add(name, f"not installed; for {purpose}: {command}")
+    try:
+        manager = DeviceManager()
+        found.add("device", manager.reason)
+        found.add("memory", f"this process holds {manager.memory()['now']:.0f} MB, and {_free():.0f} MB are free")
+    except ValueError as error:  # T2ILAB_DEVICE names one that is not here
+        found.add("device", str(error), fault=True)
+    if not zoo.names():
+        found.add("zoo", "empty; install the package again", fault=True)
     for name in zoo.names():
         try:
             zoo.folder(name)
@@ -56,3 +65,8 @@ def examine() -> Findings:
     font = util.find_spec("matplotlib_fontja") is not None
     found.add("Japanese in plots", "yes" if font else "missing; pip install matplotlib-fontja", fault=not font)
     return found
+
+
+def _free() -> float:
+    """Megabytes that a new process could have."""
+    return psutil.virtual_memory().available / 1e6

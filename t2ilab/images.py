@@ -17,12 +17,14 @@ def to_pil(images: Tensor) -> list[Image.Image]:
         images: float (B, 3, H, W) in [-1, 1]; values outside are clipped.
 
     Raises:
-        ValueError: another shape, or values that are not finite.
+        ValueError: another shape, whole numbers, or values that are not finite.
     """
     if images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(
             f"Pictures must be (B, 3, H, W); got {tuple(images.shape)}. Add a batch axis with images[None]."
         )
+    if not images.is_floating_point():
+        raise ValueError(f"Pictures must be floats in [-1, 1]; got {images.dtype}. Bytes become so by x / 127.5 - 1.")
     if not torch.isfinite(images).all():
         raise ValueError("Pictures must be finite numbers; got NaN or infinity. Look at the step that made them.")
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -36,6 +38,8 @@ def from_pil(images: Image.Image | Sequence[Image.Image]) -> Tensor:
         ValueError: no picture, or pictures of different sizes.
     """
     pictures = [images] if isinstance(images, Image.Image) else list(images)
+    if not pictures:
+        raise ValueError("A batch needs at least one picture; got none.")
     if len({picture.size for picture in pictures}) != 1:
         raise ValueError(
             f"A batch needs pictures of one size; got {sorted({p.size for p in pictures})}. Resize them first."
@@ -54,7 +58,17 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
 
     Returns:
         (3, H', W') in [-1, 1].
+
+    Raises:
+        ValueError: no batch of pictures, no picture in it, columns below 1 or a negative gap.
     """
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            f"A grid needs at least one picture, (B, 3, H, W); got {tuple(images.shape)}. "
+            "Add a batch axis with images[None]."
+        )
+    if (columns is not None and columns < 1) or gap < 0:
+        raise ValueError(f"A grid needs at least 1 column and a gap of at least 0 pixels; got {columns} and {gap}.")
     count, channels, height, width = images.shape
     columns = min(count, columns or int(np.ceil(np.sqrt(count))))
     rows = -(-count // columns)

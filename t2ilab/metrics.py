@@ -72,12 +72,19 @@ def read(images: Tensor, reader: Reader | None = None, batch_size: int = 256) ->
     Args:
         images: (B, 3, H, W) in [-1, 1], finite or not: a picture that is not finite shows nothing.
         reader: by default the zoo's.
+
+    Raises:
+        ValueError: pictures of another shape.
     """
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(
+            f"Pictures must be (B, 3, H, W); got {tuple(images.shape)}. Add a batch axis with images[None]."
+        )
     reader = reader or default_reader()
     device = next(reader.parameters()).device
     scenes: list[Scene | None] = []
     for batch in images.split(batch_size):
-        finite = batch.isfinite().all(dim=(1, 2, 3)) if batch.ndim == 4 else torch.zeros(len(batch), dtype=torch.bool)
+        finite = batch.isfinite().flatten(1).all(dim=1)
         clean = torch.where(batch.isfinite(), batch, torch.zeros_like(batch)).to(device, torch.float32)
         logits, recognised = reader(clean.clamp(-1.5, 1.5))
         names = {a: [reader.values[a][i] for i in rows.argmax(1).tolist()] for a, rows in logits.items()}
@@ -100,6 +107,9 @@ def save_reader(reader: Reader, folder: Path) -> None:
 
 def load_reader(folder: Path) -> Reader:
     """Opens what `save_reader` wrote. Raises OSError where a file is missing, cut short or of another layout."""
-    reader = Reader(**zoo.read_json(folder / "config.json"))
+    try:
+        reader = Reader(**zoo.read_json(folder / "config.json"))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise OSError(f"{folder / 'config.json'} is not a reader's ({error}); the file is changed.") from error
     zoo.read_weights(folder / "model.safetensors", reader)
     return reader.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,22 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def check_target(path: Path, endings: tuple[str, ...]) -> None:
-    """Before any work is done: can this file be written? Raises ValueError for an ending that is none of these."""
+    """Before any work is done: can this file be written? Nothing is left behind, not even a folder.
+
+    Raises:
+        ValueError: an ending that is none of these, or a folder of that name.
+        OSError: a folder that cannot be written, or that is none.
+    """
     if path.suffix.lower() not in endings:
         raise ValueError(f"The file's name must end in {' or '.join(endings)}; got {str(path)!r}.")
-    with written_beside(path.with_name(f".{path.name}.trial")) as beside:
-        beside.touch()
-    path.with_name(f".{path.name}.trial").unlink(missing_ok=True)
+    if path.is_dir():
+        raise ValueError(f"A file is to be written, and {path} is a folder; add a name, such as {path / 'star.png'}.")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"Could not write {path}: {folder}: {error.strerror}. Choose another folder with -o.") from error
 
 
 def save_picture(picture: Image.Image, path: Path, scale: int, settings: dict[str, Any]) -> None:
@@ -49,7 +60,15 @@ class Frames:
         self.pictures.append(torch.cat([x_t[:1], x0_hat[:1]], dim=-1).float().cpu())
 
     def save(self, path: Path, last: list[Image.Image], scale: int) -> None:
-        """Saves an animation: on the left the noisy picture, on the right the estimate, which stays at the end."""
+        """Saves an animation: on the left the noisy picture, on the right the estimate, which stays at the end.
+
+        Raises:
+            ValueError: it was never called.
+        """
+        if not self.pictures:
+            raise ValueError(
+                "An animation needs at least one frame; got none. Hand this object to a sampler as its callback."
+            )
         frames = [enlarged(picture, scale) for pair in self.pictures for picture in to_pil(pair)]
         end = Image.new("RGB", frames[-1].size)
         for left in (0, end.width // 2):

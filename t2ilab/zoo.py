@@ -61,30 +61,41 @@ def folder(name: str) -> Path:
         ValueError: no checkpoint of that name; the sentence gives the nearest.
         OSError: a file is missing, cut short or changed.
     """
-    found = card(name)
-    for file, expected in found.sha256.items():
-        path = ROOT / name / file
-        if not path.exists():
-            raise OSError(f"{path} is missing; install the package again, or run `{found.command}`.")
-        if (got := sha256(path)) != expected:
-            raise OSError(
-                f"{path} is not the file that was trained: its SHA-256 begins with {got[:12]}, not {expected[:12]}. "
-                f"It is cut short or changed; install the package again, or run `{found.command}`."
-            )
+    verify(ROOT / name, card(name), "install the package again")
     return ROOT / name
+
+
+def verify(path: Path, made: Card, remedy: str = "copy it again") -> None:
+    """Checks every file in a folder against the hashes of its card.
+
+    Raises:
+        OSError: a file is missing, cut short or changed; the sentence gives the remedy, or else the command.
+    """
+    for name, expected in made.sha256.items():
+        file = path / name
+        if not file.exists():
+            raise OSError(f"{file} is missing; {remedy}, or run `{made.command}`.")
+        if (got := sha256(file)) != expected:
+            raise OSError(
+                f"{file} is not the file that was trained: its SHA-256 begins with {got[:12]}, not {expected[:12]}. "
+                f"It is cut short or changed; {remedy}, or run `{made.command}`."
+            )
 
 
 def card(name: str) -> Card:
     """The card of a checkpoint. Raises ValueError for a name that is not here."""
     if name not in names():
         near = get_close_matches(name, names(), 3, 0.4) or names()
-        raise ValueError(f"The zoo has no {name!r}; the nearest it has: {', '.join(near)}.")
+        raise ValueError(f"The zoo has no {name!r}; the nearest it has: {', '.join(near) or 'nothing at all'}.")
     return card_of(ROOT / name)
 
 
 def card_of(path: Path) -> Card:
-    """The card in a folder."""
-    return Card(**read_json(path / "card.json"))
+    """The card in a folder. Raises OSError where it is missing or broken."""
+    try:
+        return Card(**read_json(path / "card.json"))
+    except TypeError as error:
+        raise OSError(f"{path / 'card.json'} is not a card ({error}); the file is changed.") from error
 
 
 def write_card(path: Path, made: Card) -> None:

@@ -22,6 +22,7 @@ ROOMS = {
     "clip": 2,
     "training": 2,
     "interop": 3,
+    "output": 3,
     "zoo": 4,
     "metrics": 5,
     "pipelines": 5,
@@ -31,6 +32,7 @@ ROOMS = {
     "grading": 8,
     "authoring": 8,
     "studio": 8,
+    "doctor": 8,
     "cli": 9,
     "__main__": 10,
 }

@@ -229,13 +229,21 @@ def test_callback_sees_each_step_before_its_update(schedule, sample):
 @pytest.mark.parametrize("sample", SAMPLERS)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_noise_comes_from_the_generator_and_lies_with_x(schedule, sample, device, dtype):
+def test_noise_comes_from_the_generator_and_lies_with_x(schedule, sample, device, dtype, monkeypatch):
+    randn, drawn_on = torch.randn, []
+
+    def remembering(*args, **kwargs):
+        drawn_on.append(torch.device(kwargs["device"]).type)
+        return randn(*args, **kwargs)
+
     x = start(dtype).to(device)
+    monkeypatch.setattr(torch, "randn", remembering)
     extra = {"eta": 1.0} if sample is sample_ddim else {}
     x0 = sample(
         lambda x, t: 0.5 * x, x, schedule, schedule.timesteps(4), generator=torch.Generator().manual_seed(1), **extra
     )
     assert (x0.device, x0.dtype, x0.shape) == (x.device, dtype, x.shape)
+    assert set(drawn_on) == {"cpu"}  # where the generator is: torch refuses one from another device
 
 
 @pytest.mark.parametrize("sample", SAMPLERS)

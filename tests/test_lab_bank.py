@@ -186,6 +186,21 @@ def test_an_exercise_of_ones_own_works_with_a_plain_probe(monkeypatch):
     assert "ZeroDivisionError" in check(lambda x: 1 / 0, own).message
 
 
+def test_a_property_decides_even_where_the_arrays_agree(monkeypatch):
+    monkeypatch.setenv("T2ILAB_LANG", "en")
+    never = {"never": Property(lambda arrays, inputs: False, 0.5, Text("It never holds.", "成り立ちません。"))}
+    result = check(lambda x: x + x, own_exercise(properties=never))
+    assert not result.passed
+    assert "It never holds." in result.message
+
+
+def test_an_error_from_the_start_is_told_even_where_a_known_mistake_fails_alike(monkeypatch):
+    monkeypatch.setenv("T2ILAB_LANG", "en")
+    mistakes = {"divided": Misconception(lambda x: x / (1 // 0), Text("you divide.", "割っています。"))}
+    result = check(lambda x: [][1 // 0], own_exercise(misconceptions=mistakes))
+    assert (result.status, result.misconception) == ("error", None)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

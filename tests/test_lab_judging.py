@@ -109,16 +109,22 @@ def test_tensors_and_numbers_become_arrays_and_nothing_else():
             to_array(wrong)
 
 
-def test_a_probe_keeps_what_came_before_an_error():
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+def test_a_probe_keeps_what_came_before_an_error(error):
     @cases
     def probe(answer, inputs):
         yield "first", lambda: answer(1)
         yield "second", lambda: answer(0)
         yield "third", lambda: answer(1)
 
-    measured = probe(lambda x: 1 / x, {})
+    def answer(x):
+        if x == 0:
+            raise error
+        return x
+
+    measured = probe(answer, {})
     assert dict(measured) == {"first": 1}
-    assert isinstance(measured.error, ZeroDivisionError)
+    assert isinstance(measured.error, error)
     assert measured.case == "second"
 
 

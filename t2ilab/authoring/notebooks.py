@@ -1,17 +1,14 @@
 """The four notebooks of a lab: built from the source, written where they changed, compared with what is committed."""
 
-import re
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from t2ilab.authoring.blanks import exercises, fill
+from t2ilab.authoring.fragments import COLAB_TAG, colab_install, filled
 from t2ilab.authoring.running import METADATA, execute, is_executed, tool
 from t2ilab.launch import clone, resolve, write_whole
 
-BADGES = "<!-- badges -->"
 FOLDERS = {
     ("labs", "en"): "labs",
     ("labs", "ja"): "labs/ja",
@@ -70,8 +67,10 @@ def build(source: str | Path, find: Find | None = None) -> dict[Path, Any]:
             if is_japanese if language == "en" else has_japanese:
                 continue
             text = answers[i] if kind == "solutions" and cell.cell_type == "code" else cell.source
-            if BADGES in text:
-                text = text.replace(BADGES, _badges(root, path))
+            if COLAB_TAG in cell.metadata.get("tags", []):
+                text = colab_install(root)
+            elif cell.cell_type == "markdown":
+                text = filled(text, root, path, language, find)
             made.append(_cell(cell, text, f"{stem}-{i:03d}"))
         notebooks[path] = tool("nbformat").v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5)
     executed = root / "solutions" / f"{stem}.ipynb"
@@ -80,16 +79,17 @@ def build(source: str | Path, find: Find | None = None) -> dict[Path, Any]:
 
 
 def build_all(
-    root: Path | None = None, run: bool = False, labs: Sequence[str] = (), find: Find | None = None
+    labs: Sequence[str] | None = None, run: bool = False, root: Path | None = None, find: Find | None = None
 ) -> list[Path]:
     """Build the notebooks of every source, write those that changed, and return the paths written.
 
-    run: also execute the English solutions that hold no outputs, at the lesson budget (minutes each).
     labs: only these ("05", "05_ddpm"); all of them by default.
+    run: also execute the English solutions that hold no outputs, at the lesson budget (minutes each).
+    root: the folder of the repository; by default the clone that this package runs from.
     """
     found = {source.stem: source for source in sources(root)}
     written = []
-    for stem in [resolve(lab, list(found)) for lab in labs] or found:
+    for stem in [resolve(lab, list(found)) for lab in labs or ()] or found:
         for path, notebook in build(found[stem], find).items():
             content = to_bytes(notebook)
             if not path.is_file() or path.read_bytes() != content:
@@ -184,31 +184,6 @@ def _cell(cell: Any, text: str, cell_id: str) -> Any:
     if tags:
         made.metadata["tags"] = tags
     return made
-
-
-def _badges(root: Path, path: Path) -> str:
-    """Colab and Binder for the notebook at `path`, and in a lab the way to its other language."""
-    project = root / "pyproject.toml"
-    settings = tomllib.loads(project.read_text(encoding="utf-8")) if project.is_file() else {}
-    repository = str(settings.get("tool", {}).get("t2ilab", {}).get("repository", ""))
-    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)/?", repository)
-    if not match:
-        raise ValueError(
-            "Badges need the address of a repository on GitHub, but [tool.t2ilab] repository in pyproject.toml is "
-            f"{repository!r}; write it as https://github.com/owner/name."
-        )
-    place = path.relative_to(root).as_posix()
-    colab = f"https://colab.research.google.com/github/{match[1]}/blob/main/{place}"
-    binder = f"https://mybinder.org/v2/gh/{match[1]}/HEAD?urlpath={quote(f'lab/tree/{place}', safe='')}"
-    badges = [
-        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})",
-        f"[![Launch Binder](https://mybinder.org/badge_logo.svg)]({binder})",
-    ]
-    if place.startswith("labs/ja/"):
-        badges.append(f"[English](../{path.name})")
-    elif place.startswith("labs/"):
-        badges.append(f"[日本語](ja/{path.name})")
-    return "\n".join(badges)
 
 
 def _lend_outputs(stored: Any, notebook: Any) -> None:

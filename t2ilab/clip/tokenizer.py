@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ def byte_letters() -> dict[int, str]:
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [b for b in range(256) if b not in plain]
     return {b: chr(b) for b in plain} | {b: chr(256 + i) for i, b in enumerate(others)}
+
+
+_BYTES = {letter: byte for byte, letter in byte_letters().items()}
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
@@ -88,7 +92,10 @@ class CLIPTokenizer:
     Args:
         vocab: token -> id.
         merges: pairs in the order in which they apply.
-        context_length: ids that the text encoder reads.
+        context_length: ids that the text encoder reads, start and end among them.
+
+    Raises:
+        ValueError: no start or end token, a merge of tokens that the vocabulary lacks, or a context_length below 2.
     """
 
     def __init__(self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int = 77):
@@ -96,6 +103,16 @@ class CLIPTokenizer:
 
         if missing := [token for token in (START, END) if token not in vocab]:
             raise ValueError(f"A CLIP vocabulary needs {START} and {END}; missing: {', '.join(missing)}.")
+        if context_length < 2:
+            raise ValueError(
+                f"context_length must hold the start and the end token, so at least 2; got {context_length}."
+            )
+        for a, b in merges:
+            if a not in vocab or b not in vocab or a + b not in vocab:
+                raise ValueError(
+                    f"Each merge must join two tokens of the vocabulary into a third; got {a!r} and {b!r}. "
+                    "Do vocabulary and merges come from the same folder?"
+                )
         self.vocab, self.merges, self.context_length = dict(vocab), [tuple(pair) for pair in merges], context_length
         self.start_id, self.end_id = vocab[START], vocab[END]
         self._tokenizer = Tokenizer(
@@ -134,6 +151,7 @@ class CLIPTokenizer:
         """
         folder = Path(folder)
         try:
+            length = 77
             if (folder / "vocab.json").exists():
                 vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
                 lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
@@ -143,12 +161,16 @@ class CLIPTokenizer:
                 vocab = model["vocab"]
                 pairs = [pair.split() if isinstance(pair, str) else pair for pair in model["merges"]]
             config_file = folder / "tokenizer_config.json"
-            config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.exists() else {}
-            return cls(vocab, [(a, b) for a, b in pairs], int(config.get("model_max_length", 77)))
-        except (OSError, KeyError, json.JSONDecodeError) as error:
+            if config_file.exists():
+                length = int(json.loads(config_file.read_text(encoding="utf-8")).get("model_max_length", length))
+            vocab, merges = dict(vocab), [(a, b) for a, b in pairs]
+        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
-                f"A CLIP tokenizer's folder holds vocab.json and merges.txt, or tokenizer.json; not so {folder}: {error}."
+                f"A CLIP tokenizer's folder holds vocab.json and merges.txt, or tokenizer.json; "
+                f"not so {folder}: {error}."
             ) from error
+        # transformers writes 10^30 where nobody said how long a text may be.
+        return cls(vocab, merges, length if length < 10**6 else 77)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes vocab.json, merges.txt and tokenizer_config.json, which transformers' CLIPTokenizer opens."""
@@ -169,13 +191,16 @@ class CLIPTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text, with neither start nor end."""
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        return self._encode(text).ids
 
     def tokens(self, text: str) -> list[str]:
         """The same, readable: the pieces of the text as a person would write them."""
-        back = {letter: byte for byte, letter in byte_letters().items()}
-        pieces = self._tokenizer.encode(text, add_special_tokens=False).tokens
-        return [bytes(back[c] for c in p.removesuffix("</w>")).decode(errors="replace") for p in pieces]
+        pieces = self._encode(text).tokens
+        return [bytes(_BYTES[c] for c in p.removesuffix("</w>")).decode(errors="replace") for p in pieces]
+
+    def _encode(self, text: str) -> Any:
+        # Half of a surrogate pair, as a terminal may hand over, has no bytes: it is read as a question mark.
+        return self._tokenizer.encode(text.encode(errors="replace").decode(), add_special_tokens=False)
 
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
         """int64 (B, context_length). A text that is too long is cut; its last id is the end token all the same."""
@@ -183,4 +208,4 @@ class CLIPTokenizer:
         for text in [texts] if isinstance(texts, str) else texts:
             ids = [self.start_id, *self.encode(text)[: self.context_length - 2], self.end_id]
             rows.append(ids + [self.end_id] * (self.context_length - len(ids)))
-        return torch.tensor(rows)
+        return torch.tensor(rows, dtype=torch.int64).reshape(-1, self.context_length)

@@ -111,7 +111,11 @@ class World:
     japanese: float = 0.4
 
     def batch(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
-        """The index-th batch: {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes}."""
+        """The index-th batch: {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes}.
+
+        Raises:
+            ValueError: a batch_size below 1, or a world whose size is below 16.
+        """
         rng = random.Random(f"world {self.seed} {self.held_out} {index}")
         scenes = [self._scene(rng) for _ in range(batch_size)]
         generator = torch.Generator().manual_seed(rng.getrandbits(63))
@@ -119,7 +123,15 @@ class World:
         return {"image": render(scenes, self.size, generator, device), "caption": captions, "scene": scenes}
 
     def prompts(self, count: int, language: str = "en") -> tuple[list[str], list[Scene]]:
-        """Full captions to measure a model by, and what they ask for; other scenes than `batch` draws from."""
+        """Full captions to measure a model by, and the scenes they ask for; their chance is not that of `batch`.
+
+        Args:
+            count: how many.
+            language: "en" or "ja".
+
+        Raises:
+            ValueError: a language other than these two.
+        """
         rng = random.Random(f"prompts {self.seed} {self.held_out} {language}")
         scenes = [self._scene(rng) for _ in range(count)]
         return [describe(scene, language, rng) for scene in scenes], scenes

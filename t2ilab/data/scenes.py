@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import product
@@ -186,7 +187,7 @@ def understand(caption: str) -> tuple[Scene, list[str]]:
     Raises:
         ValueError: an empty caption.
     """
-    text = caption.strip().lower()
+    text = unicodedata.normalize("NFC", caption).strip().lower()  # as the tokenizer does
     if not text:
         raise ValueError("A caption needs at least one word; got an empty one. Try 'a big red star'.")
     found: dict[str, str] = {}
@@ -218,13 +219,23 @@ _LEXICON = _lexicon()
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u3005\u30fc]")
 
 
+def _piece_pattern() -> re.Pattern[str]:
+    latin = r"[^\W\u3040-\u30ff\u3400-\u9fff]"
+    # An English word may follow Japanese without a space (大きなred star) but not precede it so (red星): to CLIP's
+    # tokenizer that is one word that does not end after "red".
+    phrases = "|".join(re.escape(p) if _JAPANESE.search(p) else rf"(?<!{latin}){re.escape(p)}\b" for p in _LEXICON)
+    fillers = "|".join(map(re.escape, sorted(_FILLERS_JA, key=len, reverse=True)))
+    rest = rf"(?:(?!{fillers}|{phrases})[\u3040-\u30ff\u3400-\u9fff\u3005])+"
+    emoji = r"[\u2190-\u2bff\U0001f000-\U0001faff][\u2190-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]*"
+    return re.compile(rf"(?P<known>{phrases})|(?P<filler>{fillers})|(?P<word>{latin}+|{rest}|{emoji})")
+
+
+_PIECE = _piece_pattern()
+
+
 def _pieces(text: str) -> Iterator[tuple[str | None, str, str]]:
     """(attribute, value, piece) from left to right; attribute None for an unknown piece."""
-    phrases = "|".join(re.escape(p) if _JAPANESE.search(p) else rf"\b{re.escape(p)}\b" for p in _LEXICON)
-    fillers = "|".join(map(re.escape, sorted(_FILLERS_JA, key=len, reverse=True)))
-    latin = r"[^\W\u3040-\u30ff\u3400-\u9fff]+"
-    rest = rf"(?:(?!{fillers}|{phrases})[\u3040-\u30ff\u3400-\u9fff\u3005])+"
-    for match in re.finditer(rf"(?P<known>{phrases})|(?P<filler>{fillers})|(?P<word>{latin}|{rest})", text):
+    for match in _PIECE.finditer(text):
         piece = match.group()
         if match.lastgroup == "known":
             yield (*_LEXICON[piece], piece)
@@ -253,5 +264,5 @@ def unknown_words(caption: str) -> str | None:
     if not unknown:
         return None
     known = "; ".join(", ".join(names) for names in ATTRIBUTES.values())
-    words = ", ".join(repr(word) for word in unknown)
+    words = ", ".join(repr(word) for word in dict.fromkeys(unknown))
     return f"This model does not know {words} and draws the rest. It knows {known}."

@@ -249,7 +249,7 @@ class NoiseSchedule:
         the picture itself, so there the mean is x0 and the variance 0.
         """
         ac, dtype = self._at(t, x0, x_t)
-        ac_prev, _ = self._at(t, x0, x_t, back=1)
+        ac_prev, _ = self._at(t, x0, x_t, back=True)
         alpha = ac / ac_prev
         beta = (ac_prev - ac) / ac_prev  # 1 - alpha, but float32 keeps its digits
         mean = (ac_prev.sqrt() * beta * x0 + alpha.sqrt() * (1 - ac_prev) * x_t) / (1 - ac)
@@ -286,8 +286,8 @@ class NoiseSchedule:
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
-    def _at(self, t: Timestep, first: Tensor, second: Tensor, back: int = 0) -> tuple[Tensor, torch.dtype]:
-        """ac at `t` (or `back` timesteps before it), shaped and typed to meet the pictures; and the result's dtype."""
+    def _at(self, t: Timestep, first: Tensor, second: Tensor, back: bool = False) -> tuple[Tensor, torch.dtype]:
+        """ac at `t` (`back`: one timestep before), shaped and typed to meet the pictures; and the result's dtype."""
         for x in (first, second):
             if not x.is_floating_point():
                 raise ValueError(f"pictures must be floats, got {x.dtype}; bring them to [-1, 1] first.")
@@ -316,12 +316,13 @@ class NoiseSchedule:
             raise ValueError(f"t must lie in 0 to {last}, got {int(t.min())} to {int(t.max())}; timesteps are 0-based.")
         return t.to(torch.int64).reshape(-1)
 
-    def _levels_at(self, t: Tensor, device: torch.device | str | None, back: int = 0) -> Tensor:
-        """ac at checked timesteps `t - back`, 1 before the first; index_select, unlike [], refuses negative ones."""
+    def _levels_at(self, t: Tensor, device: torch.device | str | None, back: bool = False) -> Tensor:
+        """ac at checked timesteps (`back`: one before each, 1 before the first); index_select refuses negative ones."""
         where = t.device if device is None else torch.device(device)
         if where not in self._levels:  # the same numbers, lying where the pictures are
             self._levels[where] = torch.cat([self._alphas_cumprod.new_ones(1), self._alphas_cumprod]).to(where)
-        return self._levels[where].index_select(0, t.to(where) + 1 - back)
+        levels = self._levels[where]
+        return (levels[:-1] if back else levels[1:]).index_select(0, t.to(where))
 
     def _named(self, beta_schedule: str, **ends: float) -> "NoiseSchedule":
         """This schedule, remembered by its name and not by its numbers."""

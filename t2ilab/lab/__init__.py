@@ -1,5 +1,4 @@
-"""What a notebook sees: exercises that check themselves, hints, "
-"budgets; plots and widgets are modules beside them."""
+"""What a notebook sees: exercises that check themselves, hints, budgets; plots and widgets are modules beside them."""
 
 from t2ilab.lab.budget import budget
 from t2ilab.lab.check import check

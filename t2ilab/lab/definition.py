@@ -14,8 +14,7 @@ Inputs = dict[str, Any]
 
 
 class Property(NamedTuple):
-    """Something that holds for every right answer, tested on the probed "
-    "arrays; half-right answers earn its share."""
+    """Something that holds for every right answer, tested on the probed arrays; half-right answers earn its share."""
 
     test: Callable[[Arrays, Inputs], Any]
     share: float

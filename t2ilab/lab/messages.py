@@ -45,8 +45,7 @@ def say(key: str, language_code: str | None = None, **values: object) -> str:
 
 
 def case_name(key: str, language_code: str | None = None) -> str:
-    """What a student reads for one case of a probe, such as "a batch of "
-    "one" for "single"; the key itself if unnamed."""
+    """What a student reads for one case of a probe, such as "a batch of one" for "single"; else the key itself."""
     return CASES[key].say(language_code) if key in CASES else key
 
 

@@ -105,8 +105,7 @@ def resolve(dotted: str) -> Any:
 
 
 def _functions(target: Any) -> list[FunctionType]:
-    """The Python functions through which a target is called: itself, a "
-    "class's __init__, a decorated one's inner ones."""
+    """The Python functions through which a target is called: itself, a class's __init__, what a decorator wraps."""
     return list(_unwrapped(vars(target).get("__init__") if inspect.isclass(target) else target))
 
 

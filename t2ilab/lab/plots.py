@@ -18,6 +18,9 @@ from t2ilab.images import to_pil
 from t2ilab.lab.translate import tr
 from t2ilab.training.checkpoint import written_beside
 
+# The Japanese font lacks signs that formulas need, such as a small 0 below the line; they come from matplotlib's own.
+matplotlib.rcParams["font.family"] = [*matplotlib.rcParams["font.family"], "DejaVu Sans"]
+
 # Okabe and Ito's colours, told apart by colour-blind eyes; each line has its own dashes and marker as well.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
@@ -33,8 +36,9 @@ def show(figure: Figure, caption: str, **values: object) -> None:
     """
     from IPython.display import Markdown, display
 
+    picture = _png(figure)
     words = tr(caption, **values)
-    display({"image/png": _png(figure), "text/plain": words}, metadata={"image/png": {"alt": words}}, raw=True)
+    display({"image/png": picture, "text/plain": words}, metadata={"image/png": {"alt": words}}, raw=True)
     display(Markdown(f"*{words}*"))
 
 
@@ -107,7 +111,13 @@ def heatmap(
 
 
 def loss_curve(losses: Sequence[float], path: Path | None = None) -> None:
-    """The loss of each step, faint, and its running mean; shown, or saved as a PNG where a path is given."""
+    """The loss of each step, faint, and its running mean; shown, or saved as a PNG where a path is given.
+
+    Raises:
+        ValueError: no losses.
+    """
+    if not len(losses):
+        raise ValueError("A loss curve needs the loss of at least one step; got none. Train first.")
     figure, axis = plt.subplots(figsize=(6.4, 3.2))
     steps = np.arange(1, len(losses) + 1)
     axis.plot(steps, losses, color="0.75", linewidth=0.5, label=tr("each step"))
@@ -132,9 +142,11 @@ def loss_curve(losses: Sequence[float], path: Path | None = None) -> None:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"figure.dpi": 100}):
-        figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
+    try:
+        with matplotlib.rc_context({"figure.dpi": 100}):
+            figure.savefig(buffer, format="png", dpi=110)
+    finally:
+        plt.close(figure)
     return buffer.getvalue()
 
 

@@ -29,8 +29,7 @@ class Unfit(Exception):
 
 
 class Cases(dict[str, np.ndarray]):
-    """The arrays of a probe; `error` is what stopped it, if anything "
-    "did, and `case` the case that it stopped in."""
+    """The arrays of a probe; `error` is what stopped it, if anything did, and `case` the case that it stopped in."""
 
     error: BaseException | None = None
     case: str = "any"

@@ -1,5 +1,4 @@
-"""What check says: a result that is true when the answer is right, and "
-"that reads well in a notebook or a terminal."""
+"""What check says: a result that is true when the answer is right, and that reads well in a notebook or a terminal."""
 
 import html
 import re

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from typing import Any
 
@@ -9,6 +10,7 @@ import ipywidgets
 import torch
 from torch import Tensor
 
+from t2ilab.data.scenes import unknown_words
 from t2ilab.images import to_pil
 from t2ilab.lab.translate import tr
 from t2ilab.output import enlarged
@@ -17,11 +19,13 @@ from t2ilab.output import enlarged
 def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -> ipywidgets.Widget:
     """A line to type in, a seed and a button; below it the picture, and a slider back through its denoising.
 
+    What goes wrong is said below the picture; nothing is raised, since a notebook would hide it.
+
     Args:
         pipe: a TextToImage.
         prompt: what the line says at first. It is drawn at once.
     """
-    text = ipywidgets.Text(value=prompt, description=tr("prompt"), layout={"width": "32em"})
+    text = ipywidgets.Text(value=prompt, description=tr("prompt"), layout={"width": "32em"}, continuous_update=False)
     seed = ipywidgets.BoundedIntText(value=0, min=0, max=10**9, description=tr("seed"), layout={"width": "12em"})
     guidance = ipywidgets.FloatSlider(value=3.0, min=0.0, max=10.0, step=0.5, description=tr("guidance"))
     button = ipywidgets.Button(description=tr("draw"))
@@ -41,10 +45,13 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
                 output_type="pt",
                 callback=lambda i, t, x_t, x0_hat: kept.append((x_t.float().cpu(), x0_hat.float().cpu())),
             )
-        except ValueError as error:
-            message.value = str(error)
+        except (ValueError, RuntimeError, OSError) as error:
+            message.value = html.escape(str(error))
             return
-        message.value = tr("Left: the picture on its way out of the noise. Right: what the model thinks it will be.")
+        words = tr("Left: the picture on its way out of the noise. Right: what the model thinks it will be.")
+        if unknown := unknown_words(text.value):
+            words += f" {unknown}"
+        message.value = html.escape(words)
         end = final.cpu() * 2 - 1
         frames[:] = [*kept, (end, end)]
         step.max = len(frames) - 1
@@ -52,11 +59,13 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
         turn()
 
     def turn(_: Any = None) -> None:
+        if not frames:  # the first prompt could not be drawn
+            return
         for box, image in zip((picture, estimate), frames[step.value], strict=True):
             box.value = png(image)
 
     button.on_click(draw)
-    text.on_submit(draw) if hasattr(text, "on_submit") else None
+    text.observe(draw, names="value")  # once the line is left or Enter is pressed
     step.observe(turn, names="value")
     draw()
     controls = ipywidgets.HBox([text, button])

@@ -29,7 +29,9 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Ten
     if dim % 2:
         raise ValueError(f"A timestep embedding holds as many sines as cosines, so dim must be even; got {dim}.")
     half = dim // 2
-    frequencies = torch.exp(-math.log(max_period) / half * torch.arange(half, device=t.device, dtype=torch.float32))
+    # Multiplied first and divided after, as in the published networks: at t = 999 float32 shows the order.
+    exponents = -math.log(max_period) * torch.arange(half, device=t.device, dtype=torch.float32) / half
+    frequencies = exponents.exp()
     angles = t.float()[:, None] * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
@@ -66,10 +68,15 @@ class Attention(nn.Module):
     Args:
         dim: width of the tokens. heads: dim must be a multiple of it.
         context_dim: width of what is attended to; None for the tokens themselves.
+
+    Raises:
+        ValueError: a width that is no multiple of heads.
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int | None = None):
         super().__init__()
+        if dim % heads:
+            raise ValueError(f"Each head takes an equal part, so dim must be a multiple of heads={heads}; got {dim}.")
         self.heads = heads
         self.to_q = nn.Linear(dim, dim, bias=False)
         self.to_k = nn.Linear(context_dim or dim, dim, bias=False)

@@ -15,11 +15,16 @@ class Reader(nn.Module):
     Args:
         values: attribute -> the values that it can have, in the order of the logits.
         width: channels of the first level; each of the four levels halves the picture.
-        size: the side that pictures are brought to.
+        size: the side that pictures are brought to, at least 16.
+
+    Raises:
+        ValueError: a size below 16, of which four halvings would leave nothing.
     """
 
     def __init__(self, values: dict[str, list[str]], width: int = 32, size: int = 32):
         super().__init__()
+        if size < 16:
+            raise ValueError(f"A reader halves its pictures four times, so size must be at least 16; got {size}.")
         self.values, self.width, self.size = values, width, size
         widths = [3, width, 2 * width, 3 * width, 4 * width]
         self.convs = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in pairwise(widths)])

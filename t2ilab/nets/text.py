@@ -18,6 +18,9 @@ class TextConfig:
         vocab_size: tokens it knows.
         context_length: tokens it reads; shorter texts are padded.
         width, layers, heads: of its transformer.
+
+    Raises:
+        ValueError: a width that is no multiple of heads.
     """
 
     vocab_size: int
@@ -25,6 +28,10 @@ class TextConfig:
     width: int = 128
     layers: int = 2
     heads: int = 4
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"A text encoder's width must be a multiple of heads={self.heads}; got {self.width}.")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,8 +53,9 @@ class Embeddings(nn.Module):
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocab_size, config.width)
         self.position_embedding = nn.Embedding(config.context_length, config.width)
-        nn.init.normal_(self.token_embedding.weight, std=0.02)
-        nn.init.normal_(self.position_embedding.weight, std=0.01)
+        # Larger than CLIP's 0.02: at this width and depth a token would drown in what the layers add to it.
+        nn.init.normal_(self.token_embedding.weight, std=1.0)
+        nn.init.normal_(self.position_embedding.weight, std=0.25)
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids (B, L) -> (B, L, width)."""
@@ -132,7 +140,17 @@ class TextEncoder(nn.Module):
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
         self.final_layer_norm = nn.LayerNorm(config.width)
+        for name, layer in self.named_modules():
+            if name.endswith(("out_proj", "fc2")) and isinstance(layer, nn.Linear):
+                # A fresh layer whispers, so that each token still says its own word at the end of the stack.
+                nn.init.normal_(layer.weight, std=0.1 * layer.in_features**-0.5)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """int64 ids (B, L), L at most context_length -> (B, L, width)."""
+        """int64 ids (B, L), L at most context_length -> (B, L, width). Raises ValueError for a longer text."""
+        if ids.shape[-1] > self.config.context_length:
+            raise ValueError(
+                f"This text encoder reads at most {self.config.context_length} tokens; got {ids.shape[-1]}. "
+                "Use the tokenizer that it was trained with, which cuts longer texts."
+            )
         return self.final_layer_norm(self.encoder(self.embeddings(ids)))

@@ -32,6 +32,11 @@ class UNetConfig:
         patch_size: the network first folds each patch of this many pixels a side into channels, and unfolds at the
             end. Stable Diffusion has its VAE for that and leaves this 1; a small model of pixels runs four times
             faster at 2.
+        ff_multiple: how many times wider a transformer's feed-forward layer is than its tokens; Stable Diffusion's
+            is 4.
+
+    Raises:
+        ValueError: not one attention flag a level, or a width that the groups or the heads do not divide.
     """
 
     in_channels: int = 3
@@ -109,7 +114,8 @@ class UNet(nn.Module):
 
     Args:
         config: its layout.
-        res_block, embed_time: its residual block and its timestep embedding, so that Lab 05 can put in the student's own.
+        res_block, embed_time: its residual block and its timestep embedding, so that Lab 05 can put in the student's
+            own.
     """
 
     def __init__(
@@ -165,17 +171,23 @@ class UNet(nn.Module):
 
         self.conv_norm_out = nn.GroupNorm(config.norm_num_groups, widths[0])
         self.conv_out = nn.Conv2d(widths[0], config.out_channels * fold, 3, padding=1)
-        self._start_quiet()
+        self._initialise()
 
-    def _start_quiet(self) -> None:
-        """Zeroes the last layer of every block and of the whole, so that a new network adds nothing to its input.
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """What a new network adds to its input: no picture at all, and the words out loud.
 
-        It learns faster from there (Ho et al.'s code does so; Zhang et al. 2019, "Fixup", say why).
+        The last layer of every residual block and of the whole is zero, as in Ho et al.'s code (Zhang et al. 2019,
+        "Fixup", say why). Cross-attention starts nine times louder than torch would have it: a fresh one takes the mean
+        of all tokens, in which each word is faint, and a small model trained for minutes would be long in hearing it.
         """
         for name, layer in self.named_modules():
-            if name.endswith(("conv2", "proj_out", "conv_out")) and isinstance(layer, nn.Conv2d):
-                nn.init.zeros_(layer.weight)
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            if isinstance(layer, nn.Conv2d) and name.endswith(("conv2", "conv_out")):
+                layer.weight.zero_()
+                if layer.bias is not None:
+                    layer.bias.zero_()
+            if isinstance(layer, nn.Linear) and name.endswith(("attn2.to_v", "attn2.to_out.0")):
+                layer.weight.mul_(3)
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
         """One guess.
@@ -189,9 +201,14 @@ class UNet(nn.Module):
             (B, out_channels, H, W).
 
         Raises:
-            ValueError: a size that patch_size does not divide, or a context of another width.
+            ValueError: other channels, a size that patch_size does not divide, or a context of another width.
         """
         p = self.config.patch_size
+        if x.ndim != 4 or x.shape[1] != self.config.in_channels:
+            raise ValueError(
+                f"This U-Net reads pictures (B, {self.config.in_channels}, H, W); got {tuple(x.shape)}. "
+                "Add a batch axis with x[None], or look at in_channels."
+            )
         if x.shape[-1] % p or x.shape[-2] % p:
             raise ValueError(f"Height and width must be multiples of {p}; got {tuple(x.shape[-2:])}.")
         if context.shape[-1] != self.config.cross_attention_dim:
@@ -200,9 +217,7 @@ class UNet(nn.Module):
                 "Use the text encoder that it was trained with."
             )
         t = torch.as_tensor(t, device=x.device).expand(x.shape[0])
-        temb = self.time_embedding(
-            timestep_embedding(t, self.config.block_out_channels[0]).to(x.dtype)
-        )  # (B, time_dim)
+        temb = self.time_embedding(self.embed_time(t, self.config.block_out_channels[0]).to(x.dtype))  # (B, time_dim)
 
         x = F.pixel_unshuffle(x, p) if p > 1 else x  # (B, in_channels * p * p, H / p, W / p)
         x = self.conv_in(x)  # (B, C0, h, w)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from t2ilab.nets.unet import UNet, UNetConfig
 
 Sampler = Callable[..., Tensor]
 SAMPLERS: dict[str, Sampler] = {"ddim": sample_ddim, "ddpm": sample_ddpm}
+
+
+class _OtherKind(ValueError):
+    """A folder that is whole, but holds something else."""
 
 
 class TextToImage:
@@ -61,28 +66,45 @@ class TextToImage:
     def from_pretrained(cls, name: str | Path = "shapes-pixel", device: str | None = None) -> TextToImage:
         """Opens a model of the zoo by its name, or a folder that `save_pretrained` wrote.
 
+        A name of the zoo goes first; a folder of the same name opens as ./name. Where a card lies in the folder, its
+        hashes are checked.
+
         Raises:
-            ValueError: neither a name of the zoo nor a folder.
+            ValueError: neither a name of the zoo nor a folder, or a model of another kind.
             OSError: a file that is missing, cut short or changed.
         """
-        folder = Path(name) if Path(name).is_dir() else zoo.folder(str(name))
+        manager = DeviceManager(device)
+        if name in zoo.names() or not Path(name).is_dir():
+            folder = zoo.folder(str(name))
+        else:
+            folder = Path(name)
+            if (folder / "card.json").exists():
+                zoo.verify(folder, zoo.card_of(folder))
+        if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
+            raise ValueError(f"{folder} holds one network; this call opens a {cls.__name__}, such as 'shapes-pixel'.")
         index = zoo.read_json(folder / "model_index.json")
-        if index.get("_class_name") != cls.__name__:
-            raise ValueError(f"{folder} holds a {index.get('_class_name')}; this call opens a {cls.__name__}.")
-        unet = UNet(UNetConfig.from_dict(zoo.read_json(folder / "unet" / "config.json")))
-        text_encoder = TextEncoder(TextConfig.from_dict(zoo.read_json(folder / "text_encoder" / "config.json")))
-        zoo.read_weights(folder / "unet" / "diffusion_pytorch_model.safetensors", unet)
-        zoo.read_weights(folder / "text_encoder" / "model.safetensors", text_encoder)
-        scheduler = zoo.read_json(folder / "scheduler" / "scheduler_config.json")
-        return cls(
-            unet.eval(),
-            text_encoder.eval(),
-            CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-            NoiseSchedule.from_dict(scheduler),
-            scheduler["prediction_type"],
-            index["image_size"],
-            DeviceManager(device),
-        )
+        try:
+            if (kind := index.get("_class_name")) != cls.__name__:
+                raise _OtherKind(f"{folder} holds a {kind}; this call opens a {cls.__name__}, such as 'shapes-pixel'.")
+            unet = UNet(UNetConfig.from_dict(zoo.read_json(folder / "unet" / "config.json")))
+            text_encoder = TextEncoder(TextConfig.from_dict(zoo.read_json(folder / "text_encoder" / "config.json")))
+            zoo.read_weights(folder / "unet" / "diffusion_pytorch_model.safetensors", unet)
+            zoo.read_weights(folder / "text_encoder" / "model.safetensors", text_encoder)
+            scheduler = zoo.read_json(folder / "scheduler" / "scheduler_config.json")
+            return cls(
+                unet.eval(),
+                text_encoder.eval(),
+                CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+                NoiseSchedule.from_dict(scheduler),
+                scheduler["prediction_type"],
+                index["image_size"],
+                manager,
+            )
+        except _OtherKind:
+            raise
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+            raise OSError(f"{folder} is not a whole {cls.__name__}: {reason}. Copy it again.") from error
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes the model: diffusers' folders and names, half precision.
@@ -131,7 +153,8 @@ class TextToImage:
             height, width: pixels; by default the size that the model was trained at.
             num_inference_steps: 1 to the number of training steps; more is slower and finer.
             guidance_scale: 1 is off; larger follows the words more closely (Ho & Salimans 2022).
-            seed: picture i starts from the noise of seed + i, whatever else is in the batch.
+            seed: picture i starts from the noise of seed + i, whatever else is in the batch. Noise that the sampler
+                adds on its way (ddpm) comes from one stream for the whole batch.
             generator: draws the noise instead, from one stream for the whole batch.
             latents: or the noise itself, standard normal (B, 3, H, W).
             sampler: "ddim", "ddpm", or a function with their arguments.
@@ -142,19 +165,25 @@ class TextToImage:
             A list of PIL pictures, or the tensor.
 
         Raises:
-            ValueError: an empty prompt, or a number out of range.
+            ValueError: an empty prompt, a number out of range, or parts that do not fit one another.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        draw = _sampler(sampler)
         self._check(prompts, num_inference_steps, guidance_scale, output_type)
+        without = [negative_prompt or ""] if isinstance(negative_prompt, str | None) else list(negative_prompt)
         if negative_prompt is not None and guidance_scale <= 1:
             raise ValueError(f"A negative prompt has no effect without guidance above 1; got {guidance_scale}.")
+        if len(without) not in (1, len(prompts)):
+            raise ValueError(
+                f"Give one negative prompt for all or one a prompt; got {len(without)} for {len(prompts)} prompts."
+            )
         context = self.encode(prompts)
         if guidance_scale != 1:
-            without = [negative_prompt or ""] if isinstance(negative_prompt, str | None) else list(negative_prompt)
             context = torch.cat([self.encode(without).expand_as(context), context])  # (2B, L, D)
 
-        shape = (len(prompts), self.unet.config.in_channels, height or self.image_size, width or self.image_size)
-        x = self._noise(shape, seed, generator) if latents is None else latents
+        height = self.image_size if height is None else height
+        width = self.image_size if width is None else width
+        x = self._start((len(prompts), self.unet.config.in_channels, height, width), seed, generator, latents)
         timesteps = self.schedule.timesteps(num_inference_steps, spacing="trailing")
         denoise = NetworkDenoiser(
             partial(self._guided, context=context, guidance_scale=guidance_scale),
@@ -162,9 +191,9 @@ class TextToImage:
             self.prediction_type,
             clip=1.0,
         )
-        draw = SAMPLERS[sampler] if isinstance(sampler, str) else sampler
-        fresh = generator or torch.Generator().manual_seed(0 if seed is None else seed)
-        x0 = draw(denoise, x.to(self.device.device), self.schedule, timesteps, generator=fresh, callback=callback)
+        # Not the seed itself: its stream begins with the very noise that the first picture started from.
+        fresh = generator or (None if seed is None else torch.Generator().manual_seed(seed ^ 0x5EED))
+        x0 = draw(denoise, x, self.schedule, timesteps, generator=fresh, callback=callback)
         return to_pil(x0) if output_type == "pil" else (x0.float() / 2 + 0.5).clamp(0, 1)
 
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -179,11 +208,26 @@ class TextToImage:
             uncond, cond = self.unet(torch.cat([x, x]), torch.cat([t, t]), context).to(x.dtype).chunk(2)
         return uncond + guidance_scale * (cond - uncond)
 
-    def _noise(self, shape: tuple[int, ...], seed: int | None, generator: torch.Generator | None) -> Tensor:
-        if seed is None:
-            return torch.randn(shape, generator=generator)
-        streams = [torch.Generator().manual_seed(seed + i) for i in range(shape[0])]
-        return torch.stack([torch.randn(shape[1:], generator=stream) for stream in streams])
+    def _start(
+        self, shape: tuple[int, ...], seed: int | None, generator: torch.Generator | None, latents: Tensor | None
+    ) -> Tensor:
+        """Where the sampler starts: noise (B, C, H, W), as given or drawn, on the U-Net's device and in its dtype."""
+        if min(shape) < 1:
+            raise ValueError(f"height and width are positive numbers of pixels; got {shape[2]} and {shape[3]}.")
+        if latents is not None:
+            if latents.ndim != 4 or latents.shape[:2] != shape[:2]:
+                raise ValueError(f"latents must be (B, C, H, W) = {shape}; got {tuple(latents.shape)}.")
+            x = latents
+        elif generator is not None:
+            x = torch.randn(shape, generator=generator, device=generator.device)
+        elif seed is None:
+            x = torch.randn(shape)
+        elif not 0 <= seed < 2**63 - shape[0]:
+            raise ValueError(f"A seed is a whole number from 0 to 2^63; got {seed}.")
+        else:
+            streams = [torch.Generator().manual_seed(seed + i) for i in range(shape[0])]
+            x = torch.stack([torch.randn(shape[1:], generator=stream) for stream in streams])
+        return x.to(self.device.device, next(self.unet.parameters()).dtype)
 
     def _check(self, prompts: list[str], steps: int, guidance_scale: float, output_type: str) -> None:
         if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
@@ -196,3 +240,13 @@ class TextToImage:
             raise ValueError(f"guidance_scale must be a finite number; got {guidance_scale}. 1 is off, 3 is usual.")
         if output_type not in ("pil", "pt"):
             raise ValueError(f"output_type is 'pil' or 'pt'; got {output_type!r}.")
+
+
+def _sampler(sampler: str | Sampler) -> Sampler:
+    """The function of that name. Raises ValueError, with the nearest, for a name that is none."""
+    if not isinstance(sampler, str):
+        return sampler
+    if sampler not in SAMPLERS:
+        near = get_close_matches(sampler, SAMPLERS, 1, 0.4) or SAMPLERS
+        raise ValueError(f"There is no sampler {sampler!r}; the nearest: {', '.join(near)}.")
+    return SAMPLERS[sampler]

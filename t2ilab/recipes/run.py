@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import pkgutil
 import platform
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -63,7 +65,7 @@ class Run:
         device: where.
 
     Raises:
-        ValueError: an unknown recipe, or steps and minutes that are not positive.
+        ValueError: an unknown recipe, a seed out of range, or steps and minutes that are not positive, or both.
         OSError: a folder that cannot be written, or that holds another run.
     """
 
@@ -77,22 +79,46 @@ class Run:
         device: DeviceManager | None = None,
     ):
         module = find(name)
+        if steps is not None and minutes is not None:
+            raise ValueError(f"A run takes steps or minutes; got both, {steps} and {minutes}. Leave one of them out.")
         if (steps is not None and steps < 1) or (minutes is not None and not 0 < minutes < 1e6):
-            raise ValueError(f"A run needs at least one step or a positive number of minutes; got {steps or minutes}.")
-        self.name, self.folder, self.seed = name, folder, seed
+            got = minutes if steps is None else steps
+            raise ValueError(f"A run needs at least one step or a positive number of minutes; got {got}.")
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
+        self.name, self.folder, self.seed = name, Path(folder), seed
         self.device = device or DeviceManager()
         self.module = module
-        settings = folder / "plan.json"
+        settings = self.folder / "plan.json"
         if settings.exists():
-            facts = zoo.read_json(settings)
-            if facts["recipe"] != name or facts["seed"] != seed or steps not in (None, facts["steps"]):
-                raise OSError(f"{folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
-            steps = facts["steps"]
-        elif steps is None:
-            steps = module.STEPS if minutes is None else self._steps_in(minutes)
+            steps = self._resume(zoo.read_json(settings), steps)
+        else:
+            with written_beside(settings):  # can it be written? Known before a minute is spent
+                pass
+            settings.unlink()
+            if steps is None:
+                steps = module.STEPS if minutes is None else self._steps_in(minutes)
+        for leftover in [*self.folder.glob(".*.part"), *self.folder.glob(".tmp*")]:
+            leftover.unlink()  # of a process that was killed while it wrote
         self.recipe: Recipe = module.Recipe(self.device, seed)
         self.plan = self.recipe.plan(steps)
-        zoo.write_json(settings, self.plan.facts)
+        precision = {"device": self.device.device.type, "dtype": str(self.device.dtype).removeprefix("torch.")}
+        zoo.write_json(settings, self.plan.facts | precision)
+
+    def _resume(self, facts: Any, steps: int | None) -> int:
+        """The steps of the run whose plan.json says `facts`; takes over its precision. Raises OSError for another."""
+        known = isinstance(facts, dict) and {"recipe", "seed", "steps"} <= facts.keys()
+        if (
+            not known
+            or (facts["recipe"], facts["seed"]) != (self.name, self.seed)
+            or steps not in (None, facts["steps"])
+        ):
+            raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
+        # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
+        # would no longer be the same bit for bit.
+        if facts.get("device") == self.device.device.type:
+            self.device.dtype = getattr(torch, facts.get("dtype", ""), self.device.dtype)
+        return facts["steps"]
 
     def _steps_in(self, minutes: float) -> int:
         """How many steps fit, from the median of ten after two to warm up, on a model that is thrown away."""
@@ -101,7 +127,14 @@ class Run:
         return max(1, int(60 * minutes / seconds[len(seconds) // 2]))
 
     def steps(self, sheet_seconds: float = 60.0) -> Iterator[Step]:
-        """Trains, logging each step and drawing a sheet every so often; yields after each step."""
+        """Trains, logging each step and drawing a sheet every so often; yields after each step.
+
+        A run that is complete yields its last step once more, so that it can be measured and saved again.
+
+        Raises:
+            FloatingPointError: training diverged.
+            OSError: what is in the folder cannot be read, or the disk is full; the last checkpoint is kept.
+        """
         log = self.folder / "log.jsonl"
         checkpoint = self.folder / "checkpoint.safetensors"
         kept = log.read_text(encoding="utf-8").splitlines() if log.exists() and checkpoint.exists() else []
@@ -109,19 +142,24 @@ class Run:
         file = None
         try:
             for step in train(self.recipe.model, self.recipe.loss, self.plan, checkpoint):
+                if math.isnan(step.loss):  # there was nothing left to do
+                    yield replace(step, loss=json.loads(kept[-1])["loss"]) if kept else step
+                    return
                 if file is None:  # a resumed run may repeat steps that it had logged: the first lines stay
                     with written_beside(log) as beside:
                         beside.write_text("".join(f"{line}\n" for line in kept[: step.step - 1]), encoding="utf-8")
-                    file = log.open("a", encoding="utf-8")
+                    file = log.open("a", encoding="utf-8", buffering=1)  # a line at a time, to outlive a kill
                 row = {"step": step.step, "loss": round(step.loss, 6), "seconds": round(step.seconds, 4)}
                 file.write(json.dumps(row) + "\n")
                 if time.perf_counter() - drawn > sheet_seconds:
                     self.draw(step)
-                    file.flush()
                     drawn = time.perf_counter()
                 yield step
         except OSError as error:
-            raise OSError(f"The run stopped: {error} The last checkpoint is kept; start again to go on.") from error
+            if file is None:  # it did not begin, and the sentence says why
+                raise
+            reason = f"{error.strerror}." if error.strerror else error
+            raise OSError(f"The run stopped: {reason} The last checkpoint is kept; start again to go on.") from error
         finally:
             if file:
                 file.close()
@@ -139,7 +177,8 @@ class Run:
 
     def log(self) -> list[dict[str, float]]:
         """Every logged step: {"step", "loss", "seconds"}."""
-        text = (self.folder / "log.jsonl").read_text(encoding="utf-8")
+        path = self.folder / "log.jsonl"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
         return [json.loads(line) for line in text.splitlines()]
 
     def finish(self, model: nn.Module) -> zoo.Card:

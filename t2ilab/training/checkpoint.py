@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,28 +31,39 @@ def written_beside(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+        mode = stat.S_IMODE(beside.stat().st_mode)  # what the user's umask gives; safetensors makes files private
         yield beside
+        beside.chmod(mode)
         os.replace(beside, path)
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OSError(
-            f"Could not write {path}: {reason}. What was there before is untouched; free some space."
-        ) from error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        full = "space" in reason.lower() or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        fix = "free some space" if full else "choose another folder, or see to it that this one can be written"
+        raise OSError(f"Could not write {path}: {reason}. What was there before is untouched; {fix}.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where a file lies in place of the folder, there is nothing to remove
+            beside.unlink(missing_ok=True)
 
 
 def save_checkpoint(
     path: Path, step: int, model: nn.Module, average: Average, optimizer: torch.optim.Optimizer, facts: dict[str, Any]
 ) -> None:
-    """Writes all that a run needs to go on: weights, their average, the optimizer's moments, the step, and `facts`."""
+    """Writes all that a run needs to go on: weights, their average, the optimizer's moments, the step, and `facts`.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; the checkpoint before stays as it was.
+    """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.model.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    about: dict[str, Any] = {"step": step, "facts": facts}
+    # One entry alone: safetensors writes several in an order of chance, and equal runs are to give equal files.
+    run = json.dumps(about | {"sha256": _digest(tensors, about)}, sort_keys=True)
     with written_beside(path) as beside:
-        save_file(tensors, beside, metadata={"step": str(step), "facts": json.dumps(facts)})
+        save_file(tensors, beside, metadata={"run": run})
 
 
 def load_checkpoint(
@@ -57,23 +72,40 @@ def load_checkpoint(
     """Puts a checkpoint back into the three and returns the step it was made after, and its facts.
 
     Raises:
-        OSError: the file is cut short or is not a checkpoint of this model.
+        OSError: the file is cut short, changed, or not a checkpoint of this model.
     """
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata()
+            about = json.loads((file.metadata() or {})["run"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        if about.pop("sha256") != _digest(tensors, about):
+            raise ValueError("its contents do not give the SHA-256 that it was written with")
         model.load_state_dict(_under(tensors, "model."))
         average.model.load_state_dict(_under(tensors, "average."))
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under(tensors, "optimizer.").items():
             index, moment = name.split(".", 1)
-            moments.setdefault(int(index), {})[moment] = tensor
+            like = parameters[int(index)]
+            # A fused optimizer walks through memory, so a moment must lie there as its parameter does (channels-last).
+            lying = tensor if moment == "step" else torch.empty_like(like).copy_(tensor)
+            moments.setdefault(int(index), {})[moment] = lying
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-        return int(metadata["step"]), json.loads(metadata["facts"])
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise OSError(f"{path} is cut short or belongs to another model: {first}. Delete it to start again.") from error
+        return int(about["step"]), about["facts"]
+    except (SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        first = f"no {error}" if isinstance(error, LookupError) else str(error).splitlines()[0].rstrip(".:")
+        raise OSError(
+            f"{path} is cut short, changed, or of another model: {first}. Delete it to start again."
+        ) from error
+
+
+def _digest(tensors: dict[str, Tensor], about: dict[str, Any]) -> str:
+    """SHA-256 over all that a checkpoint holds: a byte that changed on the disk is seen before it spoils a run."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

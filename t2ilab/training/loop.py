@@ -41,6 +41,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"Training takes at least one step; got {self.steps}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"A learning rate is a positive number; got {self.learning_rate}. 1e-3 is usual.")
 
     def learning_rate_at(self, step: int) -> float:
         """The rate of the step-th update, counted from 0."""
@@ -51,7 +53,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """What the loop yields after each update: number of updates done, the loss before it, and the seconds it took."""
+    """What the loop yields after each update: number of updates done, the loss before it, and the seconds it took.
+
+    Where a finished run is started again, the loop yields once, without an update: a loss of NaN in 0 seconds.
+    """
 
     step: int
     loss: float
@@ -66,19 +71,20 @@ def train(
     checkpoint: Path | None = None,
     every_seconds: float = 60.0,
 ) -> Iterator[Step]:
-    """Trains, and yields after each update.
+    """Trains, and yields after each update; whatever is due to be saved is saved when the next step is asked for.
 
     Args:
         model: holds the parameters that `loss_of` uses, already on its device.
         loss_of: the loss of the step-th batch (a scalar). All its chance must come from the step's number, so that a
             resumed run repeats what a run without a break would have done, bit for bit.
         plan: the numbers.
-        checkpoint: a file that is written every so often and at the end, and from which a run goes on if it is there.
+        checkpoint: a file that is written every so often and after the last step, and from which a run goes on if it
+            is there. It is written after the step's yield, so that whoever logs has logged whatever is in it.
         every_seconds: how often.
 
     Raises:
-        FloatingPointError: the loss is no longer finite; the last checkpoint is from before.
-        OSError: a checkpoint that cannot be read or written.
+        FloatingPointError: the loss or its gradient is no longer finite; the last checkpoint is from before.
+        OSError: a checkpoint that cannot be read or written, or is of another run.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -90,6 +96,9 @@ def train(
         start, facts = load_checkpoint(checkpoint, model, average, optimizer)
         if facts != plan.facts:
             raise OSError(f"{checkpoint} is of another run ({facts}, not {plan.facts}). Choose another folder.")
+        if start >= plan.steps:
+            yield Step(start, math.nan, 0.0, average.model)
+            return
     saved = time.perf_counter()
     for step in range(start, plan.steps):
         began = time.perf_counter()
@@ -98,16 +107,16 @@ def train(
         loss = loss_of(step)  # draw a batch, noise it, predict, compare
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, plan.clip)
+        length = nn.utils.clip_grad_norm_(parameters, plan.clip)
         value = loss.item()
-        if not math.isfinite(value):
+        if not math.isfinite(value + length.item()):  # before the update, so that the weights stay finite
             raise FloatingPointError(
-                f"The loss of step {step} is {value}; lower the learning rate ({plan.learning_rate})."
+                f"Step {step + 1} has a loss of {value} and a gradient of length {length.item()}; both must be finite. "
+                f"Lower the learning rate ({plan.learning_rate})."
             )
         optimizer.step()
         average.update(step + 1)
-        done = time.perf_counter()
-        if checkpoint and (step + 1 == plan.steps or done - saved > every_seconds):
+        yield Step(step + 1, value, time.perf_counter() - began, average.model)
+        if checkpoint and (step + 1 == plan.steps or time.perf_counter() - saved > every_seconds):
             save_checkpoint(checkpoint, step + 1, model, average, optimizer, plan.facts)
             saved = time.perf_counter()
-        yield Step(step + 1, value, done - began, average.model)

@@ -1,5 +1,4 @@
-"""The exercises of every lab, each defined once; a lab's file is named "
-"after it, and lists them in its own order."""
+"""The exercises of every lab, each defined once; a lab's file is named after it, and lists them in its own order."""
 
 import difflib
 

@@ -1,5 +1,4 @@
-"""What Lab 05's exercises have in common: small pictures, a short "
-"schedule, and the faults of per-picture timesteps."""
+"""What Lab 05's exercises have in common: small pictures, a short schedule, and the faults of per-picture timesteps."""
 
 import torch
 
@@ -53,8 +52,7 @@ def noising_inputs(generator):
 
 
 def at(values, t):
-    """values[t] with the shape (B, 1, 1, 1), or (1, 1, 1, 1) for one t; "
-    "for the wrong answers that get this right."""
+    """values[t] with the shape (B, 1, 1, 1), or (1, 1, 1, 1) for one t; for the wrong answers that get this right."""
     return values[t].reshape(-1, 1, 1, 1)
 
 

@@ -1,5 +1,4 @@
-"""Probing a ResBlock: given weights go into its layers by their names, "
-"and its outputs and gradients are written down."""
+"""Probing a ResBlock: given weights go into its layers by their names; outputs and gradients are written down."""
 
 import torch
 from torch import nn
@@ -116,8 +115,7 @@ def with_forward(block, wrong_forward):
 
 
 def with_layers(block, norm, always_convolve=False):
-    """The block with other norms, norm(channels), or with a skip that "
-    "convolves in any case, for the wrong answers."""
+    """The block with other norms, norm(channels), or with a skip that convolves in any case, for the wrong answers."""
 
     def __init__(self, in_channels, out_channels, time_dim):
         block.__init__(self, in_channels, out_channels, time_dim)

@@ -7,8 +7,7 @@ from t2ilab.lab.probing import Unfit
 
 
 class TinyNet(nn.Module):
-    """net(x_t, t) -> like x_t: mixes three channels, with a bias that "
-    "turns with t. weights: as from tiny_weights."""
+    """net(x_t, t) -> like x_t: mixes three channels, with a bias that turns with t. weights: as from tiny_weights."""
 
     def __init__(self, weights):
         super().__init__()

@@ -1,0 +1,106 @@
+"""What many tests share: a calm environment, a small random model, a zoo of one's own, the command in this process."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    """The student's own settings must not decide what a test sees."""
+    for name in ("T2ILAB_LANG", "T2ILAB_DEVICE", "T2ILAB_BUDGET"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def cpu():
+    """The CPU in float32; whether half precision is faster is measured, and a test must not hang on that."""
+    import torch
+
+    from t2ilab.device import DeviceManager
+
+    manager = DeviceManager("cpu")
+    manager.dtype = torch.float32
+    return manager
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """The vocabulary of the shapes level."""
+    from t2ilab.clip.tokenizer import CLIPTokenizer
+    from t2ilab.data.scenes import vocabulary
+
+    return CLIPTokenizer.train(vocabulary(), 24)
+
+
+@pytest.fixture
+def small_pipe(cpu, tokenizer):
+    """A text-to-image model of random weights, none of them zero, so that every part has its say."""
+    import torch
+
+    from t2ilab.diffusion.schedule import NoiseSchedule
+    from t2ilab.nets.text import TextConfig, TextEncoder
+    from t2ilab.nets.unet import UNet, UNetConfig
+    from t2ilab.pipelines.text_to_image import TextToImage
+
+    layout = UNetConfig(block_out_channels=(8, 16), attention=(False, True), cross_attention_dim=16, patch_size=2)
+    unet = UNet(layout)
+    text_encoder = TextEncoder(TextConfig(len(tokenizer.vocab), 24, width=16, layers=1, heads=2))
+    generator = torch.Generator().manual_seed(5)
+    for part in (unet, text_encoder):
+        for name, parameter in part.named_parameters():
+            scale = 1.0 if "embedding" in name else 0.25
+            parameter.data = scale * torch.randn(parameter.shape, generator=generator) + ("norm" in name)
+    return TextToImage(unet.eval(), text_encoder.eval(), tokenizer, NoiseSchedule.cosine(), image_size=16, device=cpu)
+
+
+@pytest.fixture
+def make_card():
+    """A card for a checkpoint that no recipe made."""
+    from t2ilab.zoo import Card
+
+    def make(name, **changed):
+        values = {"name": name, "summary": f"{name}, for a test.", "command": f"t2ilab train {name} --steps 1 --seed 0",
+                  "seed": 0, "steps": 1, "minutes": 0.1, "hardware": "none", "parameters": 1, "scores": {"en": 0.5},
+                  "data": "none", "limits": "all"}  # fmt: skip
+        return Card(**(values | changed))
+
+    return make
+
+
+@pytest.fixture
+def small_zoo(tmp_path, monkeypatch, small_pipe, make_card):
+    """The zoo, for the length of a test, is a folder that holds the small model as `shapes-pixel`."""
+    from t2ilab import zoo
+
+    root = tmp_path / "zoo"
+    small_pipe.save_pretrained(root / "shapes-pixel")
+    zoo.write_card(root / "shapes-pixel", make_card("shapes-pixel"))
+    monkeypatch.setattr(zoo, "ROOT", root)
+    return root
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Runs `t2ilab ARGUMENTS` in this process, in an empty folder: code, out, err, and the files it left there."""
+    from t2ilab import cli
+
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["t2ilab", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        captured = capsys.readouterr()
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        return SimpleNamespace(code=stop.value.code or 0, out=captured.out, err=captured.err, files=files)
+
+    return run

@@ -1,0 +1,63 @@
+"""Every solution at its full lesson budget: what it claims, the seconds it computes and the memory it needs.
+
+Run by `make course`, on a quiet machine; not part of `make test`.
+"""
+
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from t2ilab import authoring
+
+SECONDS = 300
+MEGABYTES = 1500
+# The share of prompts that must be right at the end of a lab, and the words before the figure.
+CLAIMS = {"05_ddpm": (r"^Right in everything: (\d+)%", 60)}
+
+
+def most_memory(stop: threading.Event, found: list[float]) -> None:
+    """Watches the kernels that this process starts, and notes the most megabytes that one of them held."""
+    while not stop.wait(0.2):
+        for child in psutil.Process().children(recursive=True):
+            try:
+                if "ipykernel" in " ".join(child.cmdline()):
+                    found.append(child.memory_info().rss / 1e6)
+            except psutil.Error:
+                continue
+
+
+@pytest.mark.parametrize("source", authoring.sources(), ids=lambda path: path.stem)
+def test_a_lesson_keeps_its_claims(source, tmp_path, monkeypatch):
+    monkeypatch.delenv("T2ILAB_BUDGET", raising=False)
+    notebook = tmp_path / f"{source.stem}.ipynb"
+    built = authoring.build(source)[source.with_suffix(".ipynb")]
+    notebook.write_bytes(authoring.to_bytes(built))
+    stop, found = threading.Event(), [0.0]
+    watcher = threading.Thread(target=most_memory, args=(stop, found))
+    watcher.start()
+    began = time.perf_counter()
+    try:
+        authoring.execute(notebook)
+    finally:
+        stop.set()
+        watcher.join()
+    seconds = time.perf_counter() - began
+    print(f"\n{source.stem}: {seconds:.0f} s, {max(found):.0f} MB", file=sys.stderr)
+    cells = authoring.read_notebook(notebook).cells
+    printed = "".join(o.get("text", "") for c in cells for o in c.get("outputs", []) if o.output_type == "stream")
+    if source.stem in CLAIMS:
+        pattern, least = CLAIMS[source.stem]
+        match = re.search(pattern, printed, re.MULTILINE)
+        assert match, f"the notebook prints no line like {pattern}"
+        assert int(match[1]) >= least
+    assert seconds <= SECONDS
+    assert max(found) <= MEGABYTES
+
+
+def test_there_are_lessons():
+    assert [Path(source).stem for source in authoring.sources()]

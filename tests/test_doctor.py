@@ -1,0 +1,82 @@
+"""What the doctor finds: on a machine as it should be, and on one where each thing is missing."""
+
+from importlib import metadata, util
+
+import pytest
+
+from t2ilab import doctor, zoo
+
+
+def lines(found, label):
+    return [line for line in found.lines if line[6:].startswith(f"{label}:")]
+
+
+def test_a_sound_machine_has_no_faults(small_zoo):
+    found = doctor.examine()
+    assert found.faults == 0
+    assert all(line.startswith("ok    ") for line in found.lines)
+    assert metadata.version("torch") in lines(found, "torch")[0]
+    assert (
+        "CPU" in lines(found, "device")[0] or "CUDA" in lines(found, "device")[0] or "GPU" in lines(found, "device")[0]
+    )
+    assert lines(found, "zoo shapes-pixel") == ["ok    zoo shapes-pixel: whole"]
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Hides one installed package."""
+    version, find_spec = metadata.version, util.find_spec
+
+    def hide(package):
+        def missing(name):
+            if name == package:
+                raise metadata.PackageNotFoundError(name)
+            return version(name)
+
+        monkeypatch.setattr(metadata, "version", missing)
+        monkeypatch.setattr(
+            util, "find_spec", lambda name, *rest: None if name == package.replace("-", "_") else find_spec(name, *rest)
+        )
+
+    return hide
+
+
+def test_a_missing_package_is_a_fault_with_its_remedy(small_zoo, without):
+    without("safetensors")
+    found = doctor.examine()
+    assert found.faults == 1
+    assert lines(found, "safetensors") == ["FAULT safetensors: missing; pip install safetensors"]
+
+
+def test_a_missing_extra_is_no_fault(small_zoo, without):
+    without("jupyterlab")
+    found = doctor.examine()
+    assert found.faults == 0
+    assert "not installed; for the labs in a browser: pip install 't2ilab[lab]'" in lines(found, "jupyterlab")[0]
+
+
+def test_a_missing_japanese_font_is_a_fault(small_zoo, without):
+    without("matplotlib-fontja")
+    assert "pip install matplotlib-fontja" in lines(doctor.examine(), "Japanese in plots")[0]
+
+
+def test_a_damaged_checkpoint_is_a_fault(small_zoo):
+    (small_zoo / "shapes-pixel" / "model_index.json").write_text("{}")
+    found = doctor.examine()
+    assert found.faults == 1
+    assert "cut short or changed" in lines(found, "zoo shapes-pixel")[0]
+
+
+def test_an_empty_zoo_is_a_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "ROOT", tmp_path)
+    found = doctor.examine()
+    assert found.faults == 1
+    assert lines(found, "zoo") == ["FAULT zoo: empty; install the package again"]
+
+
+def test_a_device_that_is_not_there_is_a_fault_and_the_rest_is_examined(small_zoo, monkeypatch):
+    monkeypatch.setenv("T2ILAB_DEVICE", "warp")
+    found = doctor.examine()
+    assert found.faults == 1
+    assert "'warp'" in lines(found, "device")[0]
+    assert lines(found, "zoo shapes-pixel")

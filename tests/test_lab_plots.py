@@ -1,0 +1,176 @@
+"""Figures: a picture and its caption in words, in both languages, readable without colour, and without a warning."""
+
+import io
+import math
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from t2ilab.lab import plots, translate
+
+CAPTION = "Two curves; the first ends at {end:.1f}."
+JAPANESE = {
+    CAPTION: "二本の曲線。一本目は {end:.1f} で終わります。",
+    "step": "ステップ",
+    "loss": "損失",
+    "each step": "各ステップ",
+    "red": "赤い",
+    "first": "一本目",
+}
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """A figure that is left open would fill a student's memory."""
+    yield
+    assert plt.get_fignums() == []
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the notebook would be given to show."""
+    import IPython.display
+
+    calls = []
+    monkeypatch.setattr(IPython.display, "display", lambda *args, **kwargs: calls.append((args, kwargs)))
+    return calls
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Every figure, before it is closed."""
+    kept = []
+    png = plots._png
+    monkeypatch.setattr(plots, "_png", lambda figure: (kept.append(figure), png(figure))[1])
+    return kept
+
+
+@pytest.fixture(params=["en", "ja"])
+def language(request, monkeypatch):
+    monkeypatch.setenv("T2ILAB_LANG", request.param)
+    monkeypatch.setattr(translate, "JAPANESE", JAPANESE)
+    return request.param
+
+
+def one_figure(shown):
+    """The caption of the one figure that was shown, after looking at all forms in which it was given."""
+    (((bundle,), how), ((markdown,), _)) = shown
+    assert how == {"metadata": {"image/png": {"alt": bundle["text/plain"]}}, "raw": True}
+    with Image.open(io.BytesIO(bundle["image/png"])) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 50
+        assert len(set(picture.convert("L").tobytes())) > 5  # something is drawn
+    assert markdown.data == f"*{bundle['text/plain']}*"
+    return bundle["text/plain"]
+
+
+def two_curves():
+    x = torch.linspace(0, 1, 5)
+    return {"first": (x, x**2), "second": (range(5), [math.sqrt(n + 1) for n in range(5)])}
+
+
+def test_curves_are_labelled_and_told_in_words(shown, figures, language):
+    plots.lines(two_curves(), CAPTION, "step", "loss", end=1.0)
+    caption = one_figure(shown)
+    (axis,) = figures[0].axes
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    if language == "ja":
+        assert caption == "二本の曲線。一本目は 1.0 で終わります。"
+        assert (axis.get_xlabel(), axis.get_ylabel(), labels) == ("ステップ", "損失", ["一本目", "second"])
+    else:
+        assert caption == "Two curves; the first ends at 1.0."
+        assert (axis.get_xlabel(), axis.get_ylabel(), labels) == ("step", "loss", ["first", "second"])
+
+
+def test_curves_differ_in_dashes_markers_and_lightness(shown, figures):
+    seven = {str(i): ([1, 2, 3], [i, i + 1, i]) for i in range(7)}
+    plots.lines(seven, "Seven curves.", "x", "y", markers=True)
+    drawn = figures[0].axes[0].get_lines()
+    assert len({str(line._unscaled_dash_pattern) for line in drawn}) == 7
+    assert len({line.get_marker() for line in drawn}) == 7
+    assert len({line.get_color() for line in drawn}) == 7
+    grey = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in map(to_rgb, plots.COLORS))
+    assert grey[-1] - grey[0] > 0.4
+
+
+def test_axes_are_logarithmic_where_asked(shown, figures):
+    for log in ("", "x", "y", "xy"):
+        plots.lines({"a": ([1, 10, 100], [1, 10, 100])}, "A line.", "x", "y", log=log)
+        axis = figures[-1].axes[0]
+        assert axis.get_xscale() == ("log" if "x" in log else "linear")
+        assert axis.get_yscale() == ("log" if "y" in log else "linear")
+
+
+def test_one_curve_without_a_name_has_no_legend(shown, figures):
+    plots.lines({"": ([0, 1], [0, 1])}, "A line.", "x", "y")
+    assert figures[0].axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_pictures_are_shown_as_they_are_with_their_titles(shown, figures, language, count):
+    batch = torch.rand(count, 3, 8, 8, requires_grad=True) * 2 - 1
+    plots.images(batch, CAPTION, titles=["red", "blue"][:count], columns=6, end=2)
+    assert "2.0" in one_figure(shown)
+    axes = [axis for axis in figures[0].axes if axis.images]
+    assert len(axes) == count
+    expected = ((batch[0].detach().permute(1, 2, 0) + 1) * 127.5).round().numpy()
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), expected)
+    assert axes[0].get_title() == ("赤い" if language == "ja" else "red")
+    assert not axes[0].axison
+
+
+def test_a_heatmap_writes_its_numbers_where_they_can_be_read(shown, figures, language):
+    matrix = torch.tensor([[0.0, 1.0], [0.25, 0.75]])
+    plots.heatmap(matrix, "A matrix.", ["red", "blue"], ["a", "b"])
+    one_figure(shown)
+    (axis,) = figures[0].axes
+    texts = {text.get_position(): text for text in axis.texts}
+    assert {at: text.get_text() for at, text in texts.items()} == {
+        (0, 0): "0.00", (1, 0): "1.00", (0, 1): "0.25", (1, 1): "0.75"
+    }  # fmt: skip
+    picture = axis.images[0]
+    for (x, y), text in texts.items():
+        r, g, b, _ = picture.cmap(picture.norm(matrix[y, x].item()))
+        lightness = 0.2126 * r + 0.7152 * g + 0.0722 * b
+        assert (text.get_color() == "black") == (lightness > 0.35), (x, y)
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["赤い" if language == "ja" else "red", "blue"]
+
+
+def test_a_loss_curve_is_shown_with_its_running_mean(shown, figures, language):
+    losses = [1.0] * 40 + [0.5] * 40
+    plots.loss_curve(losses)
+    caption = one_figure(shown)
+    assert "1.000" in caption
+    assert "0.500" in caption
+    each, mean = figures[0].axes[0].get_lines()
+    np.testing.assert_allclose(each.get_ydata(), losses)
+    np.testing.assert_allclose(mean.get_ydata(), [(a + b) / 2 for a, b in pairwise(losses)])
+    np.testing.assert_array_equal(mean.get_xdata(), np.arange(2, 81))  # a mean stands at its last step
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_a_loss_curve_of_any_length_is_saved_whole(tmp_path, shown, count):
+    plots.loss_curve([1 / (n + 1) for n in range(count)], tmp_path / "new" / "loss.png")
+    with Image.open(tmp_path / "new" / "loss.png") as picture:
+        assert picture.format == "PNG"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["loss.png"]
+    assert shown == []
+
+
+def test_a_loss_curve_of_nothing_is_refused(shown):
+    with pytest.raises(ValueError, match="at least one step; got none"):
+        plots.loss_curve([])
+
+
+def test_japanese_has_glyphs(shown, monkeypatch):
+    # A missing glyph is a warning, and warnings are errors here; this says so of every kind of letter that labs use.
+    letters = (
+        "円四角三角星ハート輪十字ひし形 赤黄緑水色青紫桃 暗い明るい背景の左上に大きな、。（）「」％ x₀ x̂ ε √ ᾱ × −"
+    )
+    plots.lines({letters: ([0, 1], [0, 1])}, letters, letters, letters)
+    assert one_figure(shown) == letters

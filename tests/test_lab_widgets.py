@@ -1,0 +1,153 @@
+"""The prompt box without a browser: what it draws, when, and what it says where it cannot."""
+
+import io
+
+import ipywidgets
+import pytest
+import torch
+from PIL import Image
+
+from t2ilab.lab import widgets
+from t2ilab.lab.widgets import png, prompt_box
+
+
+class Pipe:
+    """Draws a plain picture as bright as its seed says, in three steps."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, prompt, *, seed, guidance_scale, output_type, callback):
+        if not prompt.strip():
+            raise ValueError("A prompt needs at least one <word>; got an empty one.")
+        self.calls.append((prompt, seed, guidance_scale))
+        image = torch.full((1, 3, 4, 4), min(1.0, seed / 10))
+        for step in range(3):
+            callback(step, 9 - step, torch.full((1, 3, 4, 4), -1.0), image * 2 - 1)
+        assert output_type == "pt"
+        return image
+
+
+def parts(box):
+    """The widgets inside, by what they are."""
+
+    def below(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from below(child)
+
+    found = {}
+    for widget in below(box):
+        found.setdefault(type(widget).__name__, []).append(widget)
+    return found
+
+
+def brightness(image):
+    with Image.open(io.BytesIO(image.value)) as picture:
+        return picture.getpixel((0, 0))[0]
+
+
+@pytest.fixture
+def box():
+    pipe = Pipe()
+    made = parts(prompt_box(pipe, "a red star"))
+    return pipe, made
+
+
+def test_the_first_prompt_is_drawn_at_once(box):
+    pipe, made = box
+    assert pipe.calls == [("a red star", 0, 3.0)]
+    assert all(brightness(image) == 0 for image in made["Image"])
+    assert "Left:" in made["HTML"][0].value
+
+
+def test_a_click_draws_what_the_controls_say(box):
+    pipe, made = box
+    made["BoundedIntText"][0].value = 10
+    made["FloatSlider"][0].value = 5.0
+    assert len(pipe.calls) == 1  # not before the click
+    made["Button"][0].click()
+    assert pipe.calls[1:] == [("a red star", 10, 5.0)]
+    assert all(brightness(image) == 255 for image in made["Image"])
+
+
+def test_a_new_prompt_is_drawn_when_it_is_entered(box):
+    pipe, made = box
+    (text,) = made["Text"]
+    assert text.continuous_update is False  # not at every letter
+    text.value = "青い円"
+    assert pipe.calls[-1][0] == "青い円"
+
+
+def test_the_slider_goes_back_to_the_noise(box):
+    _, made = box
+    made["BoundedIntText"][0].value = 10
+    made["Button"][0].click()
+    (step,) = made["IntSlider"]
+    assert (step.value, step.max) == (3, 3)
+    step.value = 0
+    noisy, estimate = map(brightness, made["Image"])
+    assert (noisy, estimate) == (0, 255)
+    step.value = 3
+    assert [brightness(image) for image in made["Image"]] == [255, 255]
+
+
+def test_unknown_words_are_named_below_the_picture(box):
+    _, made = box
+    made["Text"][0].value = "a red dragon"
+    assert "dragon" in made["HTML"][0].value
+
+
+def test_what_goes_wrong_is_said_and_not_raised(box):
+    pipe, made = box
+    made["Text"][0].value = "  "
+    assert made["HTML"][0].value == "A prompt needs at least one &lt;word&gt;; got an empty one."
+    assert len(pipe.calls) == 1
+    made["Text"][0].value = "a blue ring"
+    assert "Left:" in made["HTML"][0].value
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, OSError])
+def test_a_pipe_that_fails_at_once_leaves_a_box_that_can_be_touched(error):
+    def broken(*_, **__):
+        raise error("out of order")
+
+    made = parts(prompt_box(broken))
+    assert made["HTML"][0].value == "out of order"
+    made["IntSlider"][0].value = 7
+    made["Button"][0].click()
+    assert made["HTML"][0].value == "out of order"
+
+
+def test_only_core_widgets_are_used(box):
+    _, made = box
+    for name, found in made.items():
+        assert all(type(widget) is getattr(ipywidgets, name) for widget in found)
+    assert "Output" not in made  # which breaks strict comparison of notebooks
+
+
+def test_labels_are_in_the_language_of_the_edition(monkeypatch):
+    from t2ilab.lab import translate
+
+    monkeypatch.setenv("T2ILAB_LANG", "ja")
+    monkeypatch.setattr(translate, "JAPANESE", {"draw": "描く", "prompt": "プロンプト", "seed": "シード"})
+    made = parts(prompt_box(Pipe(), "赤い星"))
+    assert made["Button"][0].description == "描く"
+    assert made["Text"][0].description == "プロンプト"
+    assert made["BoundedIntText"][0].description == "シード"
+
+
+def test_a_small_model_fits_into_the_box(small_pipe):
+    made = parts(prompt_box(small_pipe))
+    assert "Left:" in made["HTML"][0].value
+    assert made["IntSlider"][0].max == 20
+    for image in made["Image"]:
+        with Image.open(io.BytesIO(image.value)) as picture:
+            assert picture.size == (128, 128)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 4), (3, 4, 4)])
+def test_png_takes_one_picture_with_or_without_its_batch_axis(shape):
+    with Image.open(io.BytesIO(png(torch.ones(shape), 2))) as picture:
+        assert (picture.format, picture.size) == ("PNG", (8, 8))
+    assert widgets.png(torch.full(shape, torch.nan))  # a broken picture is shown grey, not raised

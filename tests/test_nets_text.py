@@ -1,0 +1,122 @@
+"""The text encoder against transformers' CLIPTextModel with the same weights, in float64 to 1e-7."""
+
+import warnings
+
+import pytest
+import torch
+
+from t2ilab.nets.text import TextConfig, TextEncoder
+
+CONFIG = TextConfig(vocab_size=50, context_length=9, width=24, layers=3, heads=4)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformers import CLIPTextConfig, CLIPTextModel
+
+    def make(config, activation="quick_gelu", eps=1e-5):
+        return CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=config.vocab_size,
+                max_position_embeddings=config.context_length,
+                hidden_size=config.width,
+                intermediate_size=4 * config.width,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                hidden_act=activation,
+                layer_norm_eps=eps,
+                bos_token_id=48,
+                eos_token_id=49,
+                pad_token_id=49,
+            )
+        )
+
+    return make
+
+
+def randomised(module, seed=0):
+    """The module in float64 with every tensor drawn at random."""
+    generator = torch.Generator().manual_seed(seed)
+    module.double().eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.3)
+    return module
+
+
+def ids(length=9, batch=3):
+    return torch.randint(0, 50, (batch, length), generator=torch.Generator().manual_seed(1))
+
+
+def bare(state):
+    """A published state dict by our names: transformers 4 writes the prefix and once wrote position_ids, 5 does not."""
+    return {k.removeprefix("text_model."): v for k, v in state.items() if not k.endswith("position_ids")}
+
+
+def difference(ours, theirs):
+    """The largest difference as a share of the largest value."""
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+@pytest.mark.parametrize("prefix", ["", "text_model."])
+@pytest.mark.parametrize("length", [9, 4, 1])
+@torch.no_grad()
+def test_equals_transformers(prefix, length, clip):
+    theirs = randomised(clip(CONFIG))
+    published = {prefix + k: v for k, v in bare(theirs.state_dict()).items()}
+    ours = TextEncoder(CONFIG).double()
+    ours.load_state_dict(bare(published))  # strict: the same names and shapes
+    expected = theirs(ids(length)).last_hidden_state
+    assert expected.abs().max() > 0.1
+    assert difference(ours(ids(length)), expected) <= 1e-7
+
+
+@pytest.mark.parametrize("wrong", [{"activation": "gelu"}, {"activation": "gelu_pytorch_tanh"}, {"eps": 1e-6}])
+@torch.no_grad()
+def test_the_comparison_notices_another_activation_or_epsilon(wrong, clip):
+    ours, theirs = randomised(TextEncoder(CONFIG)), randomised(clip(CONFIG, **wrong))
+    names = bare(theirs.state_dict())
+    theirs.load_state_dict({k: ours.state_dict()[k.removeprefix("text_model.")] for k in theirs.state_dict()})
+    assert len(names) == len(ours.state_dict())
+    assert difference(ours(ids()), theirs(ids()).last_hidden_state) > 1e-7
+
+
+@torch.no_grad()
+def test_a_token_sees_itself_and_those_before_it_only():
+    net, tokens = randomised(TextEncoder(CONFIG)), ids()
+    for i in range(9):
+        changed = tokens.clone()
+        changed[:, i] = (changed[:, i] + 1) % 50
+        moved = (net(changed) - net(tokens)).abs().amax(dim=(0, 2))
+        assert not moved[:i].any()
+        assert (moved[i:] > 1e-6).all()
+
+
+def test_clip_large_is_a_configuration_of_this_class():
+    with torch.device("meta"):  # shapes only: no memory
+        net = TextEncoder(TextConfig(vocab_size=49408, context_length=77, width=768, layers=12, heads=12))
+        assert sum(p.numel() for p in net.parameters()) == 123_060_480
+
+
+def test_a_fresh_encoder_tells_words_and_places_apart():
+    torch.manual_seed(0)
+    out = TextEncoder(CONFIG)(torch.tensor([[1, 1, 2]]))
+    assert out.shape == (1, 3, 24)
+    assert out.isfinite().all()
+    assert (out[0, 0] - out[0, 1]).abs().max() > 1e-3
+    assert (out[0, 1] - out[0, 2]).abs().max() > 1e-3
+
+
+def test_a_configuration_survives_a_dict():
+    assert TextConfig.from_dict(CONFIG.to_dict()) == CONFIG
+    with pytest.raises(ValueError, match=r"has no \['depth'\]; it has \['context_length'"):
+        TextConfig.from_dict({**CONFIG.to_dict(), "depth": 2})
+    with pytest.raises(ValueError, match=r"multiple of heads=4; got 30\."):
+        TextConfig(vocab_size=50, width=30)
+
+
+def test_a_text_that_is_too_long_is_refused():
+    with pytest.raises(ValueError, match=r"at most 9 tokens; got 10\. Use the tokenizer"):
+        TextEncoder(CONFIG)(ids(10))

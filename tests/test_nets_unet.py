@@ -1,0 +1,256 @@
+"""The U-Net against diffusers' UNet2DConditionModel with the same weights, in float64."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from t2ilab.nets.layers import ResBlock, timestep_embedding
+from t2ilab.nets.unet import UNet, UNetConfig
+
+# 1e-7 would notice most faults, but not a wrong epsilon in the last norm, which moves this answer by 1e-9.
+TOLERANCE = 1e-11
+SMALL = UNetConfig(
+    in_channels=4,
+    out_channels=4,
+    block_out_channels=(16, 24, 32),
+    attention=(True, True, False),
+    cross_attention_dim=20,
+    heads=4,
+    norm_num_groups=8,
+)
+LAYOUTS = {
+    "Stable Diffusion's order": SMALL,
+    "two layers a block": UNetConfig(**{**SMALL.to_dict(), "layers_per_block": 2}),
+    "ours, attention below": UNetConfig(
+        block_out_channels=(24, 32), attention=(False, True), cross_attention_dim=12, heads=2, norm_num_groups=4
+    ),
+    "pictures in, two channels more": UNetConfig(**{**SMALL.to_dict(), "in_channels": 9, "layers_per_block": 2}),
+}
+
+
+@pytest.fixture(scope="module")
+def diffusers_unet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from diffusers import UNet2DConditionModel
+    return UNet2DConditionModel
+
+
+def randomised(module, seed=0):
+    """The module in float64 with every tensor drawn at random: at its start a U-Net's answer is zero."""
+    generator = torch.Generator().manual_seed(seed)
+    module.double().eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.2)
+    return module
+
+
+def published(config, model):
+    """diffusers' network of the same layout, in float64."""
+    return model(
+        in_channels=config.in_channels,
+        out_channels=config.out_channels,
+        block_out_channels=config.block_out_channels,
+        down_block_types=["CrossAttnDownBlock2D" if a else "DownBlock2D" for a in config.attention],
+        up_block_types=["CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(config.attention)],
+        layers_per_block=config.layers_per_block,
+        cross_attention_dim=config.cross_attention_dim,
+        attention_head_dim=config.heads,  # its name in Stable Diffusion's configuration, where it counts heads
+        norm_num_groups=config.norm_num_groups,
+    ).double()
+
+
+def renamed(state):
+    """Our names as the published files have them: the one renaming."""
+    return {name.replace("time_proj", "time_emb_proj").replace("skip", "conv_shortcut"): x for name, x in state.items()}
+
+
+def inputs(config, height=8, width=8, batch=2):
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(batch, config.in_channels, height, width, generator=generator, dtype=torch.float64)
+    context = torch.randn(batch, 6, config.cross_attention_dim, generator=generator, dtype=torch.float64)
+    return x, torch.tensor([3, 981, 0, 500])[:batch], context
+
+
+def difference(ours, theirs):
+    """The largest difference as a share of the largest value."""
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def pair(request, diffusers_unet):
+    config = LAYOUTS[request.param]
+    ours, theirs = randomised(UNet(config)), published(config, diffusers_unet)
+    theirs.load_state_dict(renamed(ours.state_dict()))  # strict: the same names and shapes
+    return ours, theirs.eval()
+
+
+# ---- against diffusers ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 7), (5, 16)])
+@torch.no_grad()
+def test_equals_diffusers(height, width, pair):
+    ours, theirs = pair
+    x, t, context = inputs(ours.config, height, width)
+    expected = theirs(x, t, context).sample
+    assert expected.abs().max() > 0.1  # something to compare
+    assert difference(ours(x, t, context), expected) <= TOLERANCE
+
+
+def test_gradients_equal_diffusers(pair):
+    ours, theirs = pair
+    x, t, context = inputs(ours.config)
+    grads = []
+    for net, answer in ((ours, lambda *a: ours(*a)), (theirs, lambda *a: theirs(*a).sample)):
+        x_in, words = x.clone().requires_grad_(), context.clone().requires_grad_()
+        grads.append(torch.autograd.grad(answer(x_in, t, words).square().sum(), [x_in, words, net.conv_in.weight]))
+    assert max(difference(a, b) for a, b in zip(*grads, strict=True)) <= 10 * TOLERANCE
+
+
+@pytest.mark.parametrize(("kind", "eps"), [("norm1", 1e-6), ("norm", 1e-5), ("conv_norm_out", 1e-6)])
+@torch.no_grad()
+def test_the_comparison_notices_a_wrong_epsilon(kind, eps, diffusers_unet):
+    ours, theirs = randomised(UNet(SMALL)), published(SMALL, diffusers_unet)
+    theirs.load_state_dict(renamed(ours.state_dict()))
+    for name, layer in ours.named_modules():
+        if isinstance(layer, nn.GroupNorm) and name.split(".")[-1] == kind:
+            layer.eps = eps
+    assert difference(ours(*inputs(SMALL)), theirs(*inputs(SMALL)).sample) > 10 * TOLERANCE
+
+
+@torch.no_grad()
+def test_the_comparison_notices_a_tanh_gelu(diffusers_unet, monkeypatch):
+    ours, theirs = randomised(UNet(SMALL)), published(SMALL, diffusers_unet)
+    theirs.load_state_dict(renamed(ours.state_dict()))
+    expected, gelu = theirs(*inputs(SMALL)).sample, nn.functional.gelu
+    monkeypatch.setattr("t2ilab.nets.layers.F.gelu", lambda x: gelu(x, approximate="tanh"))
+    assert difference(ours(*inputs(SMALL)), expected) > 1e-7 > TOLERANCE
+
+
+def test_stable_diffusion_is_a_configuration_of_this_class():
+    config = UNetConfig(4, 4, (320, 640, 1280, 1280), 2, (True, True, True, False), 768, 8, 32)
+    with torch.device("meta"):  # shapes only: no memory
+        assert sum(p.numel() for p in UNet(config).parameters()) == 859_520_964
+
+
+# ---- folding pixels ------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_patch_size_folds_pixels_into_channels_and_back():
+    folding = UNetConfig(**{**SMALL.to_dict(), "in_channels": 3, "out_channels": 3, "patch_size": 2})
+    plain = UNetConfig(**{**SMALL.to_dict(), "in_channels": 12, "out_channels": 12})
+    ours, inner = randomised(UNet(folding)), UNet(plain).double()
+    inner.load_state_dict(ours.state_dict())
+    x, t, context = inputs(folding, 16, 12)
+    folded = x.reshape(2, 3, 8, 2, 6, 2).permute(0, 1, 3, 5, 2, 4).reshape(2, 12, 8, 6)
+    expected = inner(folded, t, context).reshape(2, 3, 2, 2, 8, 6).permute(0, 1, 4, 2, 5, 3).reshape(2, 3, 16, 12)
+    assert difference(ours(x, t, context), expected) <= 1e-12
+
+
+# ---- how it starts and what it takes -------------------------------------------------------------------------------
+
+
+def test_a_fresh_network_answers_zero_and_still_learns():
+    net = UNet(LAYOUTS["ours, attention below"])
+    x, t, context = (a.float() if a.is_floating_point() else a for a in inputs(net.config))
+    out = net(x, t, context)
+    assert out.shape == x.shape
+    assert torch.equal(out, torch.zeros_like(out))
+    (out - 1).square().sum().backward()
+    assert net.conv_out.bias.grad.abs().min() > 0
+    quiet = [name for name, p in net.named_parameters() if name.endswith("weight") and not p.any()]
+    assert {name.split(".")[-2] for name in quiet} == {"conv2", "conv_out"}  # transformers are heard from the start
+
+
+@torch.no_grad()
+def test_rows_of_a_batch_do_not_mix():
+    net = randomised(UNet(SMALL))
+    x, t, context = inputs(SMALL, batch=3)
+    for i in range(3):
+        alone = net(x[i : i + 1], t[i : i + 1], context[i : i + 1])
+        assert difference(net(x, t, context)[i : i + 1], alone) < 1e-12
+
+
+@torch.no_grad()
+def test_time_and_words_matter_and_one_timestep_serves_all():
+    net = randomised(UNet(SMALL))
+    x, t, context = inputs(SMALL)
+    assert difference(net(x, t, context), net(x, t + 1, context)) > 1e-4
+    assert difference(net(x, t, context), net(x, t, context.flip(1) * 2)) > 1e-4
+    assert torch.equal(net(x, torch.tensor(7), context), net(x, torch.tensor([7, 7]), context))
+
+
+@torch.no_grad()
+def test_channels_last_changes_nothing():
+    net = randomised(UNet(SMALL))
+    x, t, context = inputs(SMALL)
+    before = net(x, t, context)
+    net.to(memory_format=torch.channels_last)
+    assert difference(net(x.to(memory_format=torch.channels_last), t, context), before) < 1e-12
+
+
+@torch.no_grad()
+def test_the_students_own_parts_are_used():
+    calls = []
+
+    class Mine(ResBlock):
+        def forward(self, x, temb):
+            calls.append("block")
+            return super().forward(x, temb)
+
+    def embed(t, dim):
+        calls.append("time")
+        return timestep_embedding(t + 1, dim)
+
+    net, plain = UNet(SMALL, res_block=Mine, embed_time=embed), UNet(SMALL)
+    randomised(net)
+    plain.double().load_state_dict(net.state_dict())
+    x, t, context = inputs(SMALL)
+    assert torch.equal(net(x, t, context), plain(x, t + 1, context))
+    assert calls.count("time") == 1
+    assert calls.count("block") == 3 + 2 + 6  # down, middle, up
+
+
+# ---- configurations and bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_configuration_survives_json(name):
+    import json
+
+    config = LAYOUTS[name]
+    assert UNetConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"attention": (True,)}, r"one attention flag a level; got 1 flags for 3 levels"),
+        ({"block_out_channels": (16, 20, 32)}, r"multiple of norm_num_groups=8 and heads=4; got 20\."),
+        ({"heads": 5}, r"heads=5; got 16\."),
+        ({"depth": 3, "wings": 2}, r"has no \['depth', 'wings'\]; it has \['attention'"),
+    ],
+)
+def test_a_layout_that_cannot_be(values, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        UNetConfig.from_dict({**SMALL.to_dict(), **values})
+
+
+@pytest.mark.parametrize(
+    ("shape", "context_width", "sentence"),
+    [
+        ((2, 4, 8, 7), 20, r"multiples of 2; got \(8, 7\)\."),
+        ((2, 4, 8, 8), 21, r"text tokens 20 wide; got 21\. Use the text encoder"),
+        ((2, 3, 8, 8), 20, r"reads pictures \(B, 4, H, W\); got \(2, 3, 8, 8\)\."),
+        ((4, 8, 8), 20, r"got \(4, 8, 8\)\. Add a batch axis"),
+    ],
+)
+def test_bad_input(shape, context_width, sentence):
+    net = UNet(UNetConfig(**{**SMALL.to_dict(), "patch_size": 2}))
+    with pytest.raises(ValueError, match=sentence):
+        net(torch.zeros(shape), torch.zeros(2), torch.zeros(2, 6, context_width))

@@ -1,0 +1,99 @@
+"""The recipe of the text-to-image model: its loss depends on seed and step alone, and reaches every weight."""
+
+import pytest
+import torch
+
+from t2ilab import metrics
+from t2ilab.data.scenes import is_held_out, understand
+from t2ilab.nets.reader import Reader
+from t2ilab.recipes import shapes_pixel
+from t2ilab.recipes.shapes_reader import VALUES
+from t2ilab.training.loop import train
+
+
+@pytest.fixture
+def recipe(cpu, monkeypatch):
+    monkeypatch.setattr(shapes_pixel, "BATCH", 8)
+    return shapes_pixel.Recipe(cpu, seed=3)
+
+
+def test_the_loss_is_a_function_of_seed_and_step(recipe, cpu):
+    first = recipe.loss(5).item()
+    torch.rand(7)  # other draws in between change nothing
+    assert recipe.loss(5).item() == first
+    assert recipe.loss(6).item() != first
+    assert shapes_pixel.Recipe(cpu, seed=3).loss(5).item() == first
+    assert shapes_pixel.Recipe(cpu, seed=4).loss(5).item() != first
+
+
+def test_it_learns_something_at_once(recipe):
+    losses = [step.loss for step in train(recipe.model, recipe.loss, recipe.plan(40))]
+    assert sum(losses[-10:]) / 10 < 0.6 * sum(losses[:5]) / 5
+
+
+def test_the_gradient_reaches_every_weight_once_the_quiet_layers_speak(recipe):
+    for parameter in recipe.model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
+    recipe.loss(0).backward()
+    silent = [name for name, p in recipe.model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def test_the_plan_remembers_what_makes_the_run(recipe):
+    assert recipe.plan(7).facts == {"recipe": "shapes-pixel", "seed": 3, "steps": 7}
+    assert recipe.plan().steps == shapes_pixel.STEPS
+
+
+def test_it_is_as_small_as_a_laptop_needs(recipe):
+    assert sum(p.numel() for p in recipe.model.parameters()) < 3_000_000
+
+
+def test_it_trains_on_no_held_out_pair(recipe):
+    for step in range(5):
+        for scene in recipe.world.batch(step, 64)["scene"]:
+            assert not is_held_out(scene)
+
+
+def test_it_is_measured_in_both_languages_and_on_pairs_never_seen(recipe, monkeypatch):
+    torch.manual_seed(0)
+    reader = Reader(VALUES, 8)
+    monkeypatch.setattr(metrics, "default_reader", lambda: reader)
+    asked = []
+    pipeline = recipe.pipeline
+
+    def spying(model):
+        pipe = pipeline(model)
+
+        def draw(prompts, **arguments):
+            asked.append(list(prompts))
+            return pipe(prompts, **arguments | {"num_inference_steps": 1})
+
+        return draw
+
+    monkeypatch.setattr(recipe, "pipeline", spying)
+    scores = recipe.measure(recipe.model, count=3)
+    assert {"en", "ja", "held out", "en color", "ja thing", "held out place"} <= scores.keys()
+    assert all(0 <= score <= 1 for score in scores.values())
+    english, japanese, held_out = asked
+    assert all(prompt.isascii() for prompt in english)
+    assert not any(prompt.isascii() for prompt in japanese)
+    assert all(is_held_out(understand(prompt)[0]) for prompt in held_out)
+    assert not any(is_held_out(understand(prompt)[0]) for prompt in english + japanese)
+
+
+def test_its_sheet_is_the_same_prompts_each_time(recipe):
+    sheet = recipe.sheet(recipe.model)
+    assert sheet.shape == (16, 3, 32, 32)
+    assert -1 <= sheet.min() <= sheet.max() <= 1
+    assert torch.equal(sheet, recipe.sheet(recipe.model))
+
+
+def test_what_it_saves_opens_as_a_pipeline(recipe, tmp_path):
+    from t2ilab.pipelines.text_to_image import TextToImage
+
+    recipe.save(recipe.model, tmp_path)
+    pipe = TextToImage.from_pretrained(tmp_path, device="cpu")
+    assert pipe.image_size == 32
+    assert pipe.prediction_type == recipe.pipeline(recipe.model).prediction_type
+    assert pipe.unet.config == recipe.model.unet.config

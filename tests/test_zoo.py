@@ -1,0 +1,213 @@
+"""The zoo: what a card must say, and that no changed file is ever opened; on a small zoo and on the real one."""
+
+import dataclasses
+import json
+import math
+import re
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from t2ilab import zoo
+
+LIMIT_MB = 48
+WANTED = ("shapes-pixel", "shapes-reader")
+
+
+def flip(path, position):
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+# ---- on a small zoo -------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_checkpoint_is_given(small_zoo):
+    assert zoo.names() == ["shapes-pixel"]
+    assert zoo.folder("shapes-pixel") == small_zoo / "shapes-pixel"
+
+
+def test_a_card_holds_the_hash_of_every_file_below_it(small_zoo):
+    folder = small_zoo / "shapes-pixel"
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert zoo.card("shapes-pixel").sha256.keys() == files - {"card.json"}
+    assert "unet/diffusion_pytorch_model.safetensors" in files
+
+
+@pytest.mark.parametrize("position", [0, 1000, -1])
+def test_a_changed_byte_is_seen(small_zoo, position):
+    flip(small_zoo / "shapes-pixel" / "unet" / "diffusion_pytorch_model.safetensors", position)
+    with pytest.raises(
+        OSError, match=r"is not the file that was trained: its SHA-256 begins with \w{12}, not \w{12}\."
+    ):
+        zoo.folder("shapes-pixel")
+
+
+def test_a_changed_byte_in_a_small_file_is_seen_too(small_zoo):
+    for file in zoo.card("shapes-pixel").sha256:
+        path = small_zoo / "shapes-pixel" / file
+        before = path.read_bytes()
+        flip(path, len(before) // 2)
+        with pytest.raises(OSError, match=re.escape(path.name)):
+            zoo.folder("shapes-pixel")
+        path.write_bytes(before)
+    assert zoo.folder("shapes-pixel")
+
+
+def test_a_file_cut_in_half_is_seen(small_zoo):
+    path = small_zoo / "shapes-pixel" / "text_encoder" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(OSError, match=r"cut short or changed; install the package again, or run `t2ilab train shapes-"):
+        zoo.folder("shapes-pixel")
+
+
+def test_a_missing_file_is_seen(small_zoo):
+    (small_zoo / "shapes-pixel" / "tokenizer" / "vocab.json").unlink()
+    with pytest.raises(
+        OSError, match=r"vocab\.json is missing; install the package again, or run `t2ilab train shapes-"
+    ):
+        zoo.folder("shapes-pixel")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("{", "not readable as JSON"), ("{}", "is not a card"), ('{"name": "x", "color": 1}', "is not a card")],
+)
+def test_a_broken_card_is_said(small_zoo, content, sentence):
+    (small_zoo / "shapes-pixel" / "card.json").write_text(content)
+    with pytest.raises(OSError, match=sentence):
+        zoo.card("shapes-pixel")
+
+
+@pytest.mark.parametrize("name", ["shape-pixels", "", "../zoo/shapes-pixel", "SHAPES"])
+def test_an_unknown_name_gets_the_nearest(small_zoo, name):
+    with pytest.raises(ValueError, match=r"The zoo has no .*; the nearest it has: shapes-pixel\.$"):
+        zoo.folder(name)
+
+
+def test_an_empty_zoo_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "ROOT", tmp_path / "nowhere")
+    assert zoo.names() == []
+    with pytest.raises(ValueError, match=r"the nearest it has: nothing at all\.$"):
+        zoo.folder("shapes-pixel")
+
+
+def test_json_is_read_back_and_kept_readable(tmp_path):
+    value = {"caption": "赤い星", "numbers": [1, 2.5]}
+    zoo.write_json(tmp_path / "a.json", value)
+    assert zoo.read_json(tmp_path / "a.json") == value
+    assert "赤い星" in (tmp_path / "a.json").read_text(encoding="utf-8")
+    with pytest.raises(OSError, match=r"b\.json is missing, so .* is not a whole checkpoint"):
+        zoo.read_json(tmp_path / "b.json")
+    (tmp_path / "a.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(OSError, match="not readable as JSON"):
+        zoo.read_json(tmp_path / "a.json")
+
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    zoo.write_weights(tmp_path / "w.safetensors", module)
+    return tmp_path / "w.safetensors", module
+
+
+def test_weights_are_written_in_half_precision_and_read_in_the_modules_own(weights):
+    path, module = weights
+    assert {t.dtype for t in load_file(path).values()} == {torch.float16}
+    other = nn.Conv2d(3, 4, 3)
+    zoo.read_weights(path, other)
+    assert other.weight.dtype == torch.float32
+    assert torch.equal(other.weight, module.weight.half().float())
+
+
+def test_weights_of_another_layout_are_named(weights):
+    path, _ = weights
+    larger = nn.Conv2d(3, 4, 3)
+    larger.extra = nn.Parameter(torch.zeros(1))
+    with pytest.raises(OSError, match=r"missing \['extra'\], not known \[\]"):
+        zoo.read_weights(path, larger)
+    with pytest.raises(OSError, match=r"not known \['bias'\]"):
+        zoo.read_weights(path, nn.Conv2d(3, 4, 3, bias=False))
+    with pytest.raises(OSError, match=r"weight is \(4, 3, 3, 3\), and the model needs \(4, 3, 5, 5\)"):
+        zoo.read_weights(path, nn.Conv2d(3, 4, 5))
+
+
+def test_weights_that_are_no_numbers_are_refused(weights):
+    path, module = weights
+    tensors = load_file(path)
+    tensors["bias"][1] = math.nan
+    save_file(tensors, path)
+    before = module.weight.clone()
+    with pytest.raises(OSError, match="bias holds numbers that are not finite"):
+        zoo.read_weights(path, module)
+    assert torch.equal(module.weight, before)
+
+
+@pytest.mark.parametrize("length", [0, 4, 60, -1])
+def test_weights_cut_short_are_refused(weights, length):
+    path, module = weights
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(OSError, match=r"w\.safetensors is cut short or no safetensors file"):
+        zoo.read_weights(path, module)
+    path.unlink()
+    with pytest.raises(OSError, match=r"w\.safetensors is missing"):
+        zoo.read_weights(path, module)
+
+
+# ---- on the zoo that the course brings ------------------------------------------------------------------------------
+
+
+def test_the_zoo_holds_what_the_labs_need():
+    assert set(WANTED) <= set(zoo.names())
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_every_file_of_the_zoo_is_whole_and_hashed(name):
+    folder = zoo.folder(name)
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert zoo.card(name).sha256.keys() == files - {"card.json"}
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_a_card_says_how_its_checkpoint_was_made_and_what_it_can_do(name):
+    from t2ilab.recipes.run import names
+
+    card = zoo.card(name)
+    assert card.name == name
+    assert name in names()
+    assert card.command == f"t2ilab train {name} --steps {card.steps} --seed {card.seed}"
+    assert card.steps > 0
+    assert card.minutes > 0
+    for text in (card.summary, card.hardware, card.data, card.limits):
+        assert len(text) > 20
+        assert "\n" not in text
+    assert card.scores
+    assert all(0 <= score <= 1 for score in card.scores.values())
+    parameters = 0
+    for file in card.sha256:
+        if file.endswith(".safetensors"):
+            with safe_open(zoo.folder(name) / file, "pt") as tensors:
+                parameters += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+    assert card.parameters == parameters
+    text = (zoo.ROOT / name / "card.json").read_text(encoding="utf-8")
+    assert json.loads(text).keys() == {field.name for field in dataclasses.fields(zoo.Card)}
+
+
+def test_the_cards_state_the_scores_that_the_course_promises():
+    assert zoo.card("shapes-pixel").scores["en"] >= 0.95
+    reader = zoo.card("shapes-reader").scores
+    assert min(reader["clean"], reader["degraded"]) >= 0.995
+
+
+def test_the_zoo_is_small_and_in_half_precision():
+    files = [path for path in zoo.ROOT.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < LIMIT_MB * 1e6
+    for path in files:
+        if path.suffix == ".safetensors":
+            assert {tensor.dtype for tensor in load_file(path).values()} == {torch.float16}, path
+    assert not [path for path in files if path.suffix in (".pt", ".bin", ".pkl", ".ckpt")]
