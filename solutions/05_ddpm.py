@@ -259,7 +259,8 @@ say("Mean error of the picture at these timesteps: {errors}.", errors=", ".join(
 # - the **way down** halves the picture again and again, so that a few convolutions see all of it;
 # - the **way up** brings it back to full size, and **skips** carry the fine detail across;
 # - the **timestep** is written as a vector and handed to every block;
-# - the **words** are handed to it by cross-attention, which Lab 08 takes apart.
+# - the **words** come in twice: their sum travels along with the timestep, and cross-attention, which Lab 08 takes
+#   apart, lets every place look them up one by one.
 #
 # ## The time
 #
@@ -281,7 +282,7 @@ say("Mean error of the picture at these timesteps: {errors}.", errors=", ".join(
 # - **下り**の道では、画像を何度も半分に縮めます。すると、少しの畳み込みで全体が見渡せます。
 # - **上り**の道では、画像を元の大きさに戻します。**スキップ接続**（skip connection）は、細かい部分を反対側へ運びます。
 # - **時刻**はベクトルで表し、すべてのブロックに渡します。
-# - **言葉**は**クロスアテンション**（cross-attention）で渡します。その中身は Lab 08 で調べます。
+# - **言葉**は 2 つの道から入ります。単語のベクトルの和は、時刻といっしょに渡します。さらに**クロスアテンション**（cross-attention）で、画像のどの場所からも単語を 1 つずつ調べられるようにします。その中身は Lab 08 で調べます。
 #
 # ## 時刻
 #
@@ -387,7 +388,12 @@ check(ResBlock)
 
 # %%
 config = UNetConfig(
-    block_out_channels=(32, 32, 64), attention=(False, False, True), cross_attention_dim=64, patch_size=2, ff_multiple=2
+    block_out_channels=(32, 32, 64),
+    attention=(False, False, True),
+    cross_attention_dim=64,
+    patch_size=2,
+    ff_multiple=2,
+    pooled_context=True,
 )
 tokenizer = CLIPTokenizer.train(vocabulary(), context_length=24)
 
@@ -505,9 +511,9 @@ check(training_step)
 # まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
 # %% tags=["nbval-ignore-output"]
-FIRST_STEPS = budget(lesson=150, ci=6)
-STEPS = budget(lesson=900, ci=12)
-BATCH = 64
+FIRST_STEPS = budget(lesson=200, ci=6)
+STEPS = budget(lesson=1200, ci=12)
+BATCH = 32
 
 
 def learn(model, optimizer, step, take_step=training_step):
@@ -523,7 +529,7 @@ def learn(model, optimizer, step, take_step=training_step):
 
 def train(model, steps, take_step=training_step):
     """The whole training; returns the running average of the model and the loss of each step."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99))
     warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1, (step + 1) / 100) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
     )
@@ -538,7 +544,7 @@ def train(model, steps, take_step=training_step):
 
 machine.seed(5)
 trial = machine.place(Painter())
-trial_optimizer = torch.optim.AdamW(trial.parameters(), lr=3e-3)
+trial_optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-3)
 pace(lambda step: learn(trial, trial_optimizer, step), FIRST_STEPS + STEPS, checkpoint="shapes-pixel")
 
 # %% [markdown]

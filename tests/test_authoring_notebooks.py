@@ -3,12 +3,14 @@
 import copy
 import re
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from authoring_lab import SOURCE, built, code, edit, find, write_lab
 
 from t2ilab import authoring
+from t2ilab.authoring import fragments
 
 
 @pytest.fixture
@@ -69,8 +71,16 @@ def test_notebooks_are_clean_and_the_same_bytes_every_time(root):
     assert b'"ja"' not in japanese
 
 
-def test_magics_for_colab_come_alive(root):
-    assert code(built(root, "labs"))[0] == "%pip install -q t2ilab"
+def test_the_cell_for_colab_installs_from_the_one_address(root):
+    install = code(built(root, "labs"))[0]
+    assert '%pip install -q "t2ilab @ git+https://github.com/someone/course"' in install
+    assert '"google.colab" in sys.modules' in install
+
+
+def test_an_exercise_is_labelled_from_its_bank():
+    bank = {"double": SimpleNamespace(difficulty=2, minutes=5, points=1)}
+    assert fragments.label("double", "en", bank.get) == "`double` · ★★☆☆☆ · 5 minutes · 1 point"
+    assert fragments.label("double", "ja", bank.get) == "`double` · ★★☆☆☆ · 5 分 · 1 点"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def filled(text: str, root: Path, path: Path, language: str, find: Callable[[str
 def label(name: str, language: str, find: Callable[[str], Any] | None = None) -> str:
     """An exercise's name, difficulty, minutes and points, as its heading shows them."""
     if find is None:
-        from t2ilab.lab.bank import find  # loads torch, so only where there is an exercise
+        from t2ilab.lab import bank  # loads torch, so only where there is an exercise
+
+        find = bank.find
     exercise = find(name)
     stars = "★" * exercise.difficulty + "☆" * (5 - exercise.difficulty)
     if language == "ja":

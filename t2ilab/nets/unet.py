@@ -32,6 +32,9 @@ class UNetConfig:
         patch_size: the network first folds each patch of this many pixels a side into channels, and unfolds at the
             end. Stable Diffusion has its VAE for that and leaves this 1; a small model of pixels runs four times
             faster at 2.
+        pooled_context: whether the sum of the text's tokens is added to the time embedding too, so that every residual
+            block hears the words at once. Stable Diffusion 1 and 2 do without; SDXL adds a pooled text in this place
+            (Podell et al. 2023, section 2.1). A small model learns its words many times sooner with it.
         ff_multiple: how many times wider a transformer's feed-forward layer is than its tokens; Stable Diffusion's
             is 4.
 
@@ -49,6 +52,7 @@ class UNetConfig:
     norm_num_groups: int = 8
     patch_size: int = 1
     ff_multiple: int = 4
+    pooled_context: bool = False
 
     def __post_init__(self) -> None:
         if len(self.attention) != len(self.block_out_channels):
@@ -140,6 +144,8 @@ class UNet(nn.Module):
             )
 
         self.time_embedding = TimeEmbedding(widths[0], time_dim)
+        if config.pooled_context:
+            self.add_embedding = nn.Linear(config.cross_attention_dim, time_dim)
         self.conv_in = nn.Conv2d(config.in_channels * fold, widths[0], 3, padding=1)
 
         down_blocks: list[Block] = []
@@ -186,6 +192,9 @@ class UNet(nn.Module):
                 layer.weight.zero_()
                 if layer.bias is not None:
                     layer.bias.zero_()
+            if isinstance(layer, nn.Linear) and name == "add_embedding":
+                nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+                nn.init.zeros_(layer.bias)
             if isinstance(layer, nn.Linear) and name.endswith(("attn2.to_v", "attn2.to_out.0")):
                 layer.weight.mul_(3)
 
@@ -218,6 +227,9 @@ class UNet(nn.Module):
             )
         t = torch.as_tensor(t, device=x.device).expand(x.shape[0])
         temb = self.time_embedding(self.embed_time(t, self.config.block_out_channels[0]).to(x.dtype))  # (B, time_dim)
+        if self.config.pooled_context:
+            pooled = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
+            temb = temb + self.add_embedding(pooled)
 
         x = F.pixel_unshuffle(x, p) if p > 1 else x  # (B, in_channels * p * p, H / p, W / p)
         x = self.conv_in(x)  # (B, C0, h, w)

@@ -22,13 +22,18 @@ from t2ilab.training.loop import Plan
 NAME = "shapes-pixel"
 STEPS = 5000
 BATCH = 32
-LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 1e-3
 PREDICTION = "sample"  # the picture itself: of few kinds, so easier for a small network than noise of every kind
 MAX_WEIGHT = 5.0
 DROP = 0.1  # captions left empty, which teaches the unconditional half of guidance
 CONTEXT_LENGTH = 24
 UNET = UNetConfig(
-    block_out_channels=(32, 32, 64), attention=(False, False, True), cross_attention_dim=64, patch_size=2, ff_multiple=2
+    block_out_channels=(32, 32, 64),
+    attention=(False, False, True),
+    cross_attention_dim=64,
+    patch_size=2,
+    ff_multiple=2,
+    pooled_context=True,
 )
 DATA = "Scenes of the shapes level, drawn as it trains; 60% English and 40% Japanese captions, three in ten partial."
 LIMITS = "One shape a picture, 32x32 pixels, and only the words of this world; eight pairs of thing and colour unseen."
