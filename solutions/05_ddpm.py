@@ -512,7 +512,7 @@ check(training_step)
 
 # %% tags=["nbval-ignore-output"]
 FIRST_STEPS = budget(lesson=200, ci=6)
-STEPS = budget(lesson=1200, ci=12)
+STEPS = budget(lesson=1600, ci=12)
 BATCH = 32
 
 

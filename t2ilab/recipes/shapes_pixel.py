@@ -1,4 +1,4 @@
-"""`shapes-pixel`: text to 32x32 pictures of the `shapes` level, from nothing in ten minutes on two CPU cores."""
+"""`shapes-pixel`: text to 32x32 pictures of the `shapes` level, trained from nothing on two CPU cores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.training.loop import Plan
 
 NAME = "shapes-pixel"
-STEPS = 5000
+STEPS = 12_000
 BATCH = 32
 LEARNING_RATE = 1e-3
 PREDICTION = "sample"  # the picture itself: of few kinds, so easier for a small network than noise of every kind
