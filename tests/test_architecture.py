@@ -24,6 +24,7 @@ ROOMS = {
     "interop": 3,
     "output": 3,
     "zoo": 4,
+    "doctor": 5,
     "metrics": 5,
     "pipelines": 5,
     "recipes": 6,
@@ -32,7 +33,6 @@ ROOMS = {
     "grading": 8,
     "authoring": 8,
     "studio": 8,
-    "doctor": 8,
     "cli": 9,
     "__main__": 10,
 }

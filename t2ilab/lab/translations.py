@@ -35,10 +35,10 @@ JAPANESE: dict[str, str] = {
     # Lab 00
     (
         "Above, a picture coming out of noise in six moments; below, the model's estimate of the finished picture, "
-        "a blur that sharpens into a star."
+        "a blur that sharpens."
     ): (
-        "上：ノイズの中から現れていく画像の 6 つの時点。下：モデルが推定した完成画像。ぼやけた像が、次第にはっきりした"
-        "星になります。"
+        "上：ノイズの中から現れていく画像の 6 つの時点。下：モデルが推定した完成画像。"
+        "ぼやけた像が、次第にはっきりします。"
     ),
     "Sixteen pictures for sixteen prompts, one shape each.": (
         "16 個のプロンプトに対する 16 枚の画像。それぞれに図形がひとつあります。"
@@ -52,10 +52,10 @@ JAPANESE: dict[str, str] = {
     ),
     (
         "Four rows of six pictures of one prompt at guidance 0, 1, 3 and 8: anything at all in the first row, "
-        "rings at the top left in the later ones."
+        "closer to the words in the later ones."
     ): (
         "ひとつのプロンプトに対する画像が 6 枚ずつ、4 段。ガイダンスの強さは上から 0、1、3、8 です。"
-        "最初の段には何でも現れますが、あとの段では左上に輪があります。"
+        "最初の段には何でも現れますが、あとの段ほど言葉に近づきます。"
     ),
     "guidance {scale}: {all:.0%} as asked": "ガイダンスの強さ {scale}：注文どおりの画像は {all:.0%}",
     "Eight prompts from noise of full strength, above, and of half strength, below.": (
@@ -94,11 +94,11 @@ JAPANESE: dict[str, str] = {
     ),
     "{name:15} {count:>9,} weights": "{name:15} 重み {count:>9,} 個",
     (
-        "Above: one picture on its way out of the noise. Below: what the network thinks it will be, a blur at first, "
-        "then a shape."
+        "Above: one picture on its way out of the noise. Below: what the network thinks it will be, vague at first, "
+        "then more and more definite."
     ): (
         "上：ノイズから現れていく途中の 1 枚の画像。下：ネットワークが予想している完成画像。はじめはぼやけていますが、"
-        "やがて図形になります。"
+        "次第にはっきりします。"
     ),
     "Six prompts, four in English and two in Japanese, painted by your model.": (
         "6 個のプロンプト（英語が 4 個、日本語が 2 個）で、あなたのモデルが描いた画像。"
