@@ -4,7 +4,6 @@ Run from a clone, the clone's own `labs/` is opened. Run from a wheel, the labs 
 student's, and what a student wrote is never overwritten: a newer edition of a lab arrives beside it.
 """
 
-import contextlib
 import difflib
 import hashlib
 import importlib.util
@@ -15,6 +14,8 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from t2ilab.files import write_whole
 
 MANIFEST = ".t2ilab-laid-out.json"  # in the student's folder: file name -> SHA-256 of the edition last given for it
 DEFAULT_FOLDER = "t2ilab-labs"
@@ -108,18 +109,6 @@ def _read_manifest(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return manifest if isinstance(manifest, dict) else {}
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all: beside first, then renamed. Makes the folders it needs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
 
 
 def resolve(lab: str, labs: Sequence[str]) -> str:

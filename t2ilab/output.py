@@ -10,8 +10,8 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
+from t2ilab.files import written_beside
 from t2ilab.images import to_pil
-from t2ilab.training.checkpoint import written_beside
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "t2ilab"
 ROOMS = {
     "": -1,  # t2ilab/__init__.py: the version
     "device": 0,
+    "files": 0,
     "images": 0,
     "data": 1,
     "nets": 1,

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from t2ilab.training import checkpoint
-from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint, written_beside
+from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
 from t2ilab.training.ema import Average
 
 FACTS = {"recipe": "a test", "seed": 3, "steps": 9}
@@ -131,28 +131,6 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_leaves_nothing(saved, failu
     with pytest.raises(OSError, match=r"Could not write .*No space left on device.*free some space\.$"):
         save_checkpoint(path, 4, *parts, FACTS)
     assert contents(path.parent) == before
-
-
-def test_written_beside_is_whole_or_not_there(tmp_path):
-    path = tmp_path / "new" / "file.txt"
-    with pytest.raises(KeyError), written_beside(path) as beside:  # noqa: PT012
-        beside.write_text("half")
-        raise KeyError
-    assert list(path.parent.iterdir()) == []
-    with written_beside(path) as beside:
-        beside.write_text("whole")
-        assert not path.exists()
-    assert contents(path.parent) == {"file.txt": b"whole"}
-
-
-def test_a_file_in_place_of_a_folder_is_said(tmp_path):
-    (tmp_path / "file").write_text("here before")
-    for path in (tmp_path / "file" / "x.json", tmp_path / "file" / "deeper" / "x.json"):
-        sentence = r"^Could not write .*x\.json: .*choose another folder"
-        with pytest.raises(OSError, match=sentence) as error, written_beside(path):
-            pass
-        assert "free some space" not in str(error.value)
-    assert contents(tmp_path) == {"file": b"here before"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

@@ -7,7 +7,8 @@ from typing import Any
 from t2ilab.authoring.blanks import exercises, fill
 from t2ilab.authoring.fragments import COLAB_TAG, colab_install, filled
 from t2ilab.authoring.running import METADATA, execute, is_executed, tool
-from t2ilab.launch import clone, resolve, write_whole
+from t2ilab.files import write_whole
+from t2ilab.launch import clone, resolve
 
 FOLDERS = {
     ("labs", "en"): "labs",

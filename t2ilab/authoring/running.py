@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from t2ilab.launch import write_whole
+from t2ilab.files import write_whole
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from t2ilab.files import write_whole
+
 START, END = "<|startoftext|>", "<|endoftext|>"
 _PATTERN = r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
 
@@ -175,10 +177,9 @@ class CLIPTokenizer:
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes vocab.json, merges.txt and tokenizer_config.json, which transformers' CLIPTokenizer opens."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "vocab.json").write_text(json.dumps(self.vocab, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(folder / "vocab.json", (json.dumps(self.vocab, ensure_ascii=False) + "\n").encode())
         lines = ["#version: 0.2", *(f"{a} {b}" for a, b in self.merges)]
-        (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_whole(folder / "merges.txt", ("\n".join(lines) + "\n").encode())
         config = {
             "tokenizer_class": "CLIPTokenizer",
             "model_max_length": self.context_length,
@@ -187,7 +188,7 @@ class CLIPTokenizer:
             "unk_token": END,
             "pad_token": END,
         }
-        (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_whole(folder / "tokenizer_config.json", (json.dumps(config, indent=2) + "\n").encode())
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text, with neither start nor end."""

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from t2ilab import recipes, zoo
 from t2ilab.device import DeviceManager
+from t2ilab.files import written_beside
 from t2ilab.images import grid, to_pil
-from t2ilab.training.checkpoint import written_beside
 from t2ilab.training.loop import Plan, Step, train
 
 NOT_RECIPES = {"run"}

@@ -1,0 +1,44 @@
+"""Files that are there whole or not at all: written beside, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Gives a path to write to, and renames it to `path` only when all went well; else nothing is left behind.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written, in one sentence.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+        mode = stat.S_IMODE(beside.stat().st_mode)  # what the user's umask gives; safetensors makes files private
+        yield beside
+        beside.chmod(mode)
+        os.replace(beside, path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        full = "space" in reason.lower() or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        fix = "free some space" if full else "choose another folder, or see to it that this one can be written"
+        raise OSError(f"Could not write {path}: {reason}. What was there before is untouched; {fix}.") from error
+    finally:
+        with contextlib.suppress(OSError):  # where a file lies in place of the folder, there is nothing to remove
+            beside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file so, making the folders that it needs. Raises OSError as `written_beside` does."""
+    with written_beside(path) as beside:
+        beside.write_bytes(content)

@@ -1,0 +1,38 @@
+"""Files that are there whole or not at all."""
+
+import pytest
+
+from t2ilab.files import write_whole, written_beside
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_written_beside_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    with pytest.raises(KeyError), written_beside(path) as beside:  # noqa: PT012
+        beside.write_text("half")
+        raise KeyError
+    assert list(path.parent.iterdir()) == []
+    with written_beside(path) as beside:
+        beside.write_text("whole")
+        assert not path.exists()
+    assert contents(path.parent) == {"file.txt": b"whole"}
+
+
+def test_a_file_in_place_of_a_folder_is_said(tmp_path):
+    (tmp_path / "file").write_text("here before")
+    for path in (tmp_path / "file" / "x.json", tmp_path / "file" / "deeper" / "x.json"):
+        sentence = r"^Could not write .*x\.json: .*choose another folder"
+        with pytest.raises(OSError, match=sentence) as error, written_beside(path):
+            pass
+        assert "free some space" not in str(error.value)
+    assert contents(tmp_path) == {"file": b"here before"}
+
+
+def test_write_whole_makes_its_folders_and_replaces(tmp_path):
+    path = tmp_path / "a" / "b.txt"
+    for content in (b"first", b"second"):
+        write_whole(path, content)
+        assert contents(tmp_path) == {"a/b.txt": content}
