@@ -63,13 +63,9 @@ def lay_out(folder: str | Path | None = None, say: Callable[[str], None] = print
         return editions
 
     given = _read_manifest(folder / MANIFEST)
-    try:
-        for edition in editions:
-            _lay_one(edition.read_bytes(), folder, edition.relative_to(origin).as_posix(), given, say)
-        write_whole(folder / MANIFEST, (json.dumps(given, indent=1, sort_keys=True) + "\n").encode())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"The labs cannot be written into {folder} ({reason}); name another folder.") from error
+    for edition in editions:
+        _lay_one(edition.read_bytes(), folder, edition.relative_to(origin).as_posix(), given, say)
+    write_whole(folder / MANIFEST, (json.dumps(given, indent=1, sort_keys=True) + "\n").encode())
     return [folder / edition.relative_to(origin) for edition in editions]
 
 
