@@ -14,6 +14,7 @@ from t2ilab.nets.layers import (
     ResBlock,
     SpatialTransformer,
     Upsample,
+    position_embedding,
     timestep_embedding,
 )
 
@@ -76,12 +77,52 @@ def test_an_odd_width_is_refused():
         timestep_embedding(torch.arange(3), 5)
 
 
+# ---- place ---------------------------------------------------------------------------------------------------------
+
+
+def test_position_embedding_by_hand():
+    """Two by four pixels: rows at -1/2 and 1/2, columns at -3/4, -1/4, 1/4, 3/4; frequencies pi/2 and pi."""
+    rows = position_embedding(2, 4, 8)
+    assert rows.shape == (8, 8)
+    for i, row in enumerate(rows):
+        expected = []
+        for place in ((-0.5, 0.5)[i // 4], (-0.75, -0.25, 0.25, 0.75)[i % 4]):
+            angles = [place * k * math.pi / 2 for k in (1, 2)]
+            expected += [math.cos(a) for a in angles] + [math.sin(a) for a in angles]
+        assert row.tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_position_embedding_tells_all_places_apart():
+    rows = position_embedding(8, 8, 32).double()
+    assert torch.cdist(rows, rows).fill_diagonal_(math.inf).min() > 0.5
+
+
+def test_a_position_embedding_needs_a_multiple_of_four():
+    with pytest.raises(ValueError, match=r"dim must be a multiple of 4; got 6\."):
+        position_embedding(4, 4, 6)
+
+
+def test_a_transformer_that_knows_places_is_the_other_one_with_places_added():
+    plain, told = (randomised(SpatialTransformer(16, 2, 6, positions=p)) for p in (False, True))
+    told.load_state_dict(plain.state_dict())  # nothing is learnt for it
+    x, context = draw(2, 16, 3, 5), draw(2, 4, 6, seed=2)
+    with torch.no_grad():
+        h = plain.proj_in(plain.norm(x)) + position_embedding(3, 5, 16).double().T.unflatten(1, (3, 5))
+        tokens = plain.transformer_blocks[0](h.flatten(2).transpose(1, 2), context)
+        expected = x + plain.proj_out(tokens.transpose(1, 2).unflatten(2, (3, 5)))
+        assert difference(told(x, context), expected) < 1e-12
+        assert difference(plain(x, context), expected) > 1e-3
+
+
 # ---- the residual block --------------------------------------------------------------------------------------------
 
 
-def res_blocks(parts, c_in, c_out, groups=8, eps=1e-5):
-    ours = randomised(ResBlock(c_in, c_out, 24, groups))
-    theirs = parts["resnet"](in_channels=c_in, out_channels=c_out, temb_channels=24, groups=groups, eps=eps)
+def res_blocks(parts, c_in, c_out, groups=8, eps=1e-5, scale_shift=False):
+    ours = randomised(ResBlock(c_in, c_out, 24, groups, scale_shift))
+    norm = "scale_shift" if scale_shift else "default"
+    theirs = parts["resnet"](
+        in_channels=c_in, out_channels=c_out, temb_channels=24, groups=groups, eps=eps, time_embedding_norm=norm
+    )
     renamed = {
         name.replace("time_proj", "time_emb_proj").replace("skip", "conv_shortcut"): tensor
         for name, tensor in ours.state_dict().items()
@@ -90,9 +131,10 @@ def res_blocks(parts, c_in, c_out, groups=8, eps=1e-5):
     return ours, theirs
 
 
+@pytest.mark.parametrize("scale_shift", [False, True])
 @pytest.mark.parametrize(("c_in", "c_out", "groups"), [(16, 16, 8), (16, 24, 8), (24, 16, 4)])
-def test_res_block_is_diffusers(c_in, c_out, groups, parts):
-    ours, theirs = res_blocks(parts, c_in, c_out, groups)
+def test_res_block_is_diffusers(c_in, c_out, groups, scale_shift, parts):
+    ours, theirs = res_blocks(parts, c_in, c_out, groups, scale_shift=scale_shift)
     x, temb = draw(2, c_in, 7, 5), draw(2, 24, seed=2)
     assert difference(ours(x, temb), theirs(x, temb)) < 1e-12
 

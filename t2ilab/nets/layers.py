@@ -36,6 +36,36 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Ten
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
+def position_embedding(height: int, width: int, dim: int, device: torch.device | str = "cpu") -> Tensor:
+    """Writes each place of a map as cosines and sines of its height, then of its width.
+
+    As DiT does (Peebles & Xie 2023, section 3.2), but for places counted from -1 to 1 and frequencies k * pi / 2, so
+    that the middle of a picture is the same place at every resolution.
+
+    Args:
+        height, width: of the map.
+        dim: width of the embedding, a multiple of 4.
+
+    Returns:
+        float32 (height * width, dim), the map read in rows.
+
+    Raises:
+        ValueError: a width that is no multiple of 4.
+    """
+    if dim % 4:
+        raise ValueError(f"A place is written as sines and cosines of two axes: dim must be a multiple of 4; got {dim}.")
+    frequencies = torch.arange(1, dim // 4 + 1, device=device) * (math.pi / 2)
+
+    def axis(count: int) -> Tensor:
+        places = (torch.arange(count, device=device) + 0.5) * (2 / count) - 1
+        angles = places[:, None] * frequencies
+        return torch.cat([angles.cos(), angles.sin()], dim=-1)  # (count, dim / 2)
+
+    y = axis(height)[:, None].expand(height, width, -1)
+    x = axis(width)[None].expand(height, width, -1)
+    return torch.cat([y, x], dim=-1).flatten(0, 1)
+
+
 class ResBlock(nn.Module):
     """A residual block that knows the time: norm, SiLU, conv; plus the time; norm, SiLU, conv; plus the input.
 
@@ -43,13 +73,18 @@ class ResBlock(nn.Module):
         in_channels, out_channels: where they differ, the input is brought over by a 1x1 convolution.
         time_dim: width of the time embedding.
         groups: groups of the two GroupNorms (eps 1e-5).
+        scale_shift: whether the time also scales each channel after the second norm, and not only shifts it before
+            (Dhariwal & Nichol 2021, eq. 3: adaptive group normalization).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8):
+    def __init__(
+        self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8, scale_shift: bool = False
+    ):
         super().__init__()
+        self.scale_shift = scale_shift
         self.norm1 = nn.GroupNorm(groups, in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.time_proj = nn.Linear(time_dim, out_channels)
+        self.time_proj = nn.Linear(time_dim, 2 * out_channels if scale_shift else out_channels)
         self.norm2 = nn.GroupNorm(groups, out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
@@ -57,9 +92,13 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor, temb: Tensor) -> Tensor:
         """x (B, in_channels, H, W) and the time embedding (B, time_dim) -> (B, out_channels, H, W)."""
         h = self.conv1(F.silu(self.norm1(x)))  # (B, out_channels, H, W)
-        h = h + self.time_proj(F.silu(temb))[:, :, None, None]
-        h = self.conv2(F.silu(self.norm2(h)))
-        return self.skip(x) + h
+        told = self.time_proj(F.silu(temb))[:, :, None, None]  # (B, out_channels, 1, 1), or twice as many channels
+        if self.scale_shift:
+            scale, shift = told.chunk(2, dim=1)
+            h = self.norm2(h) * (1 + scale) + shift
+        else:
+            h = self.norm2(h + told)
+        return self.skip(x) + self.conv2(F.silu(h))
 
 
 class Attention(nn.Module):
@@ -141,10 +180,25 @@ class TransformerBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """A transformer over the pixels of a feature map, as in latent diffusion (Rombach et al. 2022, section 3.3)."""
+    """A transformer over the pixels of a feature map, as in latent diffusion (Rombach et al. 2022, section 3.3).
 
-    def __init__(self, channels: int, heads: int, context_dim: int, groups: int = 8, ff_multiple: int = 4):
+    Args:
+        channels: of the map and of the tokens. heads, context_dim, ff_multiple: of the transformer's block.
+        groups: of the GroupNorm before it.
+        positions: whether each token is told where it stands.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        context_dim: int,
+        groups: int = 8,
+        ff_multiple: int = 4,
+        positions: bool = False,
+    ):
         super().__init__()
+        self.positions = positions
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Conv2d(channels, channels, 1)
         self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads, context_dim, ff_multiple)])
@@ -154,6 +208,8 @@ class SpatialTransformer(nn.Module):
         """x (B, C, H, W), context (B, L, context_dim) -> (B, C, H, W)."""
         h = self.proj_in(self.norm(x))
         tokens = h.flatten(2).transpose(1, 2)  # (B, H * W, C)
+        if self.positions:
+            tokens = tokens + position_embedding(*x.shape[-2:], x.shape[1], x.device).to(tokens.dtype)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
         h = tokens.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, C, H, W)
