@@ -130,4 +130,18 @@ JAPANESE: dict[str, str] = {
     "After the first look, right in everything: {all:.0%} of the pictures.": (
         "最初の学習のあと、{all:.0%} の画像がすべて注文どおりでした。"
     ),
+    "linear": "線形",
+    "cosine": "余弦（cosine）",
+    "share of the picture's variance": "画像の分散の割合",
+    (
+        "How much of the picture is left in x_t. The linear list falls early and fast, the cosine list slowly, with "
+        "most of its timesteps in the middle."
+    ): (
+        "x_t に画像がどれだけ残っているか。線形の列は早く急に減ります。"
+        "余弦の列はゆっくり減り、ステップの多くが中ほどにあります。"
+    ),
+    "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, at {cosine:.0%} of the "
+    "cosine's.": (
+        "画像が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、余弦の列では {cosine:.0%} です。"
+    ),
 }

@@ -53,7 +53,9 @@ def position_embedding(height: int, width: int, dim: int, device: torch.device |
         ValueError: a width that is no multiple of 4.
     """
     if dim % 4:
-        raise ValueError(f"A place is written as sines and cosines of two axes: dim must be a multiple of 4; got {dim}.")
+        raise ValueError(
+            f"A place is written as sines and cosines of two axes: dim must be a multiple of 4; got {dim}."
+        )
     frequencies = torch.arange(1, dim // 4 + 1, device=device) * (math.pi / 2)
 
     def axis(count: int) -> Tensor:
@@ -77,9 +79,7 @@ class ResBlock(nn.Module):
             (Dhariwal & Nichol 2021, eq. 3: adaptive group normalization).
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8, scale_shift: bool = False
-    ):
+    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8, scale_shift: bool = False):
         super().__init__()
         self.scale_shift = scale_shift
         self.norm1 = nn.GroupNorm(groups, in_channels)
