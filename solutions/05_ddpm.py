@@ -68,7 +68,7 @@ device = machine.device
 # 拡散モデルは、例だけから学びます。ここで使う例は、このコースが自分で描く小さな世界の画像です。暗い背景か明るい背景のどこかに、8 色のうちの 1 色で塗られた、大きな図形か小さな図形がひとつあります。画像は形が `(3, 32, 32)` のテンソルで、値は [-1, 1] の範囲です。それぞれに、英語か日本語のキャプション（caption）が付いています。`world.batch(i, n)` は、`i` 番目のバッチ（batch）として `n` 枚を描きます。画像が尽きることはありません。
 
 # %%
-world = World(size=32, seed=0)
+world = World(size=32, seed=0, partial=0.1, japanese=0.25)
 batch = world.batch(0, 12)
 plots.images(batch["image"], "Twelve pictures of the world, each one coloured shape on a plain background.", columns=6)
 for caption in batch["caption"][:6]:
@@ -378,12 +378,14 @@ check(ResBlock)
 #
 # Now your block and your embedding go into the course's U-Net. The class is the one that holds Stable Diffusion's
 # 859,520,964 weights; ours differs in its numbers only. `patch_size=2` folds each 2x2 patch of pixels into channels
-# first, which leaves four times fewer places to compute at.
+# first, which leaves four times fewer places to compute at. The last two lines help a network that has minutes instead of
+# weeks: `pooled_context` adds the sum of the words to the time embedding, so that **your** block hears them too, and
+# `positions` tells the attention where in the picture it is.
 
 # %% [markdown] tags=["ja"]
 # ## 全体
 #
-# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは大きさを決める数だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。
+# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは大きさを決める数だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。最後の 2 行は、何週間ではなく数分しか学習しないネットワークのための助けです。`pooled_context` は言葉の和を時刻の埋め込みに足すので、**あなたの**ブロックにも言葉が届きます。`positions` は、画像のどこを見ているのかを注意機構（attention）に教えます。
 
 # %%
 config = UNetConfig(
@@ -393,6 +395,7 @@ config = UNetConfig(
     patch_size=2,
     ff_multiple=2,
     pooled_context=True,
+    positions=True,
 )
 tokenizer = CLIPTokenizer.train(vocabulary(), context_length=24)
 
@@ -511,12 +514,13 @@ check(training_step)
 
 # %% tags=["nbval-ignore-output"]
 FIRST_STEPS = budget(lesson=200, ci=6)
-STEPS = budget(lesson=1200, ci=12)
+STEPS = budget(lesson=1600, ci=12)
 BATCH = 32
 
 
-def learn(model, optimizer, step, take_step=training_step):
+def learn(model, optimizer, step, take_step=training_step, betas=betas):
     """The step-th training step: all its chance comes from the number of the step."""
+    ac = (1 - betas).cumprod(dim=0)
     chance = torch.Generator().manual_seed(step)
     batch = world.batch(step, BATCH, device)
     t = torch.randint(0, T, (BATCH,), generator=chance).to(device)
@@ -526,7 +530,7 @@ def learn(model, optimizer, step, take_step=training_step):
     return take_step(lambda x_t, t: model(x_t, t, captions), optimizer, batch["image"], t, noise, ac)
 
 
-def train(model, steps, take_step=training_step):
+def train(model, steps, take_step=training_step, betas=betas):
     """The whole training; returns the running average of the model and the loss of each step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99))
     warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
@@ -535,7 +539,7 @@ def train(model, steps, take_step=training_step):
     average = Average(model, decay=0.995)
     losses = []
     for step in tqdm(range(steps)):
-        losses.append(learn(model, optimizer, step, take_step))
+        losses.append(learn(model, optimizer, step, take_step, betas))
         warm_then_cool.step()
         average.update(step + 1)
     return average.model, losses
@@ -617,7 +621,7 @@ check(ddpm_step)
 
 # %%
 @torch.no_grad()
-def guess_noise(model, x_t, t, captions, predicts="noise", guidance_scale=2.0):
+def guess_noise(model, x_t, t, captions, predicts="noise", ac=ac, guidance_scale=2.0):
     """The guess of the noise (B, 3, H, W), pushed from what any picture would have towards what the caption asks."""
     times = torch.full((2 * len(x_t),), t, device=x_t.device)
     without, told = model(torch.cat([x_t, x_t]), times, [""] * len(captions) + captions).chunk(2)
@@ -627,13 +631,14 @@ def guess_noise(model, x_t, t, captions, predicts="noise", guidance_scale=2.0):
     return guess
 
 
-def sample(model, captions, seed=0, step=ddpm_step, predicts="noise", keep=()):
+def sample(model, captions, seed=0, step=ddpm_step, predicts="noise", betas=betas, keep=()):
     """Walks from noise to pictures (B, 3, 32, 32); also returns x_t and the guessed picture at the times in `keep`."""
+    ac = (1 - betas).cumprod(dim=0)
     chance = torch.Generator().manual_seed(seed)
     x_t = torch.randn(len(captions), 3, 32, 32, generator=chance).to(device)
     kept = []
     for t in tqdm(reversed(range(T)), total=T):
-        eps = guess_noise(model, x_t, t, captions, predicts)
+        eps = guess_noise(model, x_t, t, captions, predicts, ac)
         if t in keep:
             kept += [x_t[:1], eps_to_x0(eps, x_t, t, ac)[:1].clamp(-1, 1)]
         x_t = step(eps, x_t, t, betas, torch.randn(x_t.shape, generator=chance).to(device))
@@ -668,7 +673,7 @@ plots.images(
 #
 # and the weight, the signal-to-noise ratio, falls by a factor of a million along the road. Where the noise is strong,
 # and the words are all there is to go by, a wrong picture costs nothing. DDPM learns the words all the same, in days on
-# many GPUs. We have four minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
+# many GPUs. We have three minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
 # by SNR + 1 but no more than 5. ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), section 4, compare the
 # questions, and SNR + 1 is the weight that their *velocity* has; [Hang et al. 2023](https://arxiv.org/abs/2303.09556)
 # put a ceiling on it.)
@@ -681,7 +686,7 @@ plots.images(
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
 #
-# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 100 万分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。それでも DDPM は、たくさんの GPU で何日もかけて言葉を覚えます。わたしたちには 4 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（問いの比較は [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節にあります。SNR + 1 は、そこで提案された*速度*（velocity）の重みです。上限を付けたのは [Hang et al. 2023](https://arxiv.org/abs/2303.09556) です）。
+# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 100 万分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。それでも DDPM は、たくさんの GPU で何日もかけて言葉を覚えます。わたしたちには 3 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（問いの比較は [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節にあります。SNR + 1 は、そこで提案された*速度*（velocity）の重みです。上限を付けたのは [Hang et al. 2023](https://arxiv.org/abs/2303.09556) です）。
 
 # %%
 snr = ac / (1 - ac)
@@ -706,15 +711,42 @@ def better_step(net, optimizer, x0, t, noise, ac):
     return training_step(picture_error, optimizer, x0, t, noise, ac)
 
 
+# %% [markdown]
+# **And where along the road do we practise?** Each timestep is drawn equally often, so the list of betas decides. With
+# the linear list, on more than half of the road next to nothing of the picture can be seen: a thousand ways to practise
+# the same thing. Nichol & Dhariwal ([2021](https://arxiv.org/abs/2102.09672), section 3.2) noticed, and proposed a list
+# whose $\bar\alpha_t$ falls like a squared cosine. It spends its steps in the middle, where a shape is neither plain
+# to see nor lost, and where the words can decide which one it was.
+
+# %% [markdown] tags=["ja"]
+# **では、道のどのあたりで練習するのでしょうか。** どの時刻も同じ回数だけ選ばれますから、それを決めるのはベータの列です。線形の列では、道の半分以上で画像がほとんど見えません。同じことを千通りに練習しているようなものです。Nichol と Dhariwal（[2021](https://arxiv.org/abs/2102.09672)、3.2 節）はこれに気づき、$\bar\alpha_t$ が余弦（cosine）の 2 乗のように減る列を提案しました。この列は、道の中ほどに多くのステップを使います。そこでは、形ははっきりとは見えませんが、失われてもいません。どの形だったのかを、言葉で決められるところです。
+
+# %%
+from t2ilab.diffusion.schedule import NoiseSchedule
+
+cosine_betas = NoiseSchedule.cosine(T).betas.to(betas)
+cosine_ac = (1 - cosine_betas).cumprod(dim=0)
+plots.lines(
+    {"linear": (range(T), ac.cpu()), "cosine": (range(T), cosine_ac.cpu())},
+    "How much of the picture is left in x_t. The linear list falls early and fast, the cosine list slowly, with most of its timesteps in the middle.",
+    xlabel="timestep t",
+    ylabel="share of the picture's variance",
+)
+say(
+    "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, at {cosine:.0%} of the cosine's.",
+    linear=(ac < 0.1).float().mean().item(),
+    cosine=(cosine_ac < 0.1).float().mean().item(),
+)
+
 # %% tags=["nbval-ignore-output"]
 machine.seed(5)
 painter = machine.place(Painter())
-model, losses = train(painter, STEPS, better_step)
+model, losses = train(painter, STEPS, better_step, cosine_betas)
 plots.loss_curve(losses)
 
 # %% tags=["nbval-ignore-output"]
 moments = (999, 800, 600, 400, 200, 50, 0)
-pictures, kept = sample(model, prompts, predicts="picture", keep=moments)
+pictures, kept = sample(model, prompts, predicts="picture", betas=cosine_betas, keep=moments)
 plots.images(
     torch.cat([*kept[0::2], *kept[1::2]]),
     "Above: one picture on its way out of the noise. Below: what the network thinks it will be, vague at first, then more and more definite.",
@@ -745,17 +777,15 @@ plots.images(pictures, "Six prompts, four in English and two in Japanese, painte
 # %% tags=["nbval-ignore-output"]
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
-from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.metrics import faithfulness
 
-schedule = NoiseSchedule(betas.cpu())
 
-
-def measure(model, predicts, count):
+def measure(model, predicts, betas, count):
     """The share of new prompts whose picture shows all that was asked, and of each attribute."""
+    schedule, ac = NoiseSchedule(betas.cpu()), (1 - betas).cumprod(dim=0)
     asked, scenes = world.prompts(count)
     denoise = NetworkDenoiser(
-        lambda x_t, t: guess_noise(model, x_t, int(t[0]), asked, predicts), schedule, "epsilon", clip=1.0
+        lambda x_t, t: guess_noise(model, x_t, int(t[0]), asked, predicts, ac), schedule, "epsilon", clip=1.0
     )
     x = torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
     painted = sample_ddim(denoise, x, schedule, schedule.timesteps(25, spacing="trailing"))
@@ -763,9 +793,9 @@ def measure(model, predicts, count):
 
 
 COUNT = budget(lesson=128, ci=8)
-_, first_result = measure(first, "noise", COUNT)
+_, first_result = measure(first, "noise", betas, COUNT)
 say("After the first look, right in everything: {all:.0%} of the pictures.", all=first_result.all)
-painted, result = measure(model, "picture", COUNT)
+painted, result = measure(model, "picture", cosine_betas, COUNT)
 say("Right in everything: {all:.0%} of the pictures.", all=result.all)
 for attribute, share in result.attributes.items():
     say("{attribute:12} {share:.0%}", attribute=attribute, share=share)
@@ -774,19 +804,20 @@ for attribute, share in result.attributes.items():
 # **Change one thing:** measure `painter` in place of `model`. What was the running average worth? Then
 # `guidance_scale=1.0` in `guess_noise`, and 4.0.
 #
-# ## The same network, longer
+# ## The same question, longer
 #
-# The zoo holds `shapes-pixel`: the same network, asked the same question, trained longer by `t2ilab train shapes-pixel`;
-# `t2ilab zoo shapes-pixel` shows its card. The words are learnt in an order: first the background, then, after some 2,500
-# steps, place, colour and size, and the shapes last. How far did yours get, and how far the zoo's? The same prompts,
-# both models:
+# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained longer by `t2ilab train shapes-pixel`;
+# `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
+# (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), eq. 3). The words are learnt in an order: background and
+# place first, size and colour soon after, all within some 2,000 steps; the shapes come last and take the rest of the
+# time. How far did yours get, and how far the zoo's? The same prompts, both models:
 
 # %% [markdown] tags=["ja"]
 # **ひとつ変えてみましょう**：`model` の代わりに `painter` を測ってください。移動平均にはどれくらいの価値がありましたか。次は、`guess_noise` の `guidance_scale=1.0` と 4.0 を試してください。
 #
-# ## 同じネットワークを、もっと長く
+# ## 同じ問いを、もっと長く
 #
-# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じネットワークに同じ問いを出し、`t2ilab train shapes-pixel` でもっと長く学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。言葉は順番に身につきます。まず背景、次に 2,500 ステップほどで場所と色と大きさ、最後に形です。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
+# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` でもっと長く学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルを*何倍かにもします*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景と場所、すぐあとに大きさと色で、ここまでが 2,000 ステップほどです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.pipelines.text_to_image import TextToImage
@@ -820,7 +851,7 @@ def thrifty_step(eps, x_t, t, betas, noise):
     return ddpm_step(eps, x_t, t, betas, torch.zeros_like(noise))
 
 
-broken, _ = sample(model, prompts, predicts="picture", step=thrifty_step)
+broken, _ = sample(model, prompts, predicts="picture", betas=cosine_betas, step=thrifty_step)
 plots.images(
     torch.cat([pictures, broken]),
     "The same six prompts with fresh noise in each step, above, and without it, below.",
