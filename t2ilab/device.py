@@ -157,7 +157,7 @@ def _bfloat16_speedup() -> float:
     with torch.random.fork_rng(devices=[]):  # layers draw their weights, and nobody's seed should notice
         layers = nn.Sequential(
             nn.Conv2d(32, 32, 3, padding=1), nn.GroupNorm(8, 32), nn.SiLU(), nn.Conv2d(32, 32, 3, padding=1)
-        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ).to(memory_format=torch.channels_last)
         attend = nn.MultiheadAttention(32, 4, batch_first=True)
     x = torch.ones(32, 32, 8, 8).to(memory_format=torch.channels_last)
 

@@ -209,7 +209,8 @@ class SpatialTransformer(nn.Module):
         h = self.proj_in(self.norm(x))
         tokens = h.flatten(2).transpose(1, 2)  # (B, H * W, C)
         if self.positions:
-            tokens = tokens + position_embedding(*x.shape[-2:], x.shape[1], x.device).to(tokens.dtype)
+            height, width = x.shape[-2:]
+            tokens = tokens + position_embedding(height, width, x.shape[1], x.device).to(tokens.dtype)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
         h = tokens.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, C, H, W)

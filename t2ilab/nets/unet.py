@@ -203,8 +203,8 @@ class UNet(nn.Module):
         output is zero. The pooled words start three times as loud as the usual initialisation, and cross-attention
         nine times: a fresh one takes the mean of all tokens, in which each word is faint.
         """
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        for parameter in self.conv_out.parameters():
+            parameter.zero_()
         if self.config.pooled_context:
             nn.init.normal_(self.add_embedding.weight, std=3 * self.add_embedding.in_features**-0.5)
             nn.init.zeros_(self.add_embedding.bias)
