@@ -357,8 +357,9 @@ for scale, row in zip(scales, rows, strict=True):
 #
 # # Break it
 #
-# Somebody starts the sampler from noise that is only half as strong. The pictures come out like this. **Explain** what
-# went wrong: what did the model believe about the noise that it was given?
+# Somebody starts the sampler from noise that is only half as strong. **Before you look**, write down what you expect.
+# Then count, and explain what you see: in its first steps, what does the model have to go by, the noise or the words?
+# Try 0 and 5 in place of 0.5: how far can you go until something breaks?
 
 # %% [markdown] tags=["ja"]
 # # ここまでの歩み
@@ -390,7 +391,7 @@ for scale, row in zip(scales, rows, strict=True):
 #
 # # 壊してみる
 #
-# だれかがサンプラーを、強さが半分しかないノイズから始めてしまいました。すると、画像は次のようになります。何がいけなかったのか、**説明してください**。渡されたノイズを、モデルはどのようなものだと思い込んだのでしょうか。
+# だれかがサンプラーを、強さが半分しかないノイズから始めてしまいました。**結果を見る前に**、どうなるかを予想して書いてください。そのあと、画像を数えて、結果を説明してください。はじめの数ステップで、モデルは何を頼りにしているのでしょうか。ノイズでしょうか、言葉でしょうか。0.5 の代わりに 0 や 5 も試してみましょう。どこまで進むと壊れるでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 noise = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(3))
