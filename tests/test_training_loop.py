@@ -85,11 +85,11 @@ def test_a_small_problem_is_learnt():
     assert sum(losses[-10:]) < 0.2 * sum(losses[:10])
 
 
-def test_one_step_is_that_of_adamw_with_the_gradient_clipped():
+def test_one_step_of_a_vector_is_that_of_adamw_with_the_gradient_clipped():
     # Loshchilov & Hutter 2019, algorithm 2, at its first step: the moments' corrections cancel their decay.
-    model = nn.Linear(3, 1, bias=False).double()
+    model = nn.LayerNorm(3, bias=False).double()
     before = model.weight.detach().clone()
-    slope = torch.tensor([[3.0, -4.0, 1e-8]], dtype=torch.float64)
+    slope = torch.tensor([3.0, -4.0, 1e-8], dtype=torch.float64)
     made = Plan(10, learning_rate=0.1, warmup=5, weight_decay=0.5, clip=1.0)
     (step,) = islice(train(model, lambda _: (model.weight * slope).sum(), made), 1)
     rate = 0.1 / 5

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
 from t2ilab.training.ema import Average
+from t2ilab.training.muon import Muon
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Plan:
     Args:
         steps: optimizer updates.
         learning_rate: its highest value; it rises over `warmup` steps and falls along a cosine to a hundredth.
-        weight_decay, betas: AdamW's (Loshchilov & Hutter 2019).
+        weight_decay, betas: of `Muon`, which trains the matrices, and the AdamW beside it (Loshchilov & Hutter 2019).
         clip: gradients longer than this are shortened to it.
         decay: of the averaged weights.
         facts: anything else that a checkpoint should remember, such as the recipe's name and seed.
@@ -87,9 +88,7 @@ def train(
         OSError: a checkpoint that cannot be read or written, or is of another run.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay, fused=True
-    )
+    optimizer = Muon(model, plan.learning_rate, plan.betas, plan.weight_decay)
     average = Average(model, plan.decay)
     start = 0
     if checkpoint and checkpoint.exists():

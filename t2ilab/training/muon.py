@@ -1,0 +1,104 @@
+"""Muon: an optimizer that gives every direction of a weight matrix the same step (Jordan et al. 2024).
+
+The gradient of a layer points mostly along a few directions, here those of the background and the place; a rare word
+is a faint one, and for AdamW it stays faint. Muon replaces the momentum by the nearest matrix whose singular values
+are all alike, so the faint directions move as far as the loud ones.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor, nn
+
+
+class Muon(torch.optim.AdamW):
+    """Muon for the matrices of a model and AdamW for the rest: biases, norms, embeddings, the first and last layer.
+
+    A convolution's weights count as a matrix with a row for each output channel. The length of a step is matched to
+    AdamW's (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4), so that one learning rate serves both.
+
+    Args:
+        model: the networks to train. `step` takes away the gradients of its matrices.
+        lr: learning rate of both; 1e-3 is usual.
+        betas, weight_decay: AdamW's; the decay is Muon's too.
+        momentum: share of the running mean of the gradients that each step keeps.
+        iterations: of Newton-Schulz; five bring the singular values to between 0.7 and 1.2.
+        aside: names of the layers that AdamW keeps. Jordan et al. leave the first and the last to it; with Muon there
+            too, this course's models find their words later.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.01,
+        momentum: float = 0.95,
+        iterations: int = 5,
+        aside: tuple[str, ...] = ("conv_in", "conv_out"),
+    ):
+        kept = {
+            id(p)
+            for name, layer in model.named_modules()
+            if isinstance(layer, nn.Embedding) or name.rpartition(".")[2] in aside
+            for p in layer.parameters()
+        }
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        self.matrices = [p for p in parameters if p.ndim >= 2 and id(p) not in kept]
+        chosen = {id(p) for p in self.matrices}
+        self.momentum, self.iterations = momentum, iterations
+        groups = [{"params": [p for p in parameters if id(p) not in chosen]}, {"params": self.matrices}]
+        super().__init__([g for g in groups if g["params"]], lr, betas, weight_decay=weight_decay, fused=True)
+
+    @torch.no_grad()
+    def step(self, closure=None):  # type: ignore[no-untyped-def, override]
+        """Moves the matrices, then leaves the rest to AdamW, which passes over parameters without a gradient."""
+        if closure is not None:
+            raise ValueError("Muon takes no closure: call backward first, then step().")
+        group = self.param_groups[-1]
+        alike: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
+        for p in self.matrices:
+            if p.grad is not None:
+                alike[len(p), p[0].numel()].append(p)
+        for shape, parameters in alike.items():  # matrices of one shape in one batch
+            moves = orthogonalise(torch.stack([self._nesterov(p).reshape(shape) for p in parameters]), self.iterations)
+            length = 0.2 * max(shape) ** 0.5  # root mean square of AdamW's steps, in the norm of an orthogonal matrix
+            for p, move in zip(parameters, moves, strict=True):
+                p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(move.reshape(p.shape), alpha=group["lr"] * length)
+                p.grad = None
+        super().step()
+
+    def _nesterov(self, p: nn.Parameter) -> Tensor:
+        """The gradient's running mean, one step ahead."""
+        assert p.grad is not None
+        state = self.state[p]
+        if not state:
+            state["step"] = torch.tensor(0.0)  # AdamW expects one of each parameter that has a state
+            state["momentum_buffer"] = torch.zeros_like(p)
+        state["step"] += 1
+        mean = state["momentum_buffer"].lerp_(p.grad, 1 - self.momentum)
+        return p.grad.lerp(mean, self.momentum)
+
+
+def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """Brings the singular values of each matrix close to 1 and leaves its singular vectors: U S V^T -> about U V^T.
+
+    Newton and Schulz's iteration with Jordan's coefficients, a polynomial of odd degree, so it acts on each singular
+    value by itself.
+
+    Args:
+        matrices: float (B, m, n), none of them zero.
+        iterations: how many.
+
+    Returns:
+        (B, m, n), singular values about 0.7 to 1.2 where those of the input lie above a thousandth of their norm.
+    """
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices  # the smaller side first: the products below are smaller
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)  # (B, m, n), singular values up to 1
+    for _ in range(iterations):
+        gram = x @ x.mT  # (B, m, m)
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x.mT if tall else x
