@@ -66,14 +66,13 @@ print(machine.reason)
 #
 # This model knows a small world: a circle, square, triangle, star, heart, ring, cross or diamond; red, orange, yellow,
 # green, light blue, blue, purple or pink; big or small; in nine places; on a dark or a light background. It was trained
-# from nothing in 22 minutes on two CPU cores, as you will train one yourself in Lab 05. In that time it has learnt
-# backgrounds, places, colours and sizes nearly without fault; where it still fails, it is the shape. You will measure
-# how often.
+# from nothing on two CPU cores in twelve minutes, as you will train one much like it yourself in Lab 05. It seldom fails;
+# when it does, it is the shape.
 
 # %% [markdown] tags=["ja"]
 # ## プロンプトを入力する
 #
-# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは小さな世界です。形は円、四角、三角、星、ハート、輪、十字、ひし形の 8 つ、色は赤、オレンジ、黄色、緑、水色、青、紫、ピンクの 8 色です。大きさは大小の 2 通り、場所は 9 か所、背景は暗いか明るいかです。モデルは CPU の 2 コアだけを使い、ゼロから 22 分で学習しました。この時間で、背景と場所と色と大きさはほぼ間違えなくなりました。間違えるとすれば、形です。どれくらい間違えるかは、あとで測ります。Lab 05 では、同じものを自分で学習させます。
+# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは小さな世界です。形は円、四角、三角、星、ハート、輪、十字、ひし形の 8 つ、色は赤、オレンジ、黄色、緑、水色、青、紫、ピンクの 8 色です。大きさは大小の 2 通り、場所は 9 か所、背景は暗いか明るいかです。モデルは CPU の 2 コアだけを使い、ゼロから 12 分で学習しました。めったに間違えませんが、間違えるとすれば形です。Lab 05 では、よく似たモデルを自分で学習させます。
 
 # %%
 pipe = TextToImage.from_pretrained("shapes-pixel")
@@ -185,11 +184,11 @@ def to_model_range(images_uint8):
 check(to_model_range)
 
 # %% [markdown]
-# The range matters because of the noise: mix noise of the usual strength into a picture that spans only [0, 1], and half
-# of the signal is lost. Before and after:
+# The range matters because of the noise: mix noise of the usual strength into a picture that spans only [0, 1], and the
+# contrast is halved: the signal-to-noise ratio falls to a quarter.
 
 # %% [markdown] tags=["ja"]
-# 範囲を間違えるとどうなるかは、簡単に見当がつきます。[0, 1] の範囲しか使わない画像にいつもの強さのノイズを混ぜると、画像の信号は半分しか残りません。
+# 範囲を間違えるとどうなるかは、簡単に見当がつきます。[0, 1] の範囲しか使わない画像にいつもの強さのノイズを混ぜると、コントラストは半分になり、信号対雑音比は 4 分の 1 に下がります。
 
 # %%
 import numpy as np
@@ -293,7 +292,8 @@ plots.heatmap(
 
 # %% [markdown]
 # Look for pairs that mean the same in two languages. Are they closer to each other than to sentences that look like
-# them? What does the number for "a red star" and "a red heart" tell you about what the last word's vector holds? In Lab
+# them? What does the number for "a red star" and "a red heart" tell you about what the last word's vector holds? (Below 0
+# means less alike than the average here, not the opposite.) In Lab
 # 01 you train two networks whose *only* task is to bring the right pairs together.
 #
 # # How hard should it listen?
@@ -302,11 +302,11 @@ plots.heatmap(
 # likes, at 1 it follows the words as it learned to, above that it exaggerates.
 
 # %% [markdown] tags=["ja"]
-# 2 つの言語で同じことを言っている組を探してください。その組は、見た目の似た文よりも互いに近いでしょうか。"a red star" と "a red heart" の値から、最後の単語のベクトルに何が入っているとわかりますか。Lab 01 では、正しい組どうしを近づけることだけを目的に、2 つのネットワークを学習させます。
+# 2 つの言語で同じことを言っている組を探してください。その組は、見た目の似た文よりも互いに近いでしょうか。"a red star" と "a red heart" の値から、最後の単語のベクトルに何が入っているとわかりますか（負の値は、反対の意味ということではなく、ここでの平均より似ていないということです）。Lab 01 では、正しい組どうしを近づけることだけを目的に、2 つのネットワークを学習させます。
 #
 # # どれくらい言葉に従うべきか
 #
-# 画像がどれくらい言葉に従うかは、ひとつの数 `guidance_scale` で決まります。これは**ガイダンス**（guidance）の強さです。0 ならモデルは好きなものを描きます。1 なら学んだとおりに言葉に従い、それより大きいと大げさに従います。
+# 画像がどれくらい言葉に従うかは、ひとつの数 `guidance_scale` で決まります。これは**ガイダンス**（guidance）の強さです。0 ならモデルは好きなものを描きます。1 なら学んだとおりに言葉に従い、それより大きいと言葉の影響を誇張します。
 
 # %%
 scales = [0.0, 1.0, 3.0, 8.0]
@@ -343,8 +343,8 @@ for scale, row in zip(scales, rows, strict=True):
 # | 2021-2022 | LAION: 5.85 billion pairs, for everybody | Lab 03 |
 # | 2022 | Latent diffusion, Stable Diffusion | Lab 07, 08 |
 # | 2022 | DALL-E 2 and Imagen | Lab 11, 12 |
-# | 2022-2023 | Textual inversion, DreamBooth, LoRA, ControlNet | Lab 09, 10 |
-# | today | Flow matching; the same ideas, larger | Lab 06, 14 |
+# | 2021-2023 | LoRA, Textual inversion, DreamBooth, ControlNet | Lab 09, 10 |
+# | 2022 to today | Flow matching; the same ideas, larger | Lab 06, 14 |
 #
 # And this is the machine that you just used. Every later lab begins where one of its parts is opened up:
 #
@@ -377,10 +377,10 @@ for scale, row in zip(scales, rows, strict=True):
 # | 2021-2022 | LAION：58.5 億組のデータをすべての人に | Lab 03 |
 # | 2022 | 潜在拡散モデル（latent diffusion）、Stable Diffusion | Lab 07、08 |
 # | 2022 | DALL-E 2 と Imagen | Lab 11、12 |
-# | 2022-2023 | Textual inversion、DreamBooth、LoRA、ControlNet | Lab 09、10 |
-# | 現在 | フローマッチング（flow matching）。同じ考えを、より大きく | Lab 06、14 |
+# | 2021-2023 | LoRA、Textual inversion、DreamBooth、ControlNet | Lab 09、10 |
+# | 2022 から | フローマッチング（flow matching）。同じ考えを、より大きく | Lab 06、14 |
 #
-# そして、これがいま使った仕組みの全体です。プロンプトは、トークナイザ（tokenizer）、テキストエンコーダ（text encoder）、U-Net の順に進みます。**サンプラー**（sampler）は U-Net を繰り返し呼び出し、ノイズ（noise）を画像（picture）に変えていきます。これからのラボは、どれもこの部品のひとつを開けるところから始まります。
+# そして、これがいま使った仕組みの全体です。プロンプトは、トークナイザ（tokenizer）、テキストエンコーダ（text encoder）、U-Net の順に進みます。**サンプラー**（sampler）は U-Net を繰り返し呼び出し、ノイズ（noise）を画像（picture）に変えていきます。これからのラボでは、この部品をひとつずつ開けて、中を調べます。
 #
 # ```text
 # "a big red star" ─► tokenizer ─► text encoder ─► U-Net ◄─► sampler ─► picture
@@ -391,15 +391,16 @@ for scale, row in zip(scales, rows, strict=True):
 #
 # # 壊してみる
 #
-# だれかがサンプラーを、強さが半分しかないノイズから始めてしまいました。**結果を見る前に**、どうなるかを予想して書いてください。そのあと、画像を数えて、結果を説明してください。はじめの数ステップで、モデルは何を頼りにしているのでしょうか。ノイズでしょうか、言葉でしょうか。0.5 の代わりに 0 や 5 も試してみましょう。どこまで進むと壊れるでしょうか。
+# だれかがサンプラーを、強さが半分しかないノイズから始めてしまいました。**結果を見る前に**、どうなるかを予想して書いてください。そのあと、画像を数えて、結果を説明してください。はじめの数ステップで、モデルは何を頼りにしているのでしょうか。ノイズでしょうか、言葉でしょうか。0.5 の代わりに 0 や 5 も試してみましょう。どこまで変えると壊れるでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 noise = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(3))
-both = [pipe(prompts[:8], latents=strength * noise, output_type="pt") * 2 - 1 for strength in (1.0, 0.5)]
+strengths = (1.0, 0.5)
+both = [pipe(prompts[:8], latents=strength * noise, output_type="pt") * 2 - 1 for strength in strengths]
 plots.images(
-    torch.cat(both), "Eight prompts from noise of full strength, above, and of half strength, below.", columns=8
+    torch.cat(both), "Eight prompts: from noise of the first strength, above, and of the second, below.", columns=8
 )
-for strength, row in zip((1.0, 0.5), both, strict=True):
+for strength, row in zip(strengths, both, strict=True):
     say("noise x {strength}: {all:.0%} as asked", strength=strength, all=faithfulness(row, asked[:8]).all)
 
 # %% [markdown]

@@ -4,33 +4,34 @@
 # <!-- badges -->
 #
 # **You will build** a denoising diffusion model (DDPM, [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239)) from
-# its first line to its last, train it from nothing on two CPU cores, and ask it for "a big red star on a dark
-# background".
+# its first line to its last, train it from nothing on two CPU cores, and ask it for "a big red star in the
+# center on a dark background".
 #
 # | | |
 # |---|---|
-# | Time | about 75 minutes, 5 of which your machine computes alone |
+# | Time | about two hours, 5 minutes of which your machine computes alone; 75 minutes if you leave exercises 1, 4, 5 and 7 blank |
 # | You need | Python and PyTorch; a first idea of what a convolution and a gradient are |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | eight, 22 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
-# An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs.
+# An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
+# answer stays in use: to go on without it, blank it again.) Hints cost nothing.
 
 # %% [markdown] tags=["ja"]
 # # Lab 05：ノイズから画像へ
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：ノイズ除去拡散モデル（denoising diffusion model、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の DDPM）を、最初の 1 行から最後の 1 行まで自分で書きます。CPU の 2 コアだけでゼロから学習させ、「暗い背景に大きな赤い星」を描いてもらいます。
+# **このラボで作るもの**：ノイズ除去拡散モデル（denoising diffusion model、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の DDPM）を、最初の 1 行から最後の 1 行まで自分で書きます。CPU の 2 コアだけでゼロから学習させ、「暗い背景の中央に大きな赤い星」を描いてもらいます。
 #
 # | | |
 # |---|---|
-# | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 5 分） |
+# | 時間 | 約 2 時間（そのうち、コンピュータの計算を待つのは 5 分）。演習 1、4、5、7 を空欄にすれば約 75 分 |
 # | 必要なもの | Python と PyTorch。畳み込み（convolution）と勾配（gradient）のおおよその考え方 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | 8 問、22 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
-# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、もう一度空欄に戻してください。）ヒントを見ても点は減りません。
 
 # %% tags=["colab-install"]
 
@@ -50,6 +51,7 @@ from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
 from t2ilab.nets.text import TextConfig, TextEncoder
 from t2ilab.nets.unet import UNet, UNetConfig
 from t2ilab.training.ema import Average
+from t2ilab.training.muon import Muon
 
 machine = DeviceManager()
 device = machine.device
@@ -65,10 +67,10 @@ device = machine.device
 # %% [markdown] tags=["ja"]
 # ## 画像
 #
-# 拡散モデルは、例だけから学びます。ここで使う例は、このコースが自分で描く小さな世界の画像です。暗い背景か明るい背景のどこかに、8 色のうちの 1 色で塗られた、大きな図形か小さな図形がひとつあります。画像は形が `(3, 32, 32)` のテンソルで、値は [-1, 1] の範囲です。それぞれに、英語か日本語のキャプション（caption）が付いています。`world.batch(i, n)` は、`i` 番目のバッチ（batch）として `n` 枚を描きます。画像が尽きることはありません。
+# 拡散モデルは、例だけから学びます。ここで使う例は、このコースが自分で描く小さな世界の画像です。暗い背景か明るい背景のどこかに、8 色のうちの 1 色で塗られた、大きな図形か小さな図形がひとつあります。画像は形状が `(3, 32, 32)` のテンソルで、値は [-1, 1] の範囲です。それぞれに、英語か日本語のキャプション（caption）が付いています。`world.batch(i, n)` は、`i` 番目のバッチ（batch）として `n` 枚を描きます。画像が尽きることはありません。
 
 # %%
-world = World(size=32, seed=0, partial=0.1, japanese=0.25)
+world = World(size=32, seed=0, partial=0.0, japanese=0.25)
 batch = world.batch(0, 12)
 plots.images(batch["image"], "Twelve pictures of the world, each one coloured shape on a plain background.", columns=6)
 for caption in batch["caption"][:6]:
@@ -84,7 +86,8 @@ for caption in batch["caption"][:6]:
 #
 # The numbers $\beta_t$ say how much noise step $t$ adds. DDPM chose the simplest list that works: from $10^{-4}$ up to
 # $0.02$ in equal steps. (We count timesteps from 0, as Python and every published code base do; the paper counts from
-# 1.)
+# 1. In formulas $x_0$ is always the clean picture, so our first timestep, `t = 0`, is already a little noisy, and the
+# step before it is the picture itself.)
 #
 # ### Exercise 1: <!-- exercise linear_betas -->
 #
@@ -97,7 +100,7 @@ for caption in batch["caption"][:6]:
 #
 # $$ q(x_t \mid x_{t-1}) = \mathcal N\big(x_t;\ \sqrt{1 - \beta_t}\,x_{t-1},\ \beta_t I\big) \qquad \text{(DDPM, eq. 2)} $$
 #
-# ステップ $t$ で加えるノイズの量を表すのが $\beta_t$ です。DDPM は、うまくいく列のうちでいちばん単純なものを選びました。$10^{-4}$ から $0.02$ までの等間隔の数です。（Python や公開されているすべてのコードと同じく、ここでは時刻（timestep）を 0 から数えます。論文では 1 から数えています。）
+# ステップ $t$ で加えるノイズの量を表すのが $\beta_t$ です。DDPM は、うまくいく列のうちでいちばん単純なものを選びました。$10^{-4}$ から $0.02$ までの等間隔の数です。（Python や公開されているすべてのコードと同じく、ここでは時刻（timestep）を 0 から数えます。論文では 1 から数えています。式の中の $x_0$ はいつもノイズのない画像です。ですから、最初の時刻 `t = 0` にはもうわずかにノイズがあり、そのひとつ前が画像そのものです。）
 #
 # ### 演習 1：<!-- exercise linear_betas -->
 #
@@ -118,9 +121,13 @@ def linear_betas(T, start, end):
 check(linear_betas)
 
 # %% [markdown]
-# One step is a Gaussian, and a Gaussian of a Gaussian is a Gaussian. So a thousand steps need no loop: with
-# $\alpha_t = 1 - \beta_t$ and their running product $\bar\alpha_t = \alpha_0 \cdots \alpha_t$, which all code calls
-# `alphas_cumprod` and this lab `ac`,
+# A thousand steps need no loop. Write $\alpha_t = 1 - \beta_t$ and take two steps at once:
+#
+# $$ x_t = \sqrt{\alpha_t \alpha_{t-1}}\, x_{t-2} + \sqrt{\alpha_t \beta_{t-1}}\, z + \sqrt{\beta_t}\, z' $$
+#
+# The variances of independent noises add, $\alpha_t (1 - \alpha_{t-1}) + 1 - \alpha_t = 1 - \alpha_t \alpha_{t-1}$, so
+# two steps are one step with the product of their alphas. And so on, back to the picture: with the running product
+# $\bar\alpha_t = \alpha_0 \cdots \alpha_t$, which all code calls `alphas_cumprod` and this lab `ac`,
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1 - \bar\alpha_t}\,\epsilon, \qquad \epsilon \sim \mathcal N(0, I)
 # \qquad \text{(DDPM, eq. 4)} $$
@@ -128,7 +135,11 @@ check(linear_betas)
 # Look at the two factors. Their squares add up to one: what the picture loses, the noise gains.
 
 # %% [markdown] tags=["ja"]
-# 1 ステップはガウス分布です。そして、ガウス分布にガウス分布を重ねたものは、やはりガウス分布です。ですから、1000 ステップにループはいりません。$\alpha_t = 1 - \beta_t$ とし、その積を $\bar\alpha_t = \alpha_0 \cdots \alpha_t$ とします。この積は、どのコードでも `alphas_cumprod` と呼ばれています。このラボでは `ac` と書きます。すると、次の式が成り立ちます。
+# 1000 ステップにループはいりません。$\alpha_t = 1 - \beta_t$ として、2 ステップをまとめてみましょう。
+#
+# $$ x_t = \sqrt{\alpha_t \alpha_{t-1}}\, x_{t-2} + \sqrt{\alpha_t \beta_{t-1}}\, z + \sqrt{\beta_t}\, z' $$
+#
+# 独立なノイズの分散は足し算になり、$\alpha_t (1 - \alpha_{t-1}) + 1 - \alpha_t = 1 - \alpha_t \alpha_{t-1}$ です。つまり 2 ステップは、アルファの積を使った 1 ステップと同じです。これを画像までさかのぼります。積を $\bar\alpha_t = \alpha_0 \cdots \alpha_t$ とします。どのコードでも `alphas_cumprod` と呼ばれていて、このラボでは `ac` と書きます。すると、次の式が成り立ちます。
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1 - \bar\alpha_t}\,\epsilon, \qquad \epsilon \sim \mathcal N(0, I)
 # \qquad \text{(DDPM, eq. 4)} $$
@@ -150,7 +161,7 @@ plots.lines(
 say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqrt().item())
 
 # %% [markdown]
-# **Change one thing:** set `end` to 0.002 above and look again. How much of the picture is left at the end? What would
+# **Change one thing:** in the cell above, change `0.02` to `0.002` and look again. How much of the picture is left at the end? What would
 # a sampler that starts from pure noise then get wrong? (Set it back before you go on.)
 #
 # ### Exercise 2: <!-- exercise add_noise -->
@@ -159,7 +170,7 @@ say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqr
 # pictures `(B, 3, H, W)`: mind how the two meet.
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：上の `end` を 0.002 にして、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから始めるサンプラー（sampler）は、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+# **ひとつ変えてみましょう**：上のセルの `0.02` を `0.002` に変えて、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから始めるサンプラー（sampler）は、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
 #
 # ### 演習 2：<!-- exercise add_noise -->
 #
@@ -194,9 +205,10 @@ plots.images(
 # %% [markdown]
 # # 2. The way out: whoever knows the noise knows the picture
 #
-# **What should a network learn, if it is to walk this road backwards?** Equation 4 has three parts, and whoever knows
-# two of them knows the third. Given $x_t$, guessing the picture and guessing the noise are the same task, written
-# differently. DDPM found that the noise is the better thing to ask for: it has the same size at every timestep.
+# **What should a network learn, if it is to walk this road backwards?** Given $t$, equation 4 has three unknowns, $x_t$, $x_0$ and $\epsilon$, and whoever
+# knows two of them knows the third. Given $x_t$, guessing the picture and guessing the noise are the same task, written
+# differently. DDPM's authors found that asking for the noise gave the better pictures (section 3.2).
+# Section 6 shows what that choice quietly weighs.
 #
 # ### Exercise 3: <!-- exercise eps_to_x0 -->
 #
@@ -205,7 +217,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # # 2. 帰りの道：ノイズがわかれば画像もわかる
 #
-# **この道を逆向きに歩くには、ネットワークは何を学べばよいでしょうか。** 式 4 には 3 つの部分があり、2 つがわかれば残りのひとつも決まります。$x_t$ がわかっているなら、画像を当てることとノイズを当てることは、書き方が違うだけで同じ問題です。DDPM の著者たちは、ノイズを当てさせるほうがよいことを見つけました。ノイズの大きさは、どの時刻でも同じだからです。
+# **この道を逆向きに歩くには、ネットワークは何を学べばよいでしょうか。** 式 4 には 3 つの部分があり、2 つがわかれば残りのひとつも決まります。$x_t$ がわかっているなら、画像を当てることとノイズを当てることは、書き方が違うだけで同じ問題です。DDPM の著者たちは、ノイズを当てさせるほうがよい画像になることを見つけました（3.2 節）。その選び方がひそかに何を重視しているのかは、6 節でわかります。
 #
 # ### 演習 3：<!-- exercise eps_to_x0 -->
 #
@@ -244,11 +256,12 @@ plots.images(
     titles=[f"t = {t}" for t in levels.tolist()],
     columns=4,
 )
-say("Mean error of the picture at these timesteps: {errors}.", errors=", ".join(f"{e:.2f}" for e in errors.tolist()))
+say("Root mean square error of the picture at these timesteps: {errors}.", errors=", ".join(f"{e:.2f}" for e in errors.tolist()))
 
 # %% [markdown]
-# That is why one guess is not enough, and why the road back has many steps: a far guess is used only to take a small
-# step towards it.
+# And even a perfect network cannot name the noise: many pictures could have led to this $x_t$, and the guess of least
+# square error is the mean over all of them, a blur. So the road back has many steps: we take a small one towards that
+# guess, and ask again.
 #
 # # 3. The network
 #
@@ -272,13 +285,13 @@ say("Mean error of the picture at these timesteps: {errors}.", errors=", ".join(
 # $i = 0, \dots, \text{half} - 1$.
 
 # %% [markdown] tags=["ja"]
-# だから、1 回の推定では足りません。帰りの道にたくさんのステップがあるのも、そのためです。遠くから立てた推定は、そちらへ小さく 1 歩進むためだけに使います。
+# それに、完璧なネットワークでも、ノイズを言い当てることはできません。この $x_t$ になりえた画像はたくさんあり、2 乗誤差がいちばん小さい推定は、それらすべての平均、つまりぼやけた画像だからです。そこで、帰りの道にはたくさんのステップがあります。推定のほうへ小さく 1 歩進んでは、また推定します。
 #
 # # 3. ネットワーク
 #
 # **ノイズの入った画像からノイズを取り出すのは、どのようなネットワークでしょうか。** まず、全体（図形はどこか）と 1 つ 1 つの画素（輪郭はどこか）の両方を見なければなりません。また、入力にノイズがどれくらい入っているかを知り、キャプションも読む必要があります。U-Net は、これらをすべて行います。
 #
-# - **下り**の道では、画像を何度も半分に縮めます。すると、少しの畳み込みで全体が見渡せます。
+# - **下り**の道では、画像を何度も半分に縮めます。すると、少ない回数の畳み込みで全体が見渡せます。
 # - **上り**の道では、画像を元の大きさに戻します。**スキップ接続**（skip connection）は、細かい部分を反対側へ運びます。
 # - **時刻**はベクトルで表し、すべてのブロックに渡します。
 # - **言葉**は 2 つの道から入ります。単語のベクトルの和は、時刻といっしょに渡します。さらに**クロスアテンション**（cross-attention）で、画像のどの場所からも単語を 1 つずつ調べられるようにします。その中身は Lab 08 で調べます。
@@ -312,7 +325,7 @@ vectors = F.normalize(timestep_embedding(some, 64), dim=-1)
 names = [f"t = {t}" for t in some.tolist()]
 plots.heatmap(
     vectors @ vectors.T,
-    "How alike the vectors of seven timesteps are: neighbours are close to 1, and likeness falls with distance.",
+    "How alike the vectors of seven timesteps are: each is most like itself, and near ones are more alike than far ones, though not evenly.",
     rows=names,
     columns=names,
 )
@@ -335,12 +348,12 @@ plots.heatmap(
 #
 # `norm1`, `norm2`: `nn.GroupNorm` with 8 groups and eps 1e-5. `conv1`, `conv2`: 3x3, padding 1. `time_proj`:
 # `nn.Linear(time_dim, out_channels)`. `skip`: a 1x1 convolution where the channels differ, else `nn.Identity()`. Once
-# it is right it equals the block inside Stable Diffusion, weight for weight.
+# it is right, and with 32 groups in place of 8, it is the block inside Stable Diffusion.
 
 # %% [markdown] tags=["ja"]
 # ## ブロック
 #
-# U-Net は、ひとつのブロックの繰り返しです。この**残差ブロック**（residual block）は、2 回の畳み込みで入力への補正を作り、それを元の入力に足します。ですから、学習を始める前のネットワークでも、入力はそのまま先へ伝わります。2 回の畳み込みの間に、時刻を受け取ります。チャンネルごとにひとつの数で、どの画素でも同じです。
+# U-Net は、ひとつのブロックの繰り返しです。この**残差ブロック**（residual block）は、2 回の畳み込みで入力への補正を作り、それを元の入力に足します。ですから、補正がゼロのところでは、入力（またはその 1x1 畳み込み）がそのまま先へ伝わります。2 回の畳み込みの間に、時刻を受け取ります。チャンネルごとにひとつの数で、どの画素でも同じです。
 #
 # ```text
 # x ──► norm1 ─► SiLU ─► conv1 ─► (+) ─► norm2 ─► SiLU ─► conv2 ─► (+) ──►
@@ -351,7 +364,7 @@ plots.heatmap(
 #
 # ### 演習 5：<!-- exercise ResBlock -->
 #
-# `norm1` と `norm2` は 8 グループ、eps 1e-5 の `nn.GroupNorm` です。`conv1` と `conv2` は 3x3 の畳み込みで、padding は 1 です。`time_proj` は `nn.Linear(time_dim, out_channels)` です。`skip` は、チャンネル数が違うときは 1x1 の畳み込み、同じときは `nn.Identity()` です。正しく書けると、Stable Diffusion の中のブロックと、重みのひとつひとつまで一致します。
+# `norm1` と `norm2` は 8 グループ、eps 1e-5 の `nn.GroupNorm` です。`conv1` と `conv2` は 3x3 の畳み込みで、padding は 1 です。`time_proj` は `nn.Linear(time_dim, out_channels)` です。`skip` は、チャンネル数が違うときは 1x1 の畳み込み、同じときは `nn.Identity()` です。正しく書けると、8 グループを 32 グループに変えるだけで、Stable Diffusion の中のブロックになります。
 
 
 # %%
@@ -377,15 +390,15 @@ check(ResBlock)
 # ## The whole
 #
 # Now your block and your embedding go into the course's U-Net. The class is the one that holds Stable Diffusion's
-# 859,520,964 weights; ours differs in its numbers only. `patch_size=2` folds each 2x2 patch of pixels into channels
-# first, which leaves four times fewer places to compute at. The last two lines help a network that has minutes instead of
-# weeks: `pooled_context` adds the sum of the words to the time embedding, so that **your** block hears them too, and
+# 859,520,964 weights; ours differs in its settings only. `patch_size=2` folds each 2x2 patch of pixels into channels
+# first, which leaves four times fewer places to compute at. The last two lines, which Stable Diffusion does
+# without, help a network that has minutes instead of weeks: `pooled_context` adds the sum of the words to the time embedding, so that **your** block hears them too, and
 # `positions` tells the attention where in the picture it is.
 
 # %% [markdown] tags=["ja"]
 # ## 全体
 #
-# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは大きさを決める数だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。最後の 2 行は、何週間ではなく数分しか学習しないネットワークのための助けです。`pooled_context` は言葉の和を時刻の埋め込みに足すので、**あなたの**ブロックにも言葉が届きます。`positions` は、画像のどこを見ているのかを注意機構（attention）に教えます。
+# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは設定だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。最後の 2 行は Stable Diffusion では使われませんが、何週間ではなく数分しか学習しないネットワークのための助けです。`pooled_context` は言葉の和を時刻の埋め込みに足すので、**あなたの**ブロックにも言葉が届きます。`positions` は、画像のどこを見ているのかをアテンション（attention）に教えます。
 
 # %%
 config = UNetConfig(
@@ -462,18 +475,18 @@ check(ddpm_loss)
 
 # %% [markdown]
 # A network that knows nothing and answers 0 has a loss of 1, the variance of the noise. Keep that number in mind: it is
-# where every diffusion model starts.
+# where every model that predicts the noise starts, if its last layer starts at zero.
 #
 # ### Exercise 7: <!-- exercise training_step -->
 #
-# One step of DDPM's algorithm 1: loss, gradient, update. `optimizer` is any of `torch.optim`.
+# One step of DDPM's algorithm 1: loss, gradient, update. `optimizer` is any optimizer of PyTorch's kind.
 
 # %% [markdown] tags=["ja"]
-# 何も知らずに 0 と答えるネットワークの損失は 1、つまりノイズの分散（variance）です。この数を覚えておいてください。どの拡散モデルも、ここから始まります。
+# 何も知らずに 0 と答えるネットワークの損失は 1、つまりノイズの分散（variance）です。この数を覚えておいてください。ノイズを当てるモデルは、最後の層がゼロから始まるなら、どれもここから始まります。
 #
 # ### 演習 7：<!-- exercise training_step -->
 #
-# DDPM のアルゴリズム 1 の 1 ステップです。損失、勾配、更新の順に進みます。`optimizer` は `torch.optim` のどれかです。
+# DDPM のアルゴリズム 1 の 1 ステップです。損失、勾配、更新の順に進みます。`optimizer` は PyTorch の最適化器（optimizer）です。
 
 
 # %%
@@ -492,12 +505,16 @@ check(training_step)
 
 # %% [markdown]
 # Now the loop. Each step draws a new batch, a timestep and a noise for each picture, and calls **your**
-# `training_step`. Four things around it come from practice and not from the paper's algorithm:
+# `training_step`. Five things around it come from practice and not from the paper's algorithm:
 #
 # - the timesteps of a batch are drawn one from each of 32 equal parts of the road, so that every batch sees the whole of
 #   it and the loss jumps less;
 # - one caption in ten is left empty, so that the model also learns to paint without being told what; section 5 needs
 #   that;
+# - the optimizer is **Muon** ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)). The gradient of a
+#   weight matrix points mostly along a few loud directions, such as the background's; what a rare word asks for is a
+#   faint one. Muon moves weight matrices about equally far along each, and its authors suspect that this is why it
+#   learns sooner. Biases, norms, embeddings and the first and last layer stay with AdamW;
 # - the learning rate rises for a moment and then falls to nothing, because small steps at the end leave less noise in
 #   the weights;
 # - a **running average** of the weights is kept, and it is the average that paints (DDPM does so too, appendix B).
@@ -506,17 +523,18 @@ check(training_step)
 # says so, and what to do.
 
 # %% [markdown] tags=["ja"]
-# 次はループです。各ステップでは、新しいバッチと、画像ごとの時刻とノイズを乱数で選び、**あなたの** `training_step` を呼びます。まわりにある次の 4 つは、論文のアルゴリズムではなく、実践から生まれた工夫です。
+# 次はループです。各ステップでは、新しいバッチと、画像ごとの時刻とノイズを乱数で選び、**あなたの** `training_step` を呼びます。まわりにある次の 5 つは、論文のアルゴリズムではなく、実践から生まれた工夫です。
 #
 # - バッチの時刻は、道を 32 等分した区間からひとつずつ選びます。どのバッチも道の全体を見るので、損失の揺れが小さくなります。
 # - キャプションの 10 個に 1 個は空にします。何を描くか言われなくても描けるようにするためです。これは 5 節で必要になります。
+# - 最適化には **Muon** を使います（[Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)）。重み行列の勾配は、たいてい背景の色のような目立つ少数の方向を向いています。めったに出ない言葉が求めるものは、かすかな方向にしか現れません。Muon は、重み行列をどの方向にもほぼ同じだけ動かします。学習が速いのはそのためだろう、と著者たちは考えています。バイアス、正規化、埋め込み、最初と最後の層は AdamW が受け持ちます。
 # - 学習率（learning rate）は少しの間だけ上がり、そのあとゼロに向かって下がります。終わりの歩幅が小さいと、重みに残るノイズが減るからです。
 # - 重みの**移動平均**（running average）をとっておきます。絵を描くのは、この平均のほうです（DDPM も同じです。付録 B）。
 #
 # まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
 # %% tags=["nbval-ignore-output"]
-FIRST_STEPS = budget(lesson=200, ci=6)
+FIRST_STEPS = budget(lesson=150, ci=6)
 STEPS = budget(lesson=1600, ci=12)
 BATCH = 32
 
@@ -536,14 +554,14 @@ def learn(model, optimizer, step, take_step=training_step, betas=betas):
 
 def train(model, steps, take_step=training_step, betas=betas):
     """The whole training; returns the running average of the model and the loss of each step."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95))
+    optimizer = Muon(model, lr=3e-3)
     warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1, (step + 1) / 50) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+        optimizer, lambda step: min(1, 8 * (step + 1) / steps) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
     )
     average = Average(model, decay=0.995)
     losses = []
     for step in tqdm(range(steps)):
-        losses.append(learn(model, optimizer, step, take_step, betas))
+        losses.append(float(learn(model, optimizer, step, take_step, betas)))
         warm_then_cool.step()
         average.update(step + 1)
     return average.model, losses
@@ -551,7 +569,7 @@ def train(model, steps, take_step=training_step, betas=betas):
 
 machine.seed(5)
 trial = machine.place(Painter())
-trial_optimizer = torch.optim.AdamW(trial.parameters(), lr=1e-3)
+trial_optimizer = Muon(trial)
 minutes = pace(lambda step: learn(trial, trial_optimizer, step), FIRST_STEPS + STEPS, checkpoint="shapes-pixel")
 
 # %% [markdown]
@@ -572,7 +590,16 @@ plots.loss_curve(losses)
 #
 # **How do you step from $x_t$ to $x_{t-1}$ with a guess of the noise in hand?** If you knew $x_0$, Bayes' rule would
 # tell you exactly where you had come from: a Gaussian with a known mean and variance (DDPM, eqs. 6-7). You do not know
-# $x_0$, but the network's guess of the noise stands for one. Put it in, simplify, and there is algorithm 2:
+# $x_0$, but the network's guess of the noise gives one, $\hat x_0$, by your exercise 3:
+#
+# $$ \tilde\mu_t(x_t, \hat x_0) = \frac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1 - \bar\alpha_t}\, \hat x_0 + \frac{\sqrt{\alpha_t}\,
+# (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t}\, x_t, \qquad \hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\, \epsilon_\theta}
+# {\sqrt{\bar\alpha_t}} $$
+#
+# Put the second into the first, with $\sqrt{\bar\alpha_{t-1}} / \sqrt{\bar\alpha_t} = 1 / \sqrt{\alpha_t}$. The factors of
+# $x_t$ add up to $\big(\beta_t + \alpha_t - \bar\alpha_t\big) / \big(\sqrt{\alpha_t}\,(1 - \bar\alpha_t)\big) = 1 /
+# \sqrt{\alpha_t}$, because $\beta_t + \alpha_t = 1$; the factor of $\epsilon_\theta$ is $-\beta_t / \big(\sqrt{\alpha_t}
+# \sqrt{1 - \bar\alpha_t}\big)$. The variance is the other half of Bayes' answer (eq. 7), and there is algorithm 2:
 #
 # $$ x_{t-1} = \frac{1}{\sqrt{\alpha_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \epsilon_\theta \Big) + \sigma_t z,
 # \qquad \sigma_t^2 = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t}\, \beta_t, \qquad z \sim \mathcal N(0, I) $$
@@ -588,7 +615,13 @@ plots.loss_curve(losses)
 #
 # # 5. 帰り道を歩く
 #
-# **ノイズの推定が手元にあるとき、$x_t$ から $x_{t-1}$ へはどう進むのでしょうか。** もし $x_0$ を知っていれば、どこから来たのかをベイズの定理が正確に教えてくれます。それは、平均と分散のわかっているガウス分布です（**事後分布**（posterior）、DDPM の式 6 と 7）。$x_0$ はわかりませんが、ネットワークによるノイズの推定から、その推定値（estimate）が作れます。それを代入して整理すると、アルゴリズム 2 になります。
+# **ノイズの推定が手元にあるとき、$x_t$ から $x_{t-1}$ へはどう進むのでしょうか。** もし $x_0$ を知っていれば、どこから来たのかをベイズの定理が正確に教えてくれます。それは、平均と分散のわかっているガウス分布です（**事後分布**（posterior）、DDPM の式 6 と 7）。$x_0$ はわかりませんが、ネットワークによるノイズの推定と演習 3 の式から、推定値（estimate）$\hat x_0$ が作れます。
+#
+# $$ \tilde\mu_t(x_t, \hat x_0) = \frac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1 - \bar\alpha_t}\, \hat x_0 + \frac{\sqrt{\alpha_t}\,
+# (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t}\, x_t, \qquad \hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\, \epsilon_\theta}
+# {\sqrt{\bar\alpha_t}} $$
+#
+# $\sqrt{\bar\alpha_{t-1}} / \sqrt{\bar\alpha_t} = 1 / \sqrt{\alpha_t}$ に注意して、2 つめの式を 1 つめに代入します。$\beta_t + \alpha_t = 1$ なので、$x_t$ の係数の和は $\big(\beta_t + \alpha_t - \bar\alpha_t\big) / \big(\sqrt{\alpha_t}\,(1 - \bar\alpha_t)\big) = 1 / \sqrt{\alpha_t}$ です。$\epsilon_\theta$ の係数は $-\beta_t / \big(\sqrt{\alpha_t} \sqrt{1 - \bar\alpha_t}\big)$ になります。分散もベイズの定理から求まり（式 7）、アルゴリズム 2 が得られます。
 #
 # $$ x_{t-1} = \frac{1}{\sqrt{\alpha_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \epsilon_\theta \Big) + \sigma_t z,
 # \qquad \sigma_t^2 = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t}\, \beta_t, \qquad z \sim \mathcal N(0, I) $$
@@ -617,10 +650,11 @@ check(ddpm_step)
 # %% [markdown]
 # A thousand steps of your function, from pure noise to a picture. The network is asked twice in each: once with the
 # caption, once without, and the difference is taken a little further than the caption alone would go. That is
-# **classifier-free guidance** ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6); Lab 08 is about it.
+# **classifier-free guidance** ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6; our
+# `guidance_scale` is their 1 + w); Lab 08 will be about it.
 
 # %% [markdown] tags=["ja"]
-# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6）です。Lab 08 で詳しく学びます。
+# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6。このコースの `guidance_scale` は論文の 1 + w にあたります）です。Lab 08 で詳しく学ぶ予定です。
 
 
 # %%
@@ -650,7 +684,7 @@ def sample(model, captions, seed=0, step=ddpm_step, predicts="noise", betas=beta
 
 
 prompts = [
-    "a big red star on a dark background",
+    "a big red star in the center on a dark background",
     "a small blue circle at the top left on a light background",
     "a big green heart in the center on a light background",
     "a big yellow ring at the bottom on a dark background",
@@ -663,41 +697,43 @@ for prompt in prompts:
 # %% tags=["nbval-ignore-output"]
 pictures, _ = sample(first, prompts)
 plots.images(
-    pictures, "Six prompts after less than a minute of training: noise that has begun to sort itself.", columns=6
+    pictures, "Six prompts after a first look at the training: hardly anything to see.", columns=6
 )
 
 # %% [markdown]
 # # 6. A better question
 #
-# The loss is low, the pictures are poor, and they hardly heed the words. **What does the loss care about?** Put
-# equation 4 into equation 14: an error in the noise *is* an error in the picture, only weighed,
+# The loss is low, the pictures are poor, and they hardly heed the words. **What does the loss care about?** Write
+# equation 4 for $(x_0, \epsilon)$ and for the guesses $(\hat x_0, \hat\epsilon)$ with the same $x_t$, and subtract: $\sqrt{1 -
+# \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$. So an error in the noise *is* an error
+# in the picture, only weighed,
 #
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
 #
-# and the weight, the signal-to-noise ratio, falls by a factor of a million along the road. Where the noise is strong,
-# and the words are all there is to go by, a wrong picture costs nothing. DDPM learns the words all the same, in days on
-# many GPUs. We have three minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
+# and the weight, the signal-to-noise ratio, falls by a factor of more than 200 million along the road. Where the noise is strong,
+# and the words are all there is to go by, a wrong picture costs nothing. Stable Diffusion 1, which was trained on the noise
+# too, learnt its words all the same, in weeks on hundreds of GPUs. We have three minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
 # by SNR + 1 but no more than 5. ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), section 4, compare the
 # questions, and SNR + 1 is the weight that their *velocity* has; [Hang et al. 2023](https://arxiv.org/abs/2303.09556)
-# put a ceiling on it.)
+# put a ceiling of 5 on the SNR itself; with SNR + 1 the noisiest timesteps keep a weight of 1.)
 
 # %% [markdown] tags=["ja"]
 # # 6. もっとよい問い
 #
-# 損失は小さいのに、画像はまだまだで、言葉にもほとんど従っていません。**この損失は何を気にしているのでしょうか。** 式 4 を式 14 に代入すると、ノイズの誤差は画像の誤差に重みを付けたものだとわかります。
+# 損失は小さいのに、画像はまだまだで、言葉にもほとんど従っていません。**この損失は何を気にしているのでしょうか。** 同じ $x_t$ について、$(x_0, \epsilon)$ の式 4 から、推定 $(\hat x_0, \hat\epsilon)$ の式 4 を引いてみましょう。$\sqrt{1 - \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$ となり、ノイズの誤差は画像の誤差に重みを付けたものだとわかります。
 #
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
 #
-# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 100 万分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。それでも DDPM は、たくさんの GPU で何日もかけて言葉を覚えます。わたしたちには 3 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（問いの比較は [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節にあります。SNR + 1 は、そこで提案された*速度*（velocity）の重みです。上限を付けたのは [Hang et al. 2023](https://arxiv.org/abs/2303.09556) です）。
+# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 2 億分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。同じようにノイズを当てる Stable Diffusion 1 は、それでも何百台もの GPU で何週間もかけて言葉を覚えました。わたしたちには 3 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（問いの比較は [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節にあります。SNR + 1 は、そこで提案された*速度*（velocity）の重みです。[Hang et al. 2023](https://arxiv.org/abs/2303.09556) は SNR そのものに 5 の上限を付けました。SNR + 1 なら、ノイズがもっとも強い時刻にも重み 1 が残ります）。
 
 # %%
 snr = ac / (1 - ac)
 plots.lines(
     {"noise: SNR": (range(T), snr), "picture: SNR + 1, at most 5": (range(T), (snr + 1).clamp(max=5))},
-    "How much an error in the picture counts at each timestep. Asked for the noise, a million times more at the start of "
-    "the road than at its end; asked for the picture, never more than five times.",
+    "How much an error in the picture counts at each timestep. Asked for the noise, 200 million times more at the "
+    "start of the road than at its end; asked for the picture, never more than five times.",
     xlabel="timestep t",
     ylabel="weight",
     log="y",
@@ -706,7 +742,7 @@ plots.lines(
 
 # %%
 def better_step(net, optimizer, x0, t, noise, ac):
-    """Your training_step, handed a network whose error in the noise is the weighed error in the picture."""
+    """Your training_step, asked for the picture: the noise cancels, and the loss is weight * (net - x0)^2."""
     weight = (1 / (1 - ac[t])).clamp(max=5).reshape(-1, 1, 1, 1)  # (B, 1, 1, 1), and 1 / (1 - ac) is SNR + 1
 
     def picture_error(x_t, t):
@@ -717,13 +753,13 @@ def better_step(net, optimizer, x0, t, noise, ac):
 
 # %% [markdown]
 # **And where along the road do we practise?** Each timestep is drawn equally often, so the list of betas decides. With
-# the linear list, on more than half of the road next to nothing of the picture can be seen: a thousand ways to practise
-# the same thing. Nichol & Dhariwal ([2021](https://arxiv.org/abs/2102.09672), section 3.2) noticed, and proposed a list
+# the linear list, on more than half of the road less than a tenth of the picture's variance is left. At the very end of
+# it the best answer is one mean picture for each caption, learnt soon, and practised over and over. Nichol & Dhariwal ([2021](https://arxiv.org/abs/2102.09672), section 3.2) noticed, and proposed a list
 # whose $\bar\alpha_t$ falls like a squared cosine. It spends its steps in the middle, where a shape is neither plain
 # to see nor lost, and where the words can decide which one it was.
 
 # %% [markdown] tags=["ja"]
-# **では、道のどのあたりで練習するのでしょうか。** どの時刻も同じ回数だけ選ばれますから、それを決めるのはベータの列です。線形の列では、道の半分以上で画像がほとんど見えません。同じことを千通りに練習しているようなものです。Nichol と Dhariwal（[2021](https://arxiv.org/abs/2102.09672)、3.2 節）はこれに気づき、$\bar\alpha_t$ が余弦（cosine）の 2 乗のように減る列を提案しました。この列は、道の中ほどに多くのステップを使います。そこでは、形ははっきりとは見えませんが、失われてもいません。どの形だったのかを、言葉で決められるところです。
+# **では、道のどのあたりで練習するのでしょうか。** どの時刻も同じ回数だけ選ばれますから、それを決めるのはベータの列です。線形の列では、道の半分以上で、画像の分散が 10 分の 1 も残っていません。道の終わりでのいちばんよい答えは、キャプションごとの平均的な画像ひとつです。これはすぐに覚えられますから、同じ練習を何百回も繰り返すことになります。Nichol と Dhariwal（[2021](https://arxiv.org/abs/2102.09672)、3.2 節）はこれに気づき、$\bar\alpha_t$ が余弦（cosine）の 2 乗のように減る列を提案しました。この列は、道の中ほどに多くのステップを使います。そこでは、形ははっきりとは見えませんが、失われてもいません。どの形だったのかを、言葉で決められるところです。
 
 # %%
 from t2ilab.diffusion.schedule import NoiseSchedule
@@ -785,7 +821,7 @@ from t2ilab.metrics import faithfulness
 
 
 def measure(model, predicts, betas, count):
-    """The share of new prompts whose picture shows all that was asked, and of each attribute."""
+    """The share of freshly drawn prompts whose picture shows all that was asked, and of each attribute."""
     schedule, ac = NoiseSchedule(betas.cpu()), (1 - betas).cumprod(dim=0)
     asked, scenes = world.prompts(count)
     denoise = NetworkDenoiser(
@@ -805,23 +841,29 @@ for attribute, share in result.attributes.items():
     say("{attribute:12} {share:.0%}", attribute=attribute, share=share)
 
 # %% [markdown]
-# **Change one thing:** measure `painter` in place of `model`. What was the running average worth? Then
-# `guidance_scale=1.0` in `guess_noise`, and 4.0.
+# With $n$ pictures a share $p$ is uncertain by about $2\sqrt{p (1 - p) / n}$: nine points up or down at 60% of 128.
+#
+# **Change one thing:** `_, last = measure(painter, "picture", cosine_betas, COUNT); print(last.all)`: what was the running
+# average worth, whose place the weights of the last step take here? Then change
+# the default of `guidance_scale` in the cell of `guess_noise` to 1.0 and to 4.0; run that cell and the measuring one
+# again. And was it the question, or only the longer training? `old, _ = train(machine.place(Painter()), STEPS)` asks
+# the old question as long, which takes another three minutes; measure it with `measure(old, "noise", betas, COUNT)`.
 #
 # ## The same question, longer
 #
-# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained longer by `t2ilab train shapes-pixel`;
-# `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
-# (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), eq. 3). The words are learnt in an order: background and
-# place first, size and colour soon after, all within some 2,000 steps; the shapes come last and take the rest of the
-# time. How far did yours get, and how far the zoo's? The same prompts, both models:
+# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained for ten minutes by `t2ilab train
+# shapes-pixel`; `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
+# (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), eq. 3). The words are learnt in an order: background,
+# place, size and colour within the first thousand steps; the shapes come last and take the rest of the time. How far did yours get, and how far the zoo's? The same prompts, both models:
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：`model` の代わりに `painter` を測ってください。移動平均にはどれくらいの価値がありましたか。次は、`guess_noise` の `guidance_scale=1.0` と 4.0 を試してください。
+# $n$ 枚で測った割合 $p$ には、$2\sqrt{p (1 - p) / n}$ ほどの幅があります。128 枚で 60% なら、上下に 9 ポイントです。
+#
+# **ひとつ変えてみましょう**：`_, last = measure(painter, "picture", cosine_betas, COUNT); print(last.all)` を実行してください。移動平均ではなく、最後のステップの重みで描きます。移動平均にはどれくらいの価値がありましたか。次は、`guess_noise` のセルで `guidance_scale` の既定値を 1.0 や 4.0 に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
 #
 # ## 同じ問いを、もっと長く
 #
-# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` でもっと長く学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルを*何倍かにもします*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景と場所、すぐあとに大きさと色で、ここまでが 2,000 ステップほどです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
+# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で10 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.pipelines.text_to_image import TextToImage
@@ -841,13 +883,15 @@ plots.images(
 # # Break it
 #
 # Below, somebody found the fresh noise in `ddpm_step` wasteful (why add noise to a picture that you want to clean?) and
-# left it out. **Before you run the cell**, write down what you expect. Then explain what you see: what does the mean of
-# all pictures that could have led here look like, and what did the fresh noise do about it?
+# left it out. Three pictures are asked for in words, three with an empty caption. **Before you run the cell**, write down
+# what you expect of each kind. Then explain what you see. Without fresh noise, $x_t$ soon holds far less noise than its
+# $t$ says: what does the network take it for? And what does the mean of *all* pictures look like, which is the guess of
+# least square error when nobody has asked for anything?
 
 # %% [markdown] tags=["ja"]
 # # 壊してみる
 #
-# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。そのあと、結果を説明してください。ここにたどり着く可能性のあったすべての画像を平均すると、どのように見えるでしょうか。そして、新しいノイズはそれに対してどう働いていたのでしょうか。
+# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。3 枚は言葉で頼み、3 枚は空のキャプションで頼みます。それぞれの結果を説明してください。新しいノイズを加えないと、$x_t$ のノイズは、$t$ の示す量よりずっと少なくなります。ネットワークはそれを何だと思うでしょうか。また、何も頼まれないとき、2 乗誤差がいちばん小さい推定は*すべての*画像の平均です。それはどのような画像でしょうか。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -855,10 +899,12 @@ def thrifty_step(eps, x_t, t, betas, noise):
     return ddpm_step(eps, x_t, t, betas, torch.zeros_like(noise))
 
 
-broken, _ = sample(model, prompts, predicts="picture", betas=cosine_betas, step=thrifty_step)
+asked = [*prompts[:3], "", "", ""]
+whole, _ = sample(model, asked, predicts="picture", betas=cosine_betas)
+broken, _ = sample(model, asked, predicts="picture", betas=cosine_betas, step=thrifty_step)
 plots.images(
-    torch.cat([pictures, broken]),
-    "The same six prompts with fresh noise in each step, above, and without it, below.",
+    torch.cat([whole, broken]),
+    "Three prompts and three empty captions, with fresh noise in each step, above, and without it, below.",
     columns=6,
 )
 

@@ -1,6 +1,8 @@
 """The recipe of the text-to-image model: its loss depends on seed and step alone, and reaches every weight."""
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch
 from t2ilab import metrics
 from t2ilab.data.scenes import is_held_out, understand
 from t2ilab.nets.reader import Reader
+from t2ilab.nets.unet import UNetConfig
 from t2ilab.recipes import shapes_pixel
 from t2ilab.recipes.shapes_reader import VALUES
 from t2ilab.training.loop import train
@@ -100,3 +103,14 @@ def test_what_it_saves_opens_as_a_pipeline(recipe, tmp_path):
     assert pipe.image_size == 32
     assert pipe.prediction_type == recipe.pipeline(recipe.model).prediction_type
     assert pipe.unet.config == recipe.model.unet.config
+
+
+def test_lab_05_trains_this_network_but_for_the_scaling_that_its_exercise_leaves_out():
+    source = (Path(__file__).parents[1] / "solutions" / "05_ddpm.py").read_text(encoding="utf-8")
+    written = [
+        ast.unparse(node.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "config"
+    ]
+    assert len(written) == 1
+    assert replace(eval(written[0], {"UNetConfig": UNetConfig}), scale_shift=True) == shapes_pixel.UNET

@@ -198,9 +198,9 @@ def test_a_card_says_how_its_checkpoint_was_made_and_what_it_can_do(name):
     assert json.loads(text).keys() == {field.name for field in dataclasses.fields(zoo.Card)}
 
 
-@pytest.mark.xfail(strict=True, reason="the promise of ten minutes is still open: see the card for what was reached")
 def test_the_picture_model_keeps_its_promise():
-    assert zoo.card("shapes-pixel").scores["en"] >= 0.95
+    scores = zoo.card("shapes-pixel").scores
+    assert min(scores["en"], scores["ja"], scores["held out"]) >= 0.95
 
 
 def test_the_readers_card_states_the_accuracy_that_the_course_promises():

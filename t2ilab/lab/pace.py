@@ -32,8 +32,8 @@ def pace(step: Callable[[int], object], steps: int, checkpoint: str, limit_minut
     say("{steps} steps will take about {minutes:.1f} minutes on this machine.", steps=steps, minutes=minutes)
     if minutes > limit_minutes:
         say(
-            "That is longer than a lesson has. Take fewer steps, or skip the training: the zoo's '{checkpoint}' is the "
-            "same model, trained; the lab shows it beside yours at the end.",
+            "That is longer than a lesson has. Lower the number of steps in this cell and run it again: the zoo's "
+            "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours at the end.",
             checkpoint=checkpoint,
         )
     return minutes

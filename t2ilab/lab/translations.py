@@ -26,11 +26,11 @@ JAPANESE: dict[str, str] = {
         "このコンピュータでは、{steps} ステップに約 {minutes:.1f} 分かかります。"
     ),
     (
-        "That is longer than a lesson has. Take fewer steps, or skip the training: the zoo's '{checkpoint}' is the "
-        "same model, trained; the lab shows it beside yours at the end."
+        "That is longer than a lesson has. Lower the number of steps in this cell and run it again: the zoo's "
+        "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours at the end."
     ): (
-        "これは授業の時間を超えます。ステップ数を減らすか、学習を飛ばしてください。学習済みモデル集（zoo）の "
-        "'{checkpoint}' は、同じモデルを学習させたものです。ラボの最後で、あなたのモデルと並べて見ることができます。"
+        "これは授業の時間を超えます。このセルのステップ数を減らして、もう一度実行してください。学習済みモデル集（zoo）の "
+        "'{checkpoint}' は、よく似たモデルをもっと長く学習させたものです。ラボの最後で、あなたのモデルと並べて見ることができます。"
     ),
     # Lab 00
     (
@@ -58,8 +58,8 @@ JAPANESE: dict[str, str] = {
         "最初の段には何でも現れますが、あとの段ほど言葉に近づきます。"
     ),
     "guidance {scale}: {all:.0%} as asked": "ガイダンスの強さ {scale}：注文どおりの画像は {all:.0%}",
-    "Eight prompts from noise of full strength, above, and of half strength, below.": (
-        "8 個のプロンプト。上は本来の強さのノイズから、下は半分の強さのノイズから始めたもの。"
+    "Eight prompts: from noise of the first strength, above, and of the second, below.": (
+        "8 個のプロンプト。上は 1 つめの強さのノイズから、下は 2 つめの強さのノイズから始めたもの。"
     ),
     "noise x {strength}: {all:.0%} as asked": "ノイズ × {strength}：注文どおりの画像は {all:.0%}",
     "An astronaut riding a horse, by a published model.": "公開されているモデルが描いた、馬に乗る宇宙飛行士。",
@@ -88,9 +88,13 @@ JAPANESE: dict[str, str] = {
     "The picture that follows from a noise guess 5% off: sharp at timestep 50, unrecognisable at 900.": (
         "5% 外れたノイズの推定から求めた画像。時刻 50 でははっきりしていますが、900 では何かわかりません。"
     ),
-    "Mean error of the picture at these timesteps: {errors}.": "これらの時刻での画像の平均誤差：{errors}。",
-    "How alike the vectors of seven timesteps are: neighbours are close to 1, and likeness falls with distance.": (
-        "7 つの時刻のベクトルがどれくらい似ているか。隣どうしは 1 に近く、離れるほど似なくなります。"
+    "Root mean square error of the picture at these timesteps: {errors}.": (
+        "これらの時刻での画像の誤差（二乗平均平方根）：{errors}。"
+    ),
+    "How alike the vectors of seven timesteps are: each is most like itself, and near ones are more alike than far ones, "
+    "though not evenly.": (
+        "7 つの時刻のベクトルがどれくらい似ているか。自分自身にいちばん似ていて、近いものほどよく似ていますが、"
+        "似方は均等には変わりません。"
     ),
     "{name:15} {count:>9,} weights": "{name:15} 重み {count:>9,} 個",
     (
@@ -110,21 +114,21 @@ JAPANESE: dict[str, str] = {
     "The same eight prompts, painted by your model above and by the zoo's below.": (
         "同じ 8 個のプロンプト。上はあなたのモデル、下は学習済みモデル集のモデルが描いた画像。"
     ),
-    "The same six prompts with fresh noise in each step, above, and without it, below.": (
-        "同じ 6 個のプロンプト。上は各ステップで新しいノイズを加えたもの、下は加えなかったもの。"
+    "Three prompts and three empty captions, with fresh noise in each step, above, and without it, below.": (
+        "3 つのプロンプトと 3 つの空のキャプション。上は各ステップで新しいノイズを加えたもの、下は加えなかったもの。"
     ),
     "Four small photographs that never were, by a published model and your sampler.": (
         "公開されているモデルとあなたのサンプラーが描いた、実在しない小さな写真 4 枚。"
     ),
-    "Six prompts after less than a minute of training: noise that has begun to sort itself.": (
-        "1 分足らずの学習のあとで、6 つのプロンプトを描いた画像。ノイズがまとまり始めたところです。"
+    "Six prompts after a first look at the training: hardly anything to see.": (
+        "まず少しだけ学習したあとで、6 つのプロンプトを描いた画像。まだほとんど何も見えません。"
     ),
     "noise: SNR": "ノイズを当てる：SNR",
     "picture: SNR + 1, at most 5": "画像を当てる：SNR + 1（上限 5）",
-    "How much an error in the picture counts at each timestep. Asked for the noise, a million times more at the start "
-    "of the road than at its end; asked for the picture, never more than five times.": (
-        "画像の誤差を時刻ごとにどれだけ重く数えるか。ノイズを当てさせると、道の始まりでは終わりの 100 "
-        "万倍以上になります。画像を当てさせると、差は 5 倍までです。"
+    "How much an error in the picture counts at each timestep. Asked for the noise, 200 million times more at "
+    "the start of the road than at its end; asked for the picture, never more than five times.": (
+        "画像の誤差を時刻ごとにどれだけ重く数えるか。ノイズを当てさせると、道の始まりでは終わりの 2 "
+        "億倍以上になります。画像を当てさせると、差は 5 倍までです。"
     ),
     "weight": "重み",
     "After the first look, right in everything: {all:.0%} of the pictures.": (

@@ -57,29 +57,32 @@ class Muon(torch.optim.AdamW):
         """Moves the matrices, then leaves the rest to AdamW, which passes over parameters without a gradient."""
         if closure is not None:
             raise ValueError("Muon takes no closure: call backward first, then step().")
-        group = self.param_groups[-1]
-        alike: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
-        for p in self.matrices:
-            if p.grad is not None:
+        moved = [p for p in self.matrices if p.grad is not None]
+        if moved:
+            rate, decay = (self.param_groups[-1][name] for name in ("lr", "weight_decay"))
+            means, gradients = [self._mean(p) for p in moved], [p.grad for p in moved]
+            torch._foreach_lerp_(means, gradients, 1 - self.momentum)
+            torch._foreach_lerp_(gradients, means, self.momentum)  # the running mean, one step ahead (Nesterov)
+            torch._foreach_mul_(moved, 1 - rate * decay)
+            alike: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
+            for p in moved:
                 alike[len(p), p[0].numel()].append(p)
-        for shape, parameters in alike.items():  # matrices of one shape in one batch
-            moves = orthogonalise(torch.stack([self._nesterov(p).reshape(shape) for p in parameters]), self.iterations)
-            length = 0.2 * max(shape) ** 0.5  # root mean square of AdamW's steps, in the norm of an orthogonal matrix
-            for p, move in zip(parameters, moves, strict=True):
-                p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(move.reshape(p.shape), alpha=group["lr"] * length)
+            for shape, parameters in alike.items():  # matrices of one shape in one batch
+                moves = orthogonalise(torch.stack([p.grad.reshape(shape) for p in parameters]), self.iterations)
+                length = 0.2 * max(shape) ** 0.5  # root mean square of AdamW's steps, in an orthogonal matrix's norm
+                steps = [move.reshape(p.shape) for p, move in zip(parameters, moves, strict=True)]
+                torch._foreach_sub_(parameters, steps, alpha=rate * length)
+            for p in moved:
                 p.grad = None
         super().step()
 
-    def _nesterov(self, p: nn.Parameter) -> Tensor:
-        """The gradient's running mean, one step ahead."""
-        assert p.grad is not None
+    def _mean(self, p: nn.Parameter) -> Tensor:
+        """The running mean of a matrix's gradients."""
         state = self.state[p]
         if not state:
             state["step"] = torch.tensor(0.0)  # AdamW expects one of each parameter that has a state
             state["momentum_buffer"] = torch.zeros_like(p)
-        state["step"] += 1
-        mean = state["momentum_buffer"].lerp_(p.grad, 1 - self.momentum)
-        return p.grad.lerp(mean, self.momentum)
+        return state["momentum_buffer"]
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
@@ -96,9 +99,15 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         (B, m, n), singular values about 0.7 to 1.2 where those of the input lie above a thousandth of their norm.
     """
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.mT if tall else matrices  # the smaller side first: the products below are smaller
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)  # (B, m, n), singular values up to 1
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)  # (B, m, n), m at most n, singular values up to 1
+    # Each iteration multiplies x from the left by a polynomial of x x^T. Those are (m, m) and commute, so the product of
+    # all of them is taken first, and the wide matrix is touched only twice.
+    gram = x @ x.mT  # (B, m, m)
+    product = eye = torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
     for _ in range(iterations):
-        gram = x @ x.mT  # (B, m, m)
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+        factor = 3.4445 * eye - 4.7750 * gram + 2.0315 * gram @ gram
+        product = factor @ product
+        gram = factor @ gram @ factor
+    x = product @ x
     return x.mT if tall else x

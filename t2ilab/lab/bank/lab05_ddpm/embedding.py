@@ -144,9 +144,9 @@ TIMESTEP_EMBEDDING = Exercise(
             _embedding(lambda i, half: 10000 ** (-i / (half - 1))),
             Text(
                 "you divide i by dim/2 - 1, so that the last frequency is "
-                "exactly 1/10000; here it is divided by dim/2.",
+                "exactly 1/10000 (as in DDPM's own code); here it is divided by dim/2.",
                 "i を dim/2 - 1 で割っているので、最後の周波数がちょうど 1/10000 "
-                "になっています。ここでは dim/2 で割ります。",
+                "になっています（DDPM の著者のコードではそうです）。ここでは dim/2 で割ります。",
             ),
         ),
         "divided_by_dim": Misconception(

@@ -203,8 +203,26 @@ DDPM_STEP = Exercise(
         "no_noise": Misconception(
             _step(spread=lambda t, betas, ac: 0.0),
             Text(
-                "no noise is added at all: the mean alone, step after step, gives blurred pictures.",
-                "ノイズがまったく加えられていません。平均だけを繰り返すと、ぼやけた画像になります。",
+                "no noise is added at all: the noise in x_t dies out faster than t says, and the network is shown "
+                "pictures that it never trained on.",
+                "ノイズがまったく加えられていません。x_t のノイズが t の示す量より速く減り、"
+                "学習で見たことのない画像をネットワークに見せることになります。",
+            ),
+        ),
+        "papers_count": Misconception(
+            _step(spread=lambda t, betas, ac: 0.0 if t == 1 else _posterior(ac, betas, t).sqrt()),
+            Text(
+                "no noise is added at t = 1. The paper counts from 1 and stops there; "
+                "here the last step is t = 0, so t = 1 still takes noise.",
+                "t = 1 でノイズを加えていません。論文は 1 から数え、そこが最後です。"
+                "ここでは最後が t = 0 なので、t = 1 ではまだノイズを加えます。",
+            ),
+        ),
+        "factor_outside": Misconception(
+            _step(mean=lambda eps, x_t, t, b, a, ac: x_t / a[t].sqrt() - b[t] / (1 - ac[t]).sqrt() * eps),
+            Text(
+                "1 / sqrt(alpha_t) multiplies the whole bracket, the noise that is taken away too.",
+                "1 / sqrt(alpha_t) は括弧全体に掛かります。取り除くノイズにも掛けてください。",
             ),
         ),
         "ac_for_alpha": Misconception(
