@@ -66,13 +66,13 @@ print(machine.reason)
 #
 # This model knows a small world: a circle, square, triangle, star, heart, ring, cross or diamond; red, orange, yellow,
 # green, light blue, blue, purple or pink; big or small; in nine places; on a dark or a light background. It was trained
-# from nothing on two CPU cores in twelve minutes, as you will train one much like it yourself in Lab 05. It seldom fails;
+# from nothing on two CPU cores in eleven minutes, as you will train one much like it yourself in Lab 05. It seldom fails;
 # when it does, it is the shape.
 
 # %% [markdown] tags=["ja"]
 # ## プロンプトを入力する
 #
-# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは小さな世界です。形は円、四角、三角、星、ハート、輪、十字、ひし形の 8 つ、色は赤、オレンジ、黄色、緑、水色、青、紫、ピンクの 8 色です。大きさは大小の 2 通り、場所は 9 か所、背景は暗いか明るいかです。モデルは CPU の 2 コアだけを使い、ゼロから 12 分で学習しました。めったに間違えませんが、間違えるとすれば形です。Lab 05 では、よく似たモデルを自分で学習させます。
+# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは小さな世界です。形は円、四角、三角、星、ハート、輪、十字、ひし形の 8 つ、色は赤、オレンジ、黄色、緑、水色、青、紫、ピンクの 8 色です。大きさは大小の 2 通り、場所は 9 か所、背景は暗いか明るいかです。モデルは CPU の 2 コアだけを使い、ゼロから 11 分で学習しました。めったに間違えませんが、間違えるとすれば形です。Lab 05 では、よく似たモデルを自分で学習させます。
 
 # %%
 pipe = TextToImage.from_pretrained("shapes-pixel")

@@ -256,7 +256,10 @@ plots.images(
     titles=[f"t = {t}" for t in levels.tolist()],
     columns=4,
 )
-say("Root mean square error of the picture at these timesteps: {errors}.", errors=", ".join(f"{e:.2f}" for e in errors.tolist()))
+say(
+    "Root mean square error of the picture at these timesteps: {errors}.",
+    errors=", ".join(f"{e:.2f}" for e in errors.tolist()),
+)
 
 # %% [markdown]
 # And even a perfect network cannot name the noise: many pictures could have led to this $x_t$, and the guess of least
@@ -696,9 +699,7 @@ for prompt in prompts:
 
 # %% tags=["nbval-ignore-output"]
 pictures, _ = sample(first, prompts)
-plots.images(
-    pictures, "Six prompts after a first look at the training: hardly anything to see.", columns=6
-)
+plots.images(pictures, "Six prompts after a first look at the training: still nothing but noise.", columns=6)
 
 # %% [markdown]
 # # 6. A better question
@@ -851,7 +852,7 @@ for attribute, share in result.attributes.items():
 #
 # ## The same question, longer
 #
-# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained for ten minutes by `t2ilab train
+# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained for eleven minutes by `t2ilab train
 # shapes-pixel`; `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
 # (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), eq. 3). The words are learnt in an order: background,
 # place, size and colour within the first thousand steps; the shapes come last and take the rest of the time. How far did yours get, and how far the zoo's? The same prompts, both models:
@@ -863,7 +864,7 @@ for attribute, share in result.attributes.items():
 #
 # ## 同じ問いを、もっと長く
 #
-# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で10 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
+# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で11 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.pipelines.text_to_image import TextToImage

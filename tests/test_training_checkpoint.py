@@ -18,7 +18,7 @@ from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
 
 FACTS = {"recipe": "a test", "seed": 3, "steps": 9}
-MOMENTS = {1: {"step", "exp_avg", "exp_avg_sq"}, 4: {"step", "momentum_buffer"}}  # of a vector, of a convolution's weights
+MOMENTS = {1: {"step", "exp_avg", "exp_avg_sq"}, 4: {"step", "momentum_buffer"}}  # vector, convolution
 
 
 def network(seed=0):

@@ -29,8 +29,9 @@ JAPANESE: dict[str, str] = {
         "That is longer than a lesson has. Lower the number of steps in this cell and run it again: the zoo's "
         "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours at the end."
     ): (
-        "これは授業の時間を超えます。このセルのステップ数を減らして、もう一度実行してください。学習済みモデル集（zoo）の "
-        "'{checkpoint}' は、よく似たモデルをもっと長く学習させたものです。ラボの最後で、あなたのモデルと並べて見ることができます。"
+        "これは授業の時間を超えます。このセルのステップ数を減らして、もう一度実行してください。"
+        "学習済みモデル集（zoo）の '{checkpoint}' は、よく似たモデルをもっと長く学習させたものです。"
+        "ラボの最後で、あなたのモデルと並べて見ることができます。"
     ),
     # Lab 00
     (
@@ -91,8 +92,8 @@ JAPANESE: dict[str, str] = {
     "Root mean square error of the picture at these timesteps: {errors}.": (
         "これらの時刻での画像の誤差（二乗平均平方根）：{errors}。"
     ),
-    "How alike the vectors of seven timesteps are: each is most like itself, and near ones are more alike than far ones, "
-    "though not evenly.": (
+    "How alike the vectors of seven timesteps are: each is most like itself, and near ones are more alike than far "
+    "ones, though not evenly.": (
         "7 つの時刻のベクトルがどれくらい似ているか。自分自身にいちばん似ていて、近いものほどよく似ていますが、"
         "似方は均等には変わりません。"
     ),
@@ -120,8 +121,8 @@ JAPANESE: dict[str, str] = {
     "Four small photographs that never were, by a published model and your sampler.": (
         "公開されているモデルとあなたのサンプラーが描いた、実在しない小さな写真 4 枚。"
     ),
-    "Six prompts after a first look at the training: hardly anything to see.": (
-        "まず少しだけ学習したあとで、6 つのプロンプトを描いた画像。まだほとんど何も見えません。"
+    "Six prompts after a first look at the training: still nothing but noise.": (
+        "まず少しだけ学習したあとで、6 つのプロンプトを描いた画像。まだノイズしか見えません。"
     ),
     "noise: SNR": "ノイズを当てる：SNR",
     "picture: SNR + 1, at most 5": "画像を当てる：SNR + 1（上限 5）",

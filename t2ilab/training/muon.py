@@ -53,30 +53,30 @@ class Muon(torch.optim.AdamW):
         super().__init__([g for g in groups if g["params"]], lr, betas, weight_decay=weight_decay, fused=True)
 
     @torch.no_grad()
-    def step(self, closure=None):  # type: ignore[no-untyped-def, override]
+    def step(self, closure=None):
         """Moves the matrices, then leaves the rest to AdamW, which passes over parameters without a gradient."""
         if closure is not None:
             raise ValueError("Muon takes no closure: call backward first, then step().")
-        moved = [p for p in self.matrices if p.grad is not None]
-        if moved:
-            rate, decay = (self.param_groups[-1][name] for name in ("lr", "weight_decay"))
-            means, gradients = [self._mean(p) for p in moved], [p.grad for p in moved]
+        alike: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
+        for p in self.matrices:
+            if p.grad is not None:
+                alike[len(p), p[0].numel()].append(p)
+        rate, decay = (self.param_groups[-1][name] for name in ("lr", "weight_decay"))
+        for shape, matrices in alike.items():  # matrices of one shape in one batch
+            gradients = [p.grad for p in matrices if p.grad is not None]
+            means = [self._mean(p) for p in matrices]
             torch._foreach_lerp_(means, gradients, 1 - self.momentum)
             torch._foreach_lerp_(gradients, means, self.momentum)  # the running mean, one step ahead (Nesterov)
-            torch._foreach_mul_(moved, 1 - rate * decay)
-            alike: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
-            for p in moved:
-                alike[len(p), p[0].numel()].append(p)
-            for shape, parameters in alike.items():  # matrices of one shape in one batch
-                moves = orthogonalise(torch.stack([p.grad.reshape(shape) for p in parameters]), self.iterations)
-                length = 0.2 * max(shape) ** 0.5  # root mean square of AdamW's steps, in an orthogonal matrix's norm
-                steps = [move.reshape(p.shape) for p, move in zip(parameters, moves, strict=True)]
-                torch._foreach_sub_(parameters, steps, alpha=rate * length)
-            for p in moved:
-                p.grad = None
+            even = orthogonalise(torch.stack([g.reshape(shape) for g in gradients]), self.iterations)
+            moves = [move.reshape(p.shape) for p, move in zip(matrices, even, strict=True)]
+            length = 0.2 * max(shape) ** 0.5  # root mean square of AdamW's steps, in an orthogonal matrix's norm
+            torch._foreach_mul_(matrices, 1 - rate * decay)
+            torch._foreach_add_(matrices, moves, alpha=-rate * length)
+            for matrix in matrices:
+                matrix.grad = None
         super().step()
 
-    def _mean(self, p: nn.Parameter) -> Tensor:
+    def _mean(self, p: Tensor) -> Tensor:
         """The running mean of a matrix's gradients."""
         state = self.state[p]
         if not state:
@@ -101,8 +101,8 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)  # (B, m, n), m at most n, singular values up to 1
-    # Each iteration multiplies x from the left by a polynomial of x x^T. Those are (m, m) and commute, so the product of
-    # all of them is taken first, and the wide matrix is touched only twice.
+    # Each iteration multiplies x from the left by a polynomial of x x^T. Those are (m, m) and commute, so the product
+    # of all is taken first, and the wide matrix is touched only twice.
     gram = x @ x.mT  # (B, m, m)
     product = eye = torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
     for _ in range(iterations):
