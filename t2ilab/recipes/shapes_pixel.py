@@ -44,8 +44,6 @@ UNET = UNetConfig(
 DATA = (
     "Scenes of the shapes level, drawn as it trains; a quarter of captions Japanese, from step 2,000 a fifth partial."
 )
-    "Scenes of the shapes level, drawn as it trains; a quarter of captions Japanese, a fifth partial from step 2,000."
-)
 LIMITS = "One shape a picture, 32x32 pixels, and only the words of this world; eight pairs of thing and colour unseen."
 
 
