@@ -85,9 +85,9 @@ for caption in batch["caption"][:6]:
 # $$ q(x_t \mid x_{t-1}) = \mathcal N\big(x_t;\ \sqrt{1 - \beta_t}\,x_{t-1},\ \beta_t I\big) \qquad \text{(DDPM, eq. 2)} $$
 #
 # The numbers $\beta_t$ say how much noise step $t$ adds. DDPM chose the simplest list that works: from $10^{-4}$ up to
-# $0.02$ in equal steps. (We count timesteps from 0, as Python and every published code base do; the paper counts from
-# 1. In formulas $x_0$ is always the clean picture, so our first timestep, `t = 0`, is already a little noisy, and the
-# step before it is the picture itself.)
+# $0.02$ in equal steps. (We count timesteps from 0, as Python and every published code base do, and the paper from 1.
+# In formulas $x_0$ is always the clean picture, so our first timestep, `t = 0`, is already a little noisy, and the step
+# before it is the picture itself.)
 #
 # ### Exercise 1: <!-- exercise linear_betas -->
 #
@@ -217,7 +217,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # # 2. 帰りの道：ノイズがわかれば画像もわかる
 #
-# **この道を逆向きに歩くには、ネットワークは何を学べばよいでしょうか。** 式 4 には 3 つの部分があり、2 つがわかれば残りのひとつも決まります。$x_t$ がわかっているなら、画像を当てることとノイズを当てることは、書き方が違うだけで同じ問題です。DDPM の著者たちは、ノイズを当てさせるほうがよい画像になることを見つけました（3.2 節）。その選び方がひそかに何を重視しているのかは、6 節でわかります。
+# **この道を逆向きに歩くには、ネットワークは何を学べばよいでしょうか。** $t$ が決まっていれば、式 4 の未知数は $x_t$、$x_0$、$\epsilon$ の 3 つで、2 つがわかれば残りのひとつも決まります。$x_t$ がわかっているなら、画像を当てることとノイズを当てることは、書き方が違うだけで同じ問題です。DDPM の著者たちは、ノイズを当てさせるほうがよい画像になることを見つけました（3.2 節）。その選び方がひそかに何を重視しているのかは、6 節でわかります。
 #
 # ### 演習 3：<!-- exercise eps_to_x0 -->
 #
@@ -599,10 +599,11 @@ plots.loss_curve(losses)
 # (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t}\, x_t, \qquad \hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\, \epsilon_\theta}
 # {\sqrt{\bar\alpha_t}} $$
 #
-# Put the second into the first, with $\sqrt{\bar\alpha_{t-1}} / \sqrt{\bar\alpha_t} = 1 / \sqrt{\alpha_t}$. The factors of
-# $x_t$ add up to $\big(\beta_t + \alpha_t - \bar\alpha_t\big) / \big(\sqrt{\alpha_t}\,(1 - \bar\alpha_t)\big) = 1 /
-# \sqrt{\alpha_t}$, because $\beta_t + \alpha_t = 1$; the factor of $\epsilon_\theta$ is $-\beta_t / \big(\sqrt{\alpha_t}
-# \sqrt{1 - \bar\alpha_t}\big)$. The variance is the other half of Bayes' answer (eq. 7), and there is algorithm 2:
+# Put the second into the first, with $\sqrt{\bar\alpha_{t-1}} / \sqrt{\bar\alpha_t} = 1 / \sqrt{\alpha_t}$. Because
+# $\beta_t + \alpha_t = 1$, the factors of $x_t$ add up to
+# $\big(\beta_t + \alpha_t - \bar\alpha_t\big) / \big(\sqrt{\alpha_t}\,(1 - \bar\alpha_t)\big) = 1 / \sqrt{\alpha_t}$;
+# the factor of $\epsilon_\theta$ is $-\beta_t / \big(\sqrt{\alpha_t} \sqrt{1 - \bar\alpha_t}\big)$. The variance is the
+# other half of Bayes' answer (eq. 7), and there is algorithm 2:
 #
 # $$ x_{t-1} = \frac{1}{\sqrt{\alpha_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \epsilon_\theta \Big) + \sigma_t z,
 # \qquad \sigma_t^2 = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t}\, \beta_t, \qquad z \sim \mathcal N(0, I) $$
@@ -705,9 +706,9 @@ plots.images(pictures, "Six prompts after a first look at the training: still no
 # # 6. A better question
 #
 # The loss is low, the pictures are poor, and they hardly heed the words. **What does the loss care about?** Write
-# equation 4 for $(x_0, \epsilon)$ and for the guesses $(\hat x_0, \hat\epsilon)$ with the same $x_t$, and subtract: $\sqrt{1 -
-# \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$. So an error in the noise *is* an error
-# in the picture, only weighed,
+# equation 4 for $(x_0, \epsilon)$ and for the guesses $(\hat x_0, \hat\epsilon)$ with the same $x_t$, and subtract:
+# $\sqrt{1 - \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$. So an error in the noise
+# *is* an error in the picture, only weighed,
 #
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
@@ -852,8 +853,8 @@ for attribute, share in result.attributes.items():
 #
 # ## The same question, longer
 #
-# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained for eleven minutes by `t2ilab train
-# shapes-pixel`; `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
+# The zoo holds `shapes-pixel`: the same layout, asked the same question, trained for eleven minutes by
+# `t2ilab train shapes-pixel`; `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
 # (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), eq. 3). The words are learnt in an order: background,
 # place, size and colour within the first thousand steps; the shapes come last and take the rest of the time. How far did yours get, and how far the zoo's? The same prompts, both models:
 
