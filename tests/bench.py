@@ -50,7 +50,7 @@ def training_share(recipe: shapes_pixel.Recipe) -> None:
     with FlopCounterMode(display=False) as counter:
         recipe.loss(0).backward()
     step = median_seconds(lambda: recipe.loss(0).backward())
-    data = median_seconds(lambda: recipe.world.batch(0, shapes_pixel.BATCH))
+    data = median_seconds(lambda: recipe.batch(0))
     reached = counter.get_total_flops() / step / 1e9
     print(f"convolution peak {peak:.0f} GFLOP/s; a training step {reached:.0f} GFLOP/s, {reached / peak:.0%} of it")
     print(f"{shapes_pixel.BATCH / step:.0f} pictures a second; drawing the data takes {data / step:.1%} of a step")
@@ -88,7 +88,7 @@ def usual(minutes: float) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     began, step = time.perf_counter(), 0
     while time.perf_counter() - began < 60 * minutes:
-        batch = recipe.world.batch(step, shapes_pixel.BATCH, device)
+        batch = recipe.batch(step)
         x0, noise = batch["image"], torch.randn_like(batch["image"])
         t = torch.randint(0, 1000, (len(x0),), device=device)
         context = model.text_encoder(recipe.tokenizer(batch["caption"]).to(device))

@@ -31,6 +31,13 @@ def test_the_loss_is_a_function_of_seed_and_step(recipe, cpu):
     assert shapes_pixel.Recipe(cpu, seed=4).loss(5).item() != first
 
 
+def test_captions_are_full_first_and_partial_now_and_then_later(recipe, monkeypatch):
+    monkeypatch.setattr(shapes_pixel, "WHOLE", 5)
+    full = [[len(understand(c)[0].asked()) == 5 for c in recipe.batch(step)["caption"]] for step in range(10)]
+    assert all(map(all, full[:5]))
+    assert 20 < sum(map(sum, full[5:])) < 40  # of 40
+
+
 def test_it_learns_something_at_once(recipe):
     plan = replace(recipe.plan(40), warmup=10)  # its own warm-up is longer than this test
     losses = [step.loss for step in train(recipe.model, recipe.loss, plan)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,10 +77,13 @@ class Recipe:
     def plan(self, steps: int = STEPS) -> Plan:
         return Plan(steps, LEARNING_RATE, WARMUP, facts={"recipe": NAME, "seed": self.seed, "steps": steps})
 
+    def batch(self, step: int) -> dict[str, Any]:
+        """The step-th batch of the world, with full captions in the first WHOLE steps."""
+        return (self.whole if step < WHOLE else self.world).batch(step, BATCH, self.device.device)
+
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
-        device = self.device.device
-        batch = (self.whole if step < WHOLE else self.world).batch(step, BATCH, device)
+        device, batch = self.device.device, self.batch(step)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         # One timestep in each of BATCH equal parts, so that every batch sees every noise level.
         u = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH

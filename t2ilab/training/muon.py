@@ -1,8 +1,8 @@
 """Muon: an optimizer that gives every direction of a weight matrix the same step (Jordan et al. 2024).
 
-The gradient of a layer points mostly along a few directions, here those of the background and the place; a rare word
-is a faint one, and for AdamW it stays faint. Muon replaces the momentum by the nearest matrix whose singular values
-are all alike, so the faint directions move as far as the loud ones.
+The gradient of a layer points mostly along a few directions. Muon replaces it by about the nearest matrix whose
+singular values are all alike, so the faint directions move as far as the loud ones; its authors suspect that this is
+why it learns sooner. Here the faint ones would be the words, above all those of the shapes.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         iterations: how many.
 
     Returns:
-        (B, m, n), singular values about 0.7 to 1.2 where those of the input lie above a thousandth of their norm.
+        (B, m, n), singular values about 0.7 to 1.2 where those of the input lie above a hundredth of its norm.
     """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
