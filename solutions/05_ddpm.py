@@ -84,7 +84,9 @@ for caption in batch["caption"][:6]:
 #
 # $$ q(x_t \mid x_{t-1}) = \mathcal N\big(x_t;\ \sqrt{1 - \beta_t}\,x_{t-1},\ \beta_t I\big) \qquad \text{(DDPM, eq. 2)} $$
 #
-# The numbers $\beta_t$ say how much noise step $t$ adds. DDPM chose the simplest list that works: from $10^{-4}$ up to
+# In words: given $x_{t-1}$, draw $x_t$ from a normal distribution $\mathcal N$ whose mean is the picture made fainter,
+# $\sqrt{1 - \beta_t}\,x_{t-1}$, and whose variance is $\beta_t$ ($I$: the same at every pixel, each drawn on its own).
+# So $\beta_t$ says how much noise step $t$ adds. DDPM chose the simplest list that works: from $10^{-4}$ up to
 # $0.02$ in equal steps. (We count timesteps from 0, as Python and every published code base do, and the paper from 1.
 # In formulas $x_0$ is always the clean picture, so our first timestep, `t = 0`, is already a little noisy, and the step
 # before it is the picture itself.)
@@ -100,7 +102,7 @@ for caption in batch["caption"][:6]:
 #
 # $$ q(x_t \mid x_{t-1}) = \mathcal N\big(x_t;\ \sqrt{1 - \beta_t}\,x_{t-1},\ \beta_t I\big) \qquad \text{(DDPM, eq. 2)} $$
 #
-# ステップ $t$ で加えるノイズの量を表すのが $\beta_t$ です。DDPM は、うまくいく列のうちでいちばん単純なものを選びました。$10^{-4}$ から $0.02$ までの等間隔の数です。（Python や公開されているすべてのコードと同じく、ここでは時刻（timestep）を 0 から数えます。論文では 1 から数えています。式の中の $x_0$ はいつもノイズのない画像です。ですから、最初の時刻 `t = 0` にはもうわずかにノイズがあり、そのひとつ前が画像そのものです。）
+# 言葉で言うと、$x_{t-1}$ が決まれば、$x_t$ は正規分布（normal distribution）$\mathcal N$ に従う乱数です。平均は薄くした画像 $\sqrt{1 - \beta_t}\,x_{t-1}$、分散（variance）は $\beta_t$ です（$I$ は、分散がどの画素でも同じで、画素どうしが独立であることを表します）。つまり、ステップ $t$ で加えるノイズの量を表すのが $\beta_t$ です。DDPM は、うまくいく列のうちでいちばん単純なものを選びました。$10^{-4}$ から $0.02$ までの等間隔の数です。（Python や公開されているすべてのコードと同じく、ここでは時刻（timestep）を 0 から数えます。論文では 1 から数えています。式の中の $x_0$ はいつもノイズのない画像です。ですから、最初の時刻 `t = 0` にはもうわずかにノイズがあり、そのひとつ前が画像そのものです。）
 #
 # ### 演習 1：<!-- exercise linear_betas -->
 #
@@ -161,8 +163,9 @@ plots.lines(
 say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqrt().item())
 
 # %% [markdown]
-# **Change one thing:** in the cell above, change `0.02` to `0.002` and look again. How much of the picture is left at the end? What would
-# a sampler that starts from pure noise then get wrong? (Set it back before you go on.)
+# **Change one thing:** in the cell above, change `0.02` to `0.002` and look again. How much of the picture is left at
+# the end? A **sampler** is what walks this road back, from pure noise to a picture: what would it then get wrong? (Set
+# the number back before you go on.)
 #
 # ### Exercise 2: <!-- exercise add_noise -->
 #
@@ -170,7 +173,7 @@ say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqr
 # pictures `(B, 3, H, W)`: mind how the two meet.
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：上のセルの `0.02` を `0.002` に変えて、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから始めるサンプラー（sampler）は、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+# **ひとつ変えてみましょう**：上のセルの `0.02` を `0.002` に変えて、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから画像まで、この道を逆向きに歩くものを**サンプラー**（sampler）と呼びます。サンプラーは、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
 #
 # ### 演習 2：<!-- exercise add_noise -->
 #
@@ -338,7 +341,9 @@ plots.heatmap(
 #
 # A U-Net is one block, repeated. It corrects its input by two convolutions and adds the correction to what came in:
 # whatever the block has nothing to say about passes through unchanged. Between the two convolutions it hears the time,
-# one number for each channel, the same at every pixel.
+# one number for each channel, the same at every pixel. Before each of the two stand a **norm** (group
+# normalisation: each group of channels gets mean 0 and variance 1, then each channel its learnt scale and shift) and
+# **SiLU** (a number times its sigmoid, a smooth ReLU).
 #
 # ```text
 # x ──► norm1 ─► SiLU ─► conv1 ─► (+) ─► norm2 ─► SiLU ─► conv2 ─► (+) ──►
@@ -356,7 +361,7 @@ plots.heatmap(
 # %% [markdown] tags=["ja"]
 # ## ブロック
 #
-# U-Net は、ひとつのブロックの繰り返しです。この**残差ブロック**（residual block）は、2 回の畳み込みで入力への補正を作り、それを元の入力に足します。ですから、補正がゼロのところでは、入力（またはその 1x1 畳み込み）がそのまま先へ伝わります。2 回の畳み込みの間に、時刻を受け取ります。チャンネルごとにひとつの数で、どの画素でも同じです。
+# U-Net は、ひとつのブロックの繰り返しです。この**残差ブロック**（residual block）は、2 回の畳み込みで入力への補正を作り、それを元の入力に足します。ですから、補正がゼロのところでは、入力（またはその 1x1 畳み込み）がそのまま先へ伝わります。2 回の畳み込みの間に、時刻を受け取ります。チャンネルごとにひとつの数で、どの画素でも同じです。どちらの畳み込みの前にも、**グループ正規化**（group normalisation。チャンネルのグループごとに平均を 0、分散を 1 にそろえ、学習した倍率とずれをチャンネルごとに付けます）と **SiLU**（数にそのシグモイド（sigmoid）を掛けたもので、滑らかな ReLU です）があります。
 #
 # ```text
 # x ──► norm1 ─► SiLU ─► conv1 ─► (+) ─► norm2 ─► SiLU ─► conv2 ─► (+) ──►
@@ -485,7 +490,7 @@ check(ddpm_loss)
 # One step of DDPM's algorithm 1: loss, gradient, update. `optimizer` is any optimizer of PyTorch's kind.
 
 # %% [markdown] tags=["ja"]
-# 何も知らずに 0 と答えるネットワークの損失は 1、つまりノイズの分散（variance）です。この数を覚えておいてください。ノイズを当てるモデルは、最後の層がゼロから始まるなら、どれもここから始まります。
+# 何も知らずに 0 と答えるネットワークの損失は 1、つまりノイズの分散です。この数を覚えておいてください。ノイズを当てるモデルは、最後の層がゼロから始まるなら、どれもここから始まります。
 #
 # ### 演習 7：<!-- exercise training_step -->
 #
@@ -652,13 +657,14 @@ def ddpm_step(eps, x_t, t, betas, noise):
 check(ddpm_step)
 
 # %% [markdown]
-# A thousand steps of your function, from pure noise to a picture. The network is asked twice in each: once with the
-# caption, once without, and the difference is taken a little further than the caption alone would go. That is
-# **classifier-free guidance** ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6; our
+# A thousand steps of your function, from pure noise to a picture. (On two CPU cores such a walk with six pictures takes
+# well under a minute, and the bar counts along; section 6 takes one more, "Break it" two.) The network is asked twice
+# in each step: once with the caption, once without, and the difference is taken a little further than the caption alone
+# would go. That is **classifier-free guidance** ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6; our
 # `guidance_scale` is their 1 + w); Lab 08 will be about it.
 
 # %% [markdown] tags=["ja"]
-# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6。このコースの `guidance_scale` は論文の 1 + w にあたります）です。Lab 08 で詳しく学ぶ予定です。
+# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。（CPU の 2 コアなら、6 枚の画像で 1 分もかかりません。どこまで進んだかはバーでわかります。6 節でもう 1 回、「壊してみる」で 2 回、同じように歩きます。）ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6。このコースの `guidance_scale` は論文の 1 + w にあたります）です。Lab 08 で詳しく学ぶ予定です。
 
 
 # %%

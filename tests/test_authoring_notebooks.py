@@ -3,6 +3,7 @@
 import copy
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -11,6 +12,8 @@ from authoring_lab import SOURCE, built, code, edit, find, write_lab
 
 from t2ilab import authoring
 from t2ilab.authoring import fragments
+
+GLOSSARY = "https://github.com/someone/course/blob/main/docs/glossary.md"  # of the address that write_lab sets
 
 
 @pytest.fixture
@@ -86,10 +89,10 @@ def test_an_exercise_is_labelled_from_its_bank():
 @pytest.mark.parametrize(
     ("place", "links"),
     [
-        ("labs", ["[日本語](ja/01_tiny.ipynb)"]),
-        ("labs/ja", ["[English](../01_tiny.ipynb)"]),
-        ("solutions", []),
-        ("solutions/ja", []),
+        ("labs", ["[日本語](ja/01_tiny.ipynb)", f"[Glossary]({GLOSSARY})"]),
+        ("labs/ja", ["[English](../01_tiny.ipynb)", f"[用語集]({GLOSSARY})"]),
+        ("solutions", [f"[Glossary]({GLOSSARY})"]),
+        ("solutions/ja", [f"[用語集]({GLOSSARY})"]),
     ],
 )
 def test_badges_lead_to_this_very_notebook(root, place, links):
@@ -100,6 +103,10 @@ def test_badges_lead_to_this_very_notebook(root, place, links):
     assert "[![Open in Colab](" in header
     assert re.findall(r"^\[[^!].*$", header, re.MULTILINE) == links
     assert "<!--" not in header
+
+
+def test_the_glossary_that_labs_link_to_is_there():
+    assert (Path(__file__).resolve().parents[1] / fragments.GLOSSARY).is_file()
 
 
 @pytest.mark.parametrize("address", ['"https://example.org/a/b"', '""', '"https://github.com/only"'])

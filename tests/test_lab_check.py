@@ -111,6 +111,19 @@ def test_a_known_mistake_that_ends_in_an_error_is_named_as_well():
     assert "`return torch.sqrt(ac[t]) * x0" in result.message
 
 
+@pytest.mark.parametrize("shaped", ["reshape(-1, 1, 1)", "view(1, -1, 1, 1)", "__getitem__((slice(None), None, None))"])
+@pytest.mark.parametrize(("root", "name"), [("sqrt", "wrong_axis_channels"), ("clone", "no_roots_wrong_axis_channels")])
+def test_a_wrong_axis_is_named_however_it_was_made(shaped, root, name):
+    names = notebook(
+        f"""
+        def add_noise(x0, noise, t, ac):
+            ac_t = ac[t].{shaped}
+            return ac_t.{root}() * x0 + (1 - ac_t).{root}() * noise
+        """
+    )
+    assert check(names["add_noise"]).misconception == name
+
+
 def test_a_failing_property_and_the_first_wrong_element_are_shown():
     def cosine_similarity(a, b):
         return cosine(a, b) ** 3
@@ -227,27 +240,145 @@ def test_a_property_that_crashes_does_not_hold_and_crashes_nothing():
     assert "shape (0,)" in result.message
 
 
-def test_other_exercises_that_the_answer_calls_are_named(monkeypatch):
+def notebook(*cells, **names):
+    """The global names of a notebook that has run these cells, after those that it had."""
+    namespace = {"torch": torch, "nn": nn, **names}
+    for cell in cells:
+        exec(textwrap.dedent(cell), namespace)
+    return namespace
+
+
+WRONG_NOISE = """
     def add_noise(x0, noise, t, ac):
         return x0 + noise
-
+"""
+RIGHT_NOISE = """
+    def add_noise(x0, noise, t, ac):
+        ac_t = ac[t].reshape(-1, 1, 1, 1)
+        return ac_t.sqrt() * x0 + (1 - ac_t).sqrt() * noise
+"""
+WRONG_LOSS = """
     def ddpm_loss(net, x0, t, noise, ac):
-        return ((net(add_noise(x0, noise, t, ac), t) - noise) ** 2).mean()
+        return 3 * ((net(add_noise(x0, noise, t, ac), t) - noise) ** 2).mean()
+"""
+STARTS_THERE = "It calls `add_noise`. The check of that exercise does not pass yet: start there."
 
-    # In a notebook both are global names.
-    monkeypatch.setitem(ddpm_loss.__globals__, "add_noise", add_noise)
-    free = type(ddpm_loss)(compile_global(ddpm_loss), ddpm_loss.__globals__, "ddpm_loss")
-    result = check(free)
+
+def test_other_exercises_that_the_answer_calls_are_named_while_they_are_wrong():
+    result = check(notebook(WRONG_NOISE, WRONG_LOSS)["ddpm_loss"])
     assert not result
-    assert "It calls `add_noise`: make sure that the check of that exercise passes first." in result.message
+    assert result.message.endswith(STARTS_THERE)
 
 
-def compile_global(function):
-    """The function's code with its free names as global ones, as a notebook's cells have them."""
-    source = textwrap.dedent(inspect.getsource(function))
-    namespace = {}
-    exec(source, namespace)
-    return namespace[function.__name__].__code__
+def test_other_exercises_that_are_right_are_not_named():
+    for cells in ((RIGHT_NOISE, WRONG_LOSS), (WRONG_LOSS, RIGHT_NOISE), (WRONG_NOISE, WRONG_LOSS, RIGHT_NOISE)):
+        result = check(notebook(*cells)["ddpm_loss"])
+        assert not result
+        assert "It calls" not in result.message
+
+
+def test_what_was_right_and_was_written_anew_is_named_again():
+    names = notebook(RIGHT_NOISE, WRONG_LOSS)
+    assert check(names["add_noise"]).passed
+    assert "It calls" not in check(names["ddpm_loss"]).message
+    exec(textwrap.dedent(WRONG_NOISE), names)
+    assert check(names["ddpm_loss"]).message.endswith(STARTS_THERE)
+
+
+def test_a_blank_a_reference_and_an_attribute_of_that_name_are_not_named():
+    @exercise("add_noise")
+    def add_noise(x0, noise, t, ac):
+        raise NotImplementedError
+
+    for given in (add_noise, bank.find("add_noise").reference):
+        assert "It calls" not in check(notebook(WRONG_LOSS, add_noise=given)["ddpm_loss"]).message
+    of_another = WRONG_LOSS.replace("add_noise(", "torch.add_noise(")
+    assert "It calls" not in check(notebook(WRONG_NOISE, of_another)["ddpm_loss"]).message
+
+
+def test_a_tensor_of_the_notebook_that_a_wrong_answer_reads_is_named():
+    names = notebook(
+        """
+        def ddpm_step(eps, x_t, t, betas, noise):
+            mean = (x_t - betas[t] / (1 - ac[t]).sqrt() * eps) / (1 - betas[t]).sqrt()
+            if t == 0:
+                return mean
+            return mean + ((1 - ac[t - 1]) / (1 - ac[t]) * betas[t]).sqrt() * noise
+        """,
+        ac=(1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0),
+    )
+    result = check(names["ddpm_step"])
+    assert (result.status, result.misconception) == ("wrong", None)
+    assert result.message.startswith(
+        "It reads the notebook's `ac`. The check calls it with other inputs: compute what you need inside"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return [ac[i] for i in range(T)]",  # an inner scope in some versions of Python
+        "return (lambda: ac[:T])()",
+        "return torch.linspace(start, end, ac)",
+        "raise RuntimeError(ac)",
+    ],
+)
+def test_it_is_named_wherever_it_is_read_also_in_an_answer_that_fails(line):
+    names = notebook(f"def linear_betas(T, start, end):\n    {line}", ac=torch.ones(1000))
+    assert check(names["linear_betas"]).message.startswith("It reads the notebook's `ac`.")
+
+
+def test_a_tensor_that_a_method_or_a_decorated_answer_reads_is_named():
+    names = notebook(
+        """
+        class ResBlock(Right):
+            def forward(self, x, temb):
+                return super().forward(x, temb) * scale
+
+        @torch.no_grad()
+        def linear_betas(T, start, end):
+            return torch.linspace(start, end, T) * scale
+        """,
+        Right=block(),
+        scale=torch.tensor(2.0),
+    )
+    for name in ("ResBlock", "linear_betas"):
+        assert "It reads the notebook's `scale`." in check(names[name]).message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return torch.linspace(start, end, T) * one",  # right: nothing to say
+        "return one + torch.linspace(end, start, T) - one",  # a known mistake, which owes nothing to it
+        "return 3 * torch.linspace(start, end, number)",  # no tensor
+        "return torch.linspace(start, end, T).ac",  # an attribute is no global name
+        "ac = end\n    return torch.linspace(start, ac, T) * 3",  # nor is a local one
+    ],
+)
+def test_other_names_are_no_tensors_of_the_notebook(line):
+    ones = {"one": torch.ones(()), "number": 3, "ac": torch.ones(1000)}
+    result = check(notebook(f"def linear_betas(T, start, end):\n    {line}", **ones)["linear_betas"])
+    assert "notebook's" not in result.message
+
+
+def test_a_network_asked_with_exchanged_arguments_gets_its_own_sentence():
+    names = notebook(
+        RIGHT_NOISE,
+        """
+        def ddpm_loss(net, x0, t, noise, ac):
+            return ((net(t, add_noise(x0, noise, t, ac)) - noise) ** 2).mean()
+
+        def training_step(net, optimizer, x0, t, noise, ac):
+            return ddpm_loss(net, x0, t, noise, ac).item()
+        """,
+    )
+    result = check(names["ddpm_loss"])
+    assert (result.status, result.message) == (
+        "wrong",
+        "You call the network with its arguments exchanged, net(t, x_t); the picture comes first: net(x_t, t).",
+    )
+    assert "It calls `ddpm_loss`." in check(names["training_step"]).message
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 BADGES = "<!-- badges -->"
+GLOSSARY = "docs/glossary.md"
 COLAB_TAG = "colab-install"
 EXERCISE = re.compile(r"<!-- exercise (\w+) -->")
 
@@ -18,7 +19,7 @@ EXERCISE = re.compile(r"<!-- exercise (\w+) -->")
 def filled(text: str, root: Path, path: Path, language: str, find: Callable[[str], Any] | None = None) -> str:
     """A markdown cell with its marks filled in: `<!-- badges -->` and `<!-- exercise NAME -->`."""
     if BADGES in text:
-        text = text.replace(BADGES, badges(root, path))
+        text = text.replace(BADGES, badges(root, path, language))
     return EXERCISE.sub(lambda match: label(match[1], language, find), text)
 
 
@@ -61,8 +62,8 @@ def owner_and_name(root: Path) -> str:
     return match[1]
 
 
-def badges(root: Path, path: Path) -> str:
-    """Colab and Binder for the notebook at `path`, and in a lab the way to its other language."""
+def badges(root: Path, path: Path, language: str) -> str:
+    """Colab and Binder for the notebook at `path`, in a lab the way to its other language, and the glossary."""
     project = owner_and_name(root)
     place = path.relative_to(root).as_posix()
     colab = f"https://colab.research.google.com/github/{project}/blob/main/{place}"
@@ -75,4 +76,6 @@ def badges(root: Path, path: Path) -> str:
         row.append(f"[English](../{path.name})")
     elif place.startswith("labs/"):
         row.append(f"[日本語](ja/{path.name})")
+    # Absolute: on Colab a notebook stands alone, without the folders around it.
+    row.append(f"[{'用語集' if language == 'ja' else 'Glossary'}](https://github.com/{project}/blob/main/{GLOSSARY})")
     return "\n".join(row)

@@ -164,6 +164,10 @@ TABLE: dict[str, Text] = {
         "返された損失には勾配がありません。`.item()` や `.detach()`、`.data`、"
         "`no_grad` を使わず、テンソルのまま返してください。",
     ),
+    "net_swapped": Text(
+        "You call the network with its arguments exchanged, net(t, x_t); the picture comes first: net(x_t, t).",
+        "ネットワークの引数が net(t, x_t) と逆になっています。net(x_t, t) のように、画像を先に渡してください。",
+    ),
     "looks_like": Text("It looks like this: {sentence}", "よくある間違いのようです。{sentence}"),
     "missing": Text("For {case}, there is no result at all.", "{case}の場合、結果がありません。"),
     "shape": Text(
@@ -194,8 +198,14 @@ TABLE: dict[str, Text] = {
         "{case}の場合、結果は {received} ですが、{expected} になるはずです。",
     ),
     "calls_others": Text(
-        "It calls {names}: make sure that the check of that exercise passes first.",
-        "この解答は {names} を呼び出しています。先にその演習の check を通してください。",
+        "It calls {names}. The check of that exercise does not pass yet: start there.",
+        "この解答は {names} を呼び出していますが、その演習の check がまだ通りません。先にそちらを直してください。",
+    ),
+    "reads_notebook": Text(
+        "It reads the notebook's {names}. The check calls it with other inputs: compute what you need inside, from the "
+        "arguments.",
+        "この解答はノートブックの {names} を読んでいます。check は別の入力で解答を呼び出すので、"
+        "必要な値は解答の中で引数から計算してください。",
     ),
     "points": Text("{points} of {out_of} points", "{out_of} 点中 {points} 点"),
     "hint_offer": Text('A hint: hint("{name}")', 'ヒントは hint("{name}") で見られます。'),

@@ -72,9 +72,9 @@ def per_picture_cases(run, inputs, batch, other_batch, parts):
     yield "alone", lambda: torch.cat([run(first[i : i + 1], second[i : i + 1], t[i : i + 1], ac) for i in range(3)])
     yield "float64", lambda: run(first.double(), second.double(), t, ac.double())
     yield from parts.items()
-    yield "one_t", lambda: run(first, second, int(t[0]), ac)
     yield "ends", lambda: run(first[:2], second[:2], torch.tensor([0, STEPS - 1]), ac)
     yield "sizes", lambda: run(*other_batch, inputs["other_t"], ac)
+    yield "one_t", lambda: run(first, second, int(t[0]), ac)
 
 
 def own_time(arrays, inputs):

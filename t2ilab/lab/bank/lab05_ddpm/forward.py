@@ -276,6 +276,24 @@ ADD_NOISE = Exercise(
             ),
             WRONG_AXIS_CHANNELS,
         ),
+        "no_roots_wrong_axis": Misconception(
+            lambda x0, noise, t, ac: ac[t] * x0 + (1 - ac[t]) * noise,
+            Text(
+                "two things at once. Both square roots are missing; and ac[t], of shape (B,), is lined up with the "
+                "width: reshape it to (B, 1, 1, 1).",
+                "2 つの間違いが重なっています。平方根が両方とも抜けています。また、形が (B,) の ac[t] "
+                "は幅に合わせてブロードキャストされるので、(B, 1, 1, 1) に変形してください。",
+            ),
+        ),
+        "no_roots_wrong_axis_channels": Misconception(
+            lambda x0, noise, t, ac: ac[t].reshape(-1, 1, 1) * x0 + (1 - ac[t].reshape(-1, 1, 1)) * noise,
+            Text(
+                "two things at once. Both square roots are missing; and ac[t] is lined up with the channels, not with "
+                "the pictures: reshape it to (B, 1, 1, 1).",
+                "2 つの間違いが重なっています。平方根が両方とも抜けています。また、ac[t] "
+                "が画像ではなくチャンネルの軸に合っているので、(B, 1, 1, 1) に変形してください。",
+            ),
+        ),
     },
     off_limits=(
         "t2ilab.diffusion.schedule.NoiseSchedule.add_noise",

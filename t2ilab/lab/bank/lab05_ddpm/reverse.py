@@ -115,10 +115,10 @@ DDPM_STEP = Exercise(
             "beta_t と ac_t の両方が、それぞれの場所に現れます。",
         ),
         Text(
-            "The variance is (1 - ac_{t-1}) / (1 - ac_t) * beta_t; its square root "
-            "multiplies the noise. At t = 0 return the mean.",
-            "分散は (1 - ac_{t-1}) / (1 - ac_t) * beta_t で、"
-            "その平方根をノイズに掛けます。t = 0 では平均だけを返します。",
+            "The lab's formula gives sigma_t squared. It looks one step back, to ac_{t-1}: which t has no step before "
+            "it, and what is added to the mean there?",
+            "ラボの式が与えるのは sigma_t の 2 乗です。この式はひとつ前の ac_{t-1} を使います。"
+            "ひとつ前がないのはどの t でしょうか。そのとき、平均に何を足すでしょうか。",
         ),
     ),
     properties={

@@ -7,7 +7,10 @@ from t2ilab.lab.probing import Unfit
 
 
 class TinyNet(nn.Module):
-    """net(x_t, t) -> like x_t: mixes three channels, with a bias that turns with t. weights: as from tiny_weights."""
+    """net(x_t, t) -> like x_t: mixes three channels, with a bias that turns with t. weights: as from tiny_weights.
+
+    Raises Unfit when the two arguments come in the other order.
+    """
 
     def __init__(self, weights):
         super().__init__()
@@ -15,8 +18,14 @@ class TinyNet(nn.Module):
         self.bias = nn.Parameter(weights["bias"].clone())
 
     def forward(self, x_t, t):
+        if _is_batch(t) and not _is_batch(x_t):
+            raise Unfit("net_swapped")  # rather than what torch says of a product of timesteps
         time = torch.as_tensor(t).to(x_t.dtype).reshape(-1, 1, 1, 1)  # one int, or one t for each picture
         return torch.einsum("oc,bchw->bohw", self.mix, x_t.tanh()) + self.bias.reshape(1, 3, 1, 1) * time.cos()
+
+
+def _is_batch(value):
+    return torch.is_tensor(value) and value.ndim == 4
 
 
 def tiny_weights(generator):
