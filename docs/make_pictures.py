@@ -1,11 +1,22 @@
-"""Draws the pictures of the README with the zoo's model: `make pictures`. No seed is picked; they count from 0."""
+"""Draws the pictures of the README and of docs/world.md: `make pictures`. No seed is picked; they count from 0.
 
+`python docs/make_pictures.py world` draws only those that show the world itself and need no model.
+"""
+
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import matplotlib_fontja  # noqa: F401 (a font that has Japanese)
+import torch
 
-from t2ilab.data.render import World
+from t2ilab.data.maps import MAPS
+from t2ilab.data.render import draw
+from t2ilab.data.renditions import RENDITIONS
+from t2ilab.data.scenes import Scene, complete
+from t2ilab.data.understanding import understand
+from t2ilab.data.words import THINGS
+from t2ilab.data.world import World
 from t2ilab.images import grid, to_pil
 from t2ilab.output import Frames, enlarged
 from t2ilab.pipelines.text_to_image import TextToImage
@@ -21,9 +32,37 @@ PROMPTS = [
 ]
 
 
-def main() -> None:
-    """Writes prompts.png, denoising.gif and sheet.png."""
-    FOLDER.mkdir(exist_ok=True)
+SCENES = ("an astronaut riding a horse in a field", "a robot in a boat at sea", "a big orange cat in the kitchen")
+
+
+def world() -> None:
+    """Writes things.png, world.png and renditions.png, drawn without a model."""
+    figure, axes = plt.subplots(4, 9, figsize=(9, 5.2))
+    things = [complete(Scene(name, size="big", place="center", background="light")) for name in THINGS]
+    for axis, picture, name in zip(axes.flat, draw(things, 192).image, THINGS, strict=True):
+        (closer,) = to_pil(picture[None, :, 34:158, 34:158])
+        axis.imshow(closer)
+        axis.set_title(f"{name}\n{THINGS[name][1][0]}", fontsize=8.5, y=-0.42)
+        axis.axis("off")
+    figure.subplots_adjust(left=0.005, right=0.995, top=0.99, bottom=0.09, wspace=0.05, hspace=0.42)
+    figure.savefig(FOLDER / "things.png", dpi=100)
+    plt.close(figure)
+
+    batches = [World(150, level="storybook").drawings(i, 1) for i in range(18)]  # as `t2ilab scenes` draws them
+    sheet = grid(torch.cat([batch["drawing"].image for batch in batches]), columns=6)
+    to_pil(sheet[None])[0].save(FOLDER / "world.png")
+
+    rows = []
+    for caption in SCENES:
+        scenes = [complete(understand(caption)[0])]
+        drawing = draw(scenes, 128)
+        rows += [drawing.image, *[made(drawing, None) for made in RENDITIONS.values()]]
+        rows += [look(drawing, scenes) for look in MAPS.values()]
+    to_pil(grid(torch.cat(rows), columns=8)[None])[0].save(FOLDER / "renditions.png")
+
+
+def model() -> None:
+    """Writes prompts.png, denoising.gif and sheet.png, drawn by the zoo's model."""
     pipe = TextToImage.from_pretrained("shapes-pixel")
 
     figure, axes = plt.subplots(1, len(PROMPTS), figsize=(11, 2.5))
@@ -48,4 +87,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    FOLDER.mkdir(exist_ok=True)
+    parts = {"world": world, "model": model}
+    for part in sys.argv[1:] or parts:
+        parts[part]()

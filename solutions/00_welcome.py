@@ -38,7 +38,8 @@
 import torch
 import torch.nn.functional as F
 
-from t2ilab.data.scenes import Scene, understand
+from t2ilab.data.scenes import Scene
+from t2ilab.data.understanding import understand
 from t2ilab.device import DeviceManager
 from t2ilab.images import from_pil
 from t2ilab.lab import check, exercise, hint, plots, say
@@ -131,7 +132,7 @@ plots.images(
 # うまくいった画像が 1 枚あるだけでは、証拠になりません。そこで、コンピュータに 16 個のプロンプトを作らせました。形、色、大きさ、場所、背景の**すべて**が注文どおりになった画像は、どれくらいあるでしょうか。当てずっぽうなら 2,304 枚に 1 枚です。
 
 # %%
-from t2ilab.data.render import World
+from t2ilab.data.world import World
 
 prompts, asked = World(seed=1).prompts(16)
 pictures = pipe(prompts, seed=100, output_type="pt") * 2 - 1
@@ -141,7 +142,7 @@ result = faithfulness(pictures, asked)
 # %% tags=["nbval-ignore-output"]
 say("All attributes right: {all:.0%} of 16.", all=result.all)
 for prompt, scene, seen in zip(prompts[:4], asked[:4], result.reads[:4], strict=True):
-    say("{mark}  {prompt}", mark="+" if seen == scene else "-", prompt=prompt)
+    say("{mark}  {prompt}", mark="+" if seen and all(seen.shows(scene).values()) else "-", prompt=prompt)
 
 # %% [markdown]
 # **Change one thing:** the prompts. `World(seed=1, held_out=True)` asks for pairs of shape and colour that the model
@@ -228,7 +229,7 @@ for prompt in ("a big red star on a dark background", "暗い背景に大きな�
 
 # %%
 scene, unknown = understand("a crimson starfish at the top left, on a dark background")
-print(scene)
+print(scene.asked())
 print(unknown)
 
 # %% [markdown]

@@ -44,8 +44,8 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
-from t2ilab.data.render import World
-from t2ilab.data.scenes import vocabulary
+from t2ilab.data.captions import vocabulary
+from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
 from t2ilab.nets.text import TextConfig, TextEncoder

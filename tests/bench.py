@@ -16,11 +16,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from t2ilab.data.render import World
+from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.metrics import faithfulness
 from t2ilab.recipes import shapes_pixel
 from t2ilab.training.loop import train
+
+BATCH = shapes_pixel.NUMBERS.batch
 
 
 def median_seconds(call: Callable[[], object], count: int = 10) -> float:
@@ -53,7 +55,7 @@ def training_share(recipe: shapes_pixel.Recipe) -> None:
     data = median_seconds(lambda: recipe.batch(0))
     reached = counter.get_total_flops() / step / 1e9
     print(f"convolution peak {peak:.0f} GFLOP/s; a training step {reached:.0f} GFLOP/s, {reached / peak:.0%} of it")
-    print(f"{shapes_pixel.BATCH / step:.0f} pictures a second; drawing the data takes {data / step:.1%} of a step")
+    print(f"{BATCH / step:.0f} pictures a second; drawing the data takes {data / step:.1%} of a step")
 
 
 class Usual(nn.Module):
@@ -97,7 +99,7 @@ def usual(minutes: float) -> float:
         loss.backward()
         optimizer.step()
         step += 1
-    print(f"usual loop: {step} steps in {minutes:g} minutes, {step * shapes_pixel.BATCH / 60 / minutes:.0f} pictures/s")
+    print(f"usual loop: {step} steps in {minutes:g} minutes, {step * BATCH / 60 / minutes:.0f} pictures/s")
     prompts, scenes = World().prompts(512)
     sampler = DDIMScheduler(num_train_timesteps=1000)
     sampler.set_timesteps(20)
@@ -119,7 +121,7 @@ def ours(minutes: float) -> float:
     began = time.perf_counter()
     last = list(train(recipe.model, recipe.loss, recipe.plan(steps)))[-1]
     spent = (time.perf_counter() - began) / 60
-    print(f"the recipe: {steps} steps in {spent:.1f} minutes, {steps * shapes_pixel.BATCH / 60 / spent:.0f} pictures/s")
+    print(f"the recipe: {steps} steps in {spent:.1f} minutes, {steps * BATCH / 60 / spent:.0f} pictures/s")
     return recipe.measure(last.average)["en"]
 
 

@@ -33,7 +33,7 @@ def cpu():
 def tokenizer():
     """The vocabulary of the shapes level."""
     from t2ilab.clip.tokenizer import CLIPTokenizer
-    from t2ilab.data.scenes import vocabulary
+    from t2ilab.data.captions import vocabulary
 
     return CLIPTokenizer.train(vocabulary(), 24)
 
@@ -56,7 +56,8 @@ def small_pipe(cpu, tokenizer):
         for name, parameter in part.named_parameters():
             scale = 1.0 if "embedding" in name else 0.25
             parameter.data = scale * torch.randn(parameter.shape, generator=generator) + ("norm" in name)
-    return TextToImage(unet.eval(), text_encoder.eval(), tokenizer, NoiseSchedule.cosine(), image_size=16, device=cpu)
+    parts = (unet.eval(), text_encoder.eval(), tokenizer, NoiseSchedule.cosine())
+    return TextToImage(*parts, image_size=16, device=cpu, world="shapes")
 
 
 @pytest.fixture

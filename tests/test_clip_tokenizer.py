@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from t2ilab.clip.tokenizer import END, START, CLIPTokenizer, byte_letters, learn_merges
-from t2ilab.data.scenes import LANGUAGES, Scene, all_scenes, caption_words, describe, vocabulary
+from t2ilab.data.captions import caption_words, describe, vocabulary
+from t2ilab.data.scenes import Scene, all_scenes
+from t2ilab.data.words import LANGUAGES
 
 TEXTS = {
     "English": "a big red star at the top left on a dark background",

@@ -380,7 +380,7 @@ def test_where_a_card_lies_in_a_folder_a_changed_byte_is_seen(folder, make_card)
 
 def test_the_zoos_model_draws_as_well_as_its_card_says():
     from t2ilab import zoo
-    from t2ilab.data.render import World
+    from t2ilab.data.world import World
     from t2ilab.metrics import faithfulness
 
     pipe = TextToImage.from_pretrained("shapes-pixel")

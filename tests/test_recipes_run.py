@@ -327,8 +327,8 @@ def test_a_run_that_diverges_keeps_its_last_checkpoint(start, tmp_path, recipe, 
 
 
 def test_every_recipe_is_found_by_the_name_of_its_model():
-    assert {"shapes-pixel", "shapes-reader"} <= set(run.names())
-    assert "run" not in run.names()
+    assert {"shapes-pixel", "storybook-pixel", "reader"} <= set(run.names())
+    assert not {"run", "pixel"} & set(run.names())
     for name in run.names():
         module = run.find(name)
         assert name == module.NAME
@@ -338,7 +338,7 @@ def test_every_recipe_is_found_by_the_name_of_its_model():
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("shapes-pixl", "shapes-pixel"), ("reader", "shapes-reader"), ("", "shapes-pixel"), ("run", "")]
+    ("name", "near"), [("shapes-pixl", "shapes-pixel"), ("raeder", "reader"), ("", "shapes-pixel"), ("run", "")]
 )
 def test_an_unknown_recipe_gets_the_nearest(name, near):
     with pytest.raises(ValueError, match=rf"There is no recipe '{name}'; the nearest: .*{near}"):

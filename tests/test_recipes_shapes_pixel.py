@@ -8,18 +8,22 @@ import pytest
 import torch
 
 from t2ilab import metrics
-from t2ilab.data.scenes import is_held_out, understand
+from t2ilab.data.scenes import is_held_out
+from t2ilab.data.understanding import understand
 from t2ilab.nets.reader import Reader
 from t2ilab.nets.unet import UNetConfig
 from t2ilab.recipes import shapes_pixel
-from t2ilab.recipes.shapes_reader import VALUES
+from t2ilab.recipes.reader import OF_THE_WHOLE, OF_THINGS
 from t2ilab.training.loop import train
 
 
+def small(device, seed, **changes):
+    return shapes_pixel.Recipe(device, seed, replace(shapes_pixel.NUMBERS, batch=8, **changes))
+
+
 @pytest.fixture
-def recipe(cpu, monkeypatch):
-    monkeypatch.setattr(shapes_pixel, "BATCH", 8)
-    return shapes_pixel.Recipe(cpu, seed=3)
+def recipe(cpu):
+    return small(cpu, 3)
 
 
 def test_the_loss_is_a_function_of_seed_and_step(recipe, cpu):
@@ -27,12 +31,12 @@ def test_the_loss_is_a_function_of_seed_and_step(recipe, cpu):
     torch.rand(7)  # other draws in between change nothing
     assert recipe.loss(5).item() == first
     assert recipe.loss(6).item() != first
-    assert shapes_pixel.Recipe(cpu, seed=3).loss(5).item() == first
-    assert shapes_pixel.Recipe(cpu, seed=4).loss(5).item() != first
+    assert small(cpu, 3).loss(5).item() == first
+    assert small(cpu, 4).loss(5).item() != first
 
 
-def test_captions_are_full_first_and_partial_now_and_then_later(recipe, monkeypatch):
-    monkeypatch.setattr(shapes_pixel, "WHOLE", 5)
+def test_captions_are_full_first_and_partial_now_and_then_later(cpu):
+    recipe = small(cpu, 3, whole=5)
     full = [[len(understand(c)[0].asked()) == 5 for c in recipe.batch(step)["caption"]] for step in range(10)]
     assert all(map(all, full[:5]))
     assert 20 < sum(map(sum, full[5:])) < 40  # of 40
@@ -70,7 +74,7 @@ def test_it_trains_on_no_held_out_pair(recipe):
 
 def test_it_is_measured_in_both_languages_and_on_pairs_never_seen(recipe, monkeypatch):
     torch.manual_seed(0)
-    reader = Reader(VALUES, 8)
+    reader = Reader(OF_THINGS, OF_THE_WHOLE, 8)
     monkeypatch.setattr(metrics, "default_reader", lambda: reader)
     asked = []
     pipeline = recipe.pipeline
@@ -120,4 +124,4 @@ def test_lab_05_trains_this_network_but_for_the_scaling_that_its_exercise_leaves
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "config"
     ]
     assert len(written) == 1
-    assert replace(eval(written[0], {"UNetConfig": UNetConfig}), scale_shift=True) == shapes_pixel.UNET
+    assert replace(eval(written[0], {"UNetConfig": UNetConfig}), scale_shift=True) == shapes_pixel.NUMBERS.unet

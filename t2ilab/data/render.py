@@ -1,17 +1,22 @@
-"""Scenes to pictures of any size, in batches, with smooth edges; and a world that never runs out of them."""
+"""Scenes to pictures of any size, in batches, with smooth edges, and the masks of their things."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from t2ilab.data import things
-from t2ilab.data.scenes import ATTRIBUTES, BACKGROUNDS, COLORS, LANGUAGES, PLACES, Scene, describe, is_held_out
+from t2ilab.data.geometry import join, line
+from t2ilab.data.layout import Placed, layout
+from t2ilab.data.scenes import MOST_THINGS, Scene
+from t2ilab.data.surroundings import backdrop
+from t2ilab.data.things import DRAWN, SHAPES, Paint
+from t2ilab.data.words import ATTRIBUTES, COLORS, PLAIN, SHAPES_LEVEL, USUAL
 
 # Red, green, blue in [0, 1]. Neighbouring hues differ in lightness too, for eyes that tell them apart by nothing else.
 PAINT = {
@@ -23,10 +28,45 @@ PAINT = {
     "blue": (0.20, 0.42, 0.96),
     "purple": (0.50, 0.17, 0.70),
     "pink": (0.99, 0.55, 0.76),
+    "grey": (0.55, 0.56, 0.58),
+    "brown": (0.40, 0.22, 0.12),
+    "white": (0.97, 0.97, 0.97),
 }
-GROUND = {"dark": (0.11, 0.11, 0.16), "light": (0.95, 0.94, 0.90)}
-RADIUS = {"big": 0.42, "small": 0.23}  # of a picture that spans [-1, 1]
-CENTER = {place: (0.5 * (i % 3 - 1), 0.5 * (i // 3 - 1)) for i, place in enumerate(PLACES)}
+FIXED = {
+    Paint.INK: (0.12, 0.10, 0.14),
+    Paint.WHITE: (0.97, 0.97, 0.97),
+    Paint.SKIN: (0.96, 0.78, 0.62),
+    Paint.WOOD: (0.48, 0.28, 0.14),
+    Paint.GREY: (0.55, 0.56, 0.58),
+    Paint.GOLD: (0.98, 0.75, 0.15),
+    Paint.GREEN: (0.15, 0.60, 0.25),
+    Paint.ROSE: (0.95, 0.45, 0.50),
+    Paint.GLASS: (0.70, 0.90, 1.00),
+}
+OUTLINE = 0.07  # of a thing's radius: a drawn thing has a dark line around it, so that it stands out anywhere
+FAR = 9.0  # a distance that no edge is near to
+LARGEST_BAKED = 64  # pixels a side; larger pictures ask every distance function at every pixel
+REACH = 1.25  # how far a baked thing's distances go, in its radius
+GRID = 128  # samples a side of a baked thing
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A batch of pictures and what is where in them, which agree pixel by pixel.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1].
+        masks: (B, 3, H, W) in [0, 1]: how much of each pixel shows the first, second and third thing of the scene.
+        edges: (B, H, W) in [0, 1]: how much of each pixel lies on a thin line along the edge of a part, once for each
+            edge: max(1.25, H / 96) pixels wide.
+        placed: (B, 3, 4): x, y, radius and angle (clockwise, radians) of each thing, nan where there is none. The
+            picture spans [-1, 1], y down.
+    """
+
+    image: Tensor
+    masks: Tensor
+    edges: Tensor
+    placed: Tensor
 
 
 def render(
@@ -38,7 +78,7 @@ def render(
     """Draws full scenes.
 
     Args:
-        scenes: B scenes with every attribute given.
+        scenes: B scenes with every attribute given, as `complete` makes them.
         size: height and width in pixels, at least 16.
         generator: draws the small differences between two pictures of one scene (place, size, turn, shade); None
             draws each scene in its plainest form. A CPU generator, so that a seed means the same on every device.
@@ -50,103 +90,206 @@ def render(
     Raises:
         ValueError: no scene, a scene with something left open, or a size below 16.
     """
+    return render_placed(scenes, size, generator, device)[0]
+
+
+def render_placed(
+    scenes: Sequence[Scene],
+    size: int = 32,
+    generator: torch.Generator | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, Tensor]:
+    """As `render`, and where the things are: (B, 3, 4), as `Drawing.placed` has it, on the CPU."""
+    picture, placed, _ = _draw(scenes, size, generator, torch.device(device))
+    return _finished(picture), placed
+
+
+def draw(
+    scenes: Sequence[Scene],
+    size: int = 32,
+    generator: torch.Generator | None = None,
+    device: torch.device | str = "cpu",
+) -> Drawing:
+    """As `render`, with the masks and the edges of the same pictures."""
+    picture, placed, objects = _draw(scenes, size, generator, torch.device(device))
+    masks = picture.new_zeros(len(scenes), MOST_THINGS, size, size)
+    edges = picture.new_zeros(len(scenes), size, size)
+    half = max(1.25, size / 96) / 2
+    for row, slot, pixels, cover, left in objects:  # from back to front
+        whole = (cover * left).sum(-1)
+        masks[row] *= 1 - whole
+        masks[row, slot] = whole
+        lines = (half + 0.5 - pixels.abs()).clamp(0, 1) * left
+        lines[..., 1] = 0  # the outline runs along the edges of the parts that it surrounds
+        edges[row] = torch.maximum(edges[row] * (1 - whole), lines.amax(-1))
+    return Drawing(_finished(picture), masks, edges, placed)
+
+
+def _finished(picture: Tensor) -> Tensor:
+    return picture.clamp(0, 1).permute(0, 3, 1, 2) * 2 - 1
+
+
+def _draw(
+    scenes: Sequence[Scene], size: int, generator: torch.Generator | None, device: torch.device
+) -> tuple[Tensor, Tensor, Iterator[tuple[int, int, Tensor, Tensor, Tensor]]]:
+    """The pictures (B, H, W, 3) in [0, 1]; where their things are (B, 3, 4); and for each thing, from back to front:
+    the row of its picture, its place in the scene's chain, how far from each pixel the edge of each of its parts is, in
+    pixels (H, W, L), how much the part covers the pixel, and how much of that the parts before it leave to be seen."""
     if size < 16:
         raise ValueError(f"A picture needs at least 16 pixels a side to show its shape; got {size}.")
     if not scenes:
         raise ValueError("render needs at least one scene; got none.")
     for scene in scenes:
-        if len(scene.asked()) < len(ATTRIBUTES):
-            open_ones = [a for a in ATTRIBUTES if getattr(scene, a) is None]
-            raise ValueError(f"A scene must be full to be drawn; {', '.join(open_ones)} left open. See complete().")
-    # One row of numbers a scene: made on the CPU, so that every device draws the same pictures.
-    jitter = (
-        torch.zeros(len(scenes), 8) if generator is None else torch.rand(len(scenes), 8, generator=generator) * 2 - 1
-    )
-    center = torch.tensor([CENTER[s.place] for s in scenes]) + 0.05 * jitter[:, 0:2]  # type: ignore[index]
-    radius = torch.tensor([RADIUS[s.size] for s in scenes]) * (1 + 0.08 * jitter[:, 2])  # type: ignore[index]
-    angle = 0.14 * jitter[:, 3]  # radians, 8 degrees: a square never becomes a diamond
-    paint = torch.tensor([PAINT[s.color] for s in scenes]) * (1 + 0.06 * jitter[:, 4:5])  # type: ignore[index]
-    ground = torch.tensor([GROUND[s.background] for s in scenes]) + 0.03 * jitter[:, 5:8]  # type: ignore[index]
-    center, radius, angle, paint, ground = (x.to(device) for x in (center, radius, angle, paint, ground))
+        _require_full(scene)
+    plans = [layout(scene) for scene in scenes]
+    # All things, those in the back of each picture first.
+    where = [(i, plan[depth]) for depth in range(MOST_THINGS) for i, plan in enumerate(plans) if len(plan) > depth]
+    rows, things = [i for i, _ in where], [one for _, one in where]
+    # One row of numbers a thing: made on the CPU, so that every device draws the same pictures.
+    jitter = torch.zeros(len(things), 8)
+    if generator is not None:
+        jitter = torch.rand(len(things), 8, generator=generator) * 2 - 1
+    ground = torch.stack([backdrop(str(s.background), size, device) for s in scenes])  # (B, H, W, 3)
+    picture = ground + 0.03 * jitter[: len(scenes), None, None, 5:8].to(device)
+    geometry = torch.tensor([(one.x, one.y, one.radius, one.angle) for one in things])
+    # A little elsewhere, larger or smaller, and turned by up to 8 degrees: a square never becomes a diamond.
+    geometry[:, :2] += 0.05 * jitter[:, :2]
+    geometry[:, 2] *= 1 + 0.08 * jitter[:, 2]
+    geometry[:, 3] += 0.14 * jitter[:, 3]
+    plain = [scenes[i].background in PLAIN for i in rows]
+    pixels = _distances(things, plain, geometry.to(device), size)  # (N, H, W, L)
+    cover = (0.5 - pixels).clamp(0, 1)
+    paint = _colors(things, 1 + 0.06 * jitter[:, 4], cover.shape[-1]).to(device)  # (N, L, 3)
+    # What a part shows is its cover, where nothing later covers it.
+    left = torch.cat([(1 - cover).flip(-1).cumprod(-1).flip(-1)[..., 1:], torch.ones_like(cover[..., :1])], dim=-1)
+    weight = cover * left
+    color = torch.matmul(weight.flatten(1, 2), paint).unflatten(1, (size, size))  # (N, H, W, 3)
+    seen = 1 - weight.sum(-1, keepdim=True)
+    done = 0
+    for depth in range(MOST_THINGS):
+        count = sum(len(plan) > depth for plan in plans)
+        at = rows[done : done + count]
+        picture[at] = picture[at] * seen[done : done + count] + color[done : done + count]
+        done += count
+    chains = [[one.thing for one in scene.chain()] for scene in scenes]
+    slots = [chains[i].index(one.scene.thing) for i, one in where]
+    placed = torch.full((len(scenes), MOST_THINGS, 4), torch.nan)
+    placed[rows, slots] = geometry
+    return picture, placed, zip(rows, slots, pixels, cover, left, strict=True)
 
-    axis = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
+
+def _require_full(scene: Scene) -> None:
+    for i, one in enumerate(scene.chain()):
+        needed = [a for a in SHAPES_LEVEL if (a != "background" or i == 0) and (a != "place" or scene.other is None)]
+        needed += ["accent"] if one.thing in USUAL else []
+        if missing := [a for a in needed if getattr(one, a) is None]:
+            raise ValueError(f"A scene must be full to be drawn; {', '.join(missing)} left open. See complete().")
+
+
+def _distances(things: list[Placed], plain: list[bool], geometry: Tensor, size: int) -> Tensor:
+    """Signed distances of each pixel to each part of each thing, in pixels: (N, H, W, L), streaks, outline, parts from
+    back to front."""
+    names = [str(one.scene.thing) for one in things]
+    x, y, radius, angle = geometry[:, :, None, None].unbind(1)  # (N, 1, 1) each
+    axis = (torch.arange(size, device=geometry.device) + 0.5) * (2 / size) - 1
+    across, down = (axis - x) / radius, (axis[:, None] - y) / radius
+    cos, sin = angle.cos(), angle.sin()
+    points = torch.stack([cos * across + sin * down, cos * down - sin * across], dim=-1)  # (N, H, W, 2)
+    layers = max(len(_paints(name)) for name in names)
+    distance = points.new_full((*points.shape[:3], layers), FAR)
+    baked = [i for i, name in enumerate(names) if name in DRAWN and size <= LARGEST_BAKED]
+    if baked:
+        kinds = torch.tensor([_ORDER[names[i]] for i in baked], device=points.device)
+        distance[baked, ..., 1:] = _sampled(points[baked], kinds)[..., : layers - 1]
+    for name in {name for name in names if name in SHAPES or size > LARGEST_BAKED}:
+        rows = [i for i, other in enumerate(names) if other == name]
+        parts = _layers(name, points[rows])
+        distance[rows, ..., 1 : 1 + parts.shape[-1]] = parts
+    for i, one in enumerate(things):
+        if one.heading is not None:
+            distance[i, ..., 0] = _streaks(points[i], one.heading - one.angle)
+        if one.scene.thing in SHAPES and plain[i] and one.scene.color in COLORS:
+            distance[i, ..., 1] = FAR  # the `shapes` level has no outlines; a white shape on a light ground needs one
+        if one.rim is not None:
+            distance[i] = torch.maximum(distance[i], (axis[:, None, None] - one.rim) / one.radius)
+    return distance * (radius[..., None] * (size / 2))
+
+
+def _layers(name: str, points: Tensor) -> Tensor:
+    """Distances (..., L) of a thing's parts from back to front, its outline first."""
+    if name in SHAPES:
+        whole = SHAPES[name](points)
+        return torch.stack([whole - OUTLINE, whole], dim=-1)
+    figure = DRAWN[name](points)
+    outline = join(*[distance for paint, distance in figure if paint != Paint.INK]) - OUTLINE
+    return torch.stack([outline, *[distance for _, distance in figure]], dim=-1)
+
+
+@cache
+def _paints(name: str) -> list[Paint]:
+    """The paint of each layer of a thing: streaks, outline, parts from back to front."""
+    parts = [Paint.MAIN] if name in SHAPES else [paint for paint, _ in DRAWN[name](torch.zeros(1, 2))]
+    return [Paint.GREY, Paint.INK, *parts]
+
+
+@cache
+def _baked(device: torch.device) -> Tensor:
+    """Every drawn thing's distances on a grid, (things * GRID * GRID, L), to be read between its points."""
+    axis = torch.linspace(-REACH, REACH, GRID, device=device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    x = (x - center[:, 0, None, None]) / radius[:, None, None]
-    y = (y - center[:, 1, None, None]) / radius[:, None, None]
-    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    points = torch.stack([cos * x + sin * y, cos * y - sin * x], dim=-1)  # (B, size, size, 2)
-
-    distance = torch.empty(len(scenes), size, size, device=device)
-    for name, draw in things.THINGS.items():
-        rows = [i for i, scene in enumerate(scenes) if scene.thing == name]
-        if rows:
-            distance[rows] = draw(points[rows])
-    pixels = distance * radius[:, None, None] * (size / 2)
-    cover = (0.5 - pixels).clamp(0, 1)[:, None]  # (B, 1, size, size): the share of each pixel that the thing covers
-    picture = torch.lerp(ground[:, :, None, None], paint[:, :, None, None], cover)
-    return picture.clamp(0, 1) * 2 - 1
+    points = torch.stack([x, y], dim=-1)
+    most = max(len(_paints(name)) for name in DRAWN) - 1
+    table = points.new_full((len(DRAWN), GRID, GRID, most), FAR)
+    for i, name in enumerate(DRAWN):
+        layers = _layers(name, points)
+        table[i, ..., : layers.shape[-1]] = layers
+    return table.flatten(0, 2)
 
 
-def complete(scene: Scene, rng: random.Random) -> Scene:
-    """Fills what the scene leaves open, by chance."""
-    return replace(scene, **{a: rng.choice(list(n)) for a, n in ATTRIBUTES.items() if getattr(scene, a) is None})
+def _sampled(points: Tensor, kinds: Tensor) -> Tensor:
+    """Distances (N, H, W, L) at points (N, H, W, 2) of things of these kinds (N,), between the four nearest samples."""
+    table = _baked(points.device)
+    spot = (points / (2 * REACH) + 0.5).mul(GRID - 1).clamp(0, GRID - 1.001)
+    corner = spot.long()
+    u, v = (spot - corner).unsqueeze(-1).unbind(-2)  # (N, H, W, 1) each
+    at = (kinds[:, None, None] * GRID + corner[..., 1]) * GRID + corner[..., 0]  # (N, H, W)
+    above = torch.lerp(F.embedding(at, table), F.embedding(at + 1, table), u)
+    below = torch.lerp(F.embedding(at + GRID, table), F.embedding(at + GRID + 1, table), u)
+    inside = (points.abs() < REACH).all(-1, keepdim=True)
+    return torch.where(inside, torch.lerp(above, below, v), FAR)
 
 
-@dataclass(frozen=True)
-class World:
-    """Captioned pictures without end: `batch(i)` is a pure function of the seed and i, so that runs resume.
-
-    Args:
-        size: pixels a side.
-        seed: worlds of different seeds have different pictures.
-        held_out: False draws only pairs of thing and colour that training may see, True only those that it may not.
-        partial: the share of captions that leave something unsaid.
-        japanese: the share of captions in Japanese.
-    """
-
-    size: int = 32
-    seed: int = 0
-    held_out: bool = False
-    partial: float = 0.3
-    japanese: float = 0.4
-
-    def batch(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
-        """The index-th batch: {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes}.
-
-        Raises:
-            ValueError: a batch_size below 1, or a world whose size is below 16.
-        """
-        rng = random.Random(f"world {self.seed} {self.held_out} {index}")
-        scenes = [self._scene(rng) for _ in range(batch_size)]
-        generator = torch.Generator().manual_seed(rng.getrandbits(63))
-        captions = [self._caption(scene, rng) for scene in scenes]
-        return {"image": render(scenes, self.size, generator, device), "caption": captions, "scene": scenes}
-
-    def prompts(self, count: int, language: str = "en") -> tuple[list[str], list[Scene]]:
-        """Full captions to measure a model by, and the scenes they ask for; their chance is not that of `batch`.
-
-        Args:
-            count: how many.
-            language: "en" or "ja".
-
-        Raises:
-            ValueError: a language other than these two.
-        """
-        rng = random.Random(f"prompts {self.seed} {self.held_out} {language}")
-        scenes = [self._scene(rng) for _ in range(count)]
-        return [describe(scene, language, rng) for scene in scenes], scenes
-
-    def _scene(self, rng: random.Random) -> Scene:
-        while True:
-            scene = complete(Scene(), rng)
-            if is_held_out(scene) == self.held_out:
-                return scene
-
-    def _caption(self, scene: Scene, rng: random.Random) -> str:
-        said = scene
-        if rng.random() < self.partial:
-            said = Scene(**{a: v for a, v in scene.asked().items() if rng.random() < 0.6})
-        return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
+def _streaks(points: Tensor, heading: float) -> Tensor:
+    """Three lines behind a thing that moves, `heading` clockwise from the right in its own turn."""
+    cos, sin = math.cos(heading), math.sin(heading)
+    along = cos * points[..., 0] + sin * points[..., 1]
+    aside = cos * points[..., 1] - sin * points[..., 0]
+    p = torch.stack([along, aside], dim=-1)
+    return join(*[line(p, [(-1.75 + 0.2 * (y == 0), y), (-1.15 - 0.1 * (y == 0), y)], 0.07) for y in (-0.5, 0.0, 0.5)])
 
 
-__all__ = ["BACKGROUNDS", "COLORS", "World", "complete", "render"]
+def _colors(things: list[Placed], shade: Tensor, layers: int) -> Tensor:
+    """The colours (N, layers, 3) of the layers of each thing, all of one thing a little lighter or darker."""
+    rows = []
+    for one in things:
+        main, accent = _SHELF[one.scene.color], _SHELF[one.scene.accent or one.scene.color]
+        own = {Paint.MAIN: main, Paint.DARK: main + 1, Paint.PALE: main + 2, Paint.ACCENT: accent}
+        row = [own.get(paint, _SHELF.get(paint, 0)) for paint in _paints(str(one.scene.thing))]
+        rows.append(row + [0] * (layers - len(row)))
+    return _TUBES[torch.tensor(rows)] * shade[:, None, None]
+
+
+def _tubes() -> tuple[dict[object, int], Tensor]:
+    """Where each colour and each fixed paint begins in a table of colours; a colour's shade and tint come after it."""
+    shelf: dict[object, int] = {}
+    tubes: list[tuple[float, ...]] = []
+    for key, color in (*PAINT.items(), *FIXED.items()):
+        shelf[key] = len(tubes)
+        tubes += [color, tuple(0.68 * c for c in color), tuple(0.5 * (c + 1) for c in color)]
+    return shelf, torch.tensor(tubes)
+
+
+_SHELF, _TUBES = _tubes()
+_ORDER = {name: i for i, name in enumerate(DRAWN)}
+
+__all__ = ["ATTRIBUTES", "PAINT", "Drawing", "draw", "render"]

@@ -10,7 +10,7 @@ import ipywidgets
 import torch
 from torch import Tensor
 
-from t2ilab.data.scenes import unknown_words
+from t2ilab.data.understanding import spelled, unknown_words
 from t2ilab.images import to_pil
 from t2ilab.lab.translate import tr
 from t2ilab.output import enlarged
@@ -39,7 +39,7 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
         kept: list[tuple[Tensor, Tensor]] = []
         try:
             final = pipe(
-                text.value,
+                spelled(text.value, pipe.world) if pipe.world else text.value,
                 seed=seed.value,
                 guidance_scale=guidance.value,
                 output_type="pt",
@@ -49,7 +49,7 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
             message.value = html.escape(str(error))
             return
         words = tr("Left: the picture on its way out of the noise. Right: what the model thinks it will be.")
-        if unknown := unknown_words(text.value):
+        if pipe.world and (unknown := unknown_words(text.value, pipe.world)):
             words += f" {unknown}"
         message.value = html.escape(words)
         end = final.cpu() * 2 - 1

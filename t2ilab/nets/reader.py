@@ -1,49 +1,93 @@
-"""A small network that looks at a picture and says what is in it: the measuring instrument of this course."""
+"""A small network that looks at a picture and says what is in it and where: the measuring instrument of this course."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Reader(nn.Module):
-    """Pictures -> one row of logits for each attribute, and one number for "there is something to read".
+@dataclass(frozen=True)
+class Logits:
+    """What the reader says of a batch of pictures, before anything is decided.
 
-    Args:
-        values: attribute -> the values that it can have, in the order of the logits.
-        width: channels of the first level; each of the four levels halves the picture.
-        size: the side that pictures are brought to, at least 16.
-
-    Raises:
-        ValueError: a size below 16, of which four halvings would leave nothing.
+    Attributes:
+        center: (B, G, G): is the middle of a thing in this cell?
+        things: attribute -> (B, values, G, G): what the thing in the middle of this cell is like.
+        whole: attribute -> (B, values): what the picture as a whole is like.
+        recognised: (B,): is there anything to read?
     """
 
-    def __init__(self, values: dict[str, list[str]], width: int = 32, size: int = 32):
+    center: Tensor
+    things: dict[str, Tensor]
+    whole: dict[str, Tensor]
+    recognised: Tensor
+
+
+class Block(nn.Module):
+    """A convolution and a norm, added to what came in where the channels allow it."""
+
+    def __init__(self, channels: int, out_channels: int, dilation: int = 1):
         super().__init__()
-        if size < 16:
-            raise ValueError(f"A reader halves its pictures four times, so size must be at least 16; got {size}.")
-        self.values, self.width, self.size = values, width, size
-        widths = [3, width, 2 * width, 3 * width, 4 * width]
-        self.convs = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in pairwise(widths)])
-        self.norms = nn.ModuleList([nn.GroupNorm(8, w) for w in widths[1:]])
-        features = widths[-1] * (size // 16) ** 2
-        self.hidden = nn.Linear(features, 4 * width)
-        self.heads = nn.ModuleDict({name: nn.Linear(4 * width, len(names)) for name, names in values.items()})
-        self.recognised = nn.Linear(4 * width, 1)
+        self.conv = nn.Conv2d(channels, out_channels, 3, padding=dilation, dilation=dilation, bias=False)
+        self.norm = nn.GroupNorm(8, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, H, W) -> (B, C', H, W)."""
+        y = F.silu(self.norm(self.conv(x)))
+        return x + y if x.shape == y.shape else y
+
+
+class Reader(nn.Module):
+    """Pictures -> for each cell of a grid whether a thing has its middle there and what it is like.
+
+    In the manner of Zhou et al. 2019, "Objects as Points": a thing is found by its middle and read off there.
+
+    Args:
+        things: attribute of a thing -> the values that it can have, in the order of the logits.
+        whole: the same for the picture as a whole.
+        width: channels at full size; twice as many at half of it, four times at a quarter.
+        size: the side that pictures are brought to, a multiple of 4 and at least 16. The grid has half of it.
+
+    Raises:
+        ValueError: another size.
+    """
+
+    def __init__(self, things: dict[str, list[str]], whole: dict[str, list[str]], width: int = 32, size: int = 32):
+        super().__init__()
+        if size < 16 or size % 4:
+            raise ValueError(f"A reader's size must be a multiple of 4 and at least 16; got {size}.")
+        self.things, self.whole, self.width, self.size = things, whole, width, size
+        w = width
+        self.fine = Block(3, w)
+        self.at_half = nn.Sequential(Block(w, 2 * w), Block(2 * w, 2 * w))
+        self.at_quarter = nn.Sequential(Block(2 * w, 4 * w), Block(4 * w, 4 * w, 2), Block(4 * w, 4 * w, 3))
+        self.joined = nn.Sequential(Block(6 * w, 3 * w), Block(3 * w, 3 * w))
+        self.center = nn.Conv2d(3 * w, 1, 1)
+        self.thing_heads = nn.ModuleDict({name: nn.Conv2d(3 * w, len(v), 1) for name, v in things.items()})
+        self.whole_heads = nn.ModuleDict({name: nn.Linear(8 * w, len(v)) for name, v in whole.items()})
+        self.recognised = nn.Linear(8 * w, 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments that make this layout again."""
-        return {"values": self.values, "width": self.width, "size": self.size}
+        return {"things": self.things, "whole": self.whole, "width": self.width, "size": self.size}
 
-    def forward(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """images (B, 3, H, W) in [-1, 1] -> ({attribute: logits (B, values)}, logit of "recognised" (B,))."""
+    def forward(self, images: Tensor) -> Logits:
+        """images (B, 3, H, W) in [-1, 1] -> Logits on a grid of G = size / 2 cells a side."""
         x = images
         if x.shape[-2:] != (self.size, self.size):
             x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True)
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.max_pool2d(F.silu(norm(conv(x))), 2)  # (B, C, size / 2, size / 2), and so on down to size / 16
-        h = F.silu(self.hidden(x.flatten(1)))  # (B, 4 * width)
-        return {name: head(h) for name, head in self.heads.items()}, self.recognised(h)[:, 0]
+        half = self.at_half(F.max_pool2d(self.fine(x), 2))  # (B, 2w, G, G)
+        quarter = self.at_quarter(F.max_pool2d(half, 2))  # (B, 4w, G/2, G/2)
+        up = F.interpolate(quarter, scale_factor=2, mode="nearest")  # (B, 4w, G, G)
+        features = self.joined(torch.cat([half, up], dim=1))  # (B, 3w, G, G)
+        seen = torch.cat([quarter.mean(dim=(2, 3)), quarter.amax(dim=(2, 3))], dim=1)  # (B, 8w)
+        return Logits(
+            center=self.center(features)[:, 0],
+            things={name: head(features) for name, head in self.thing_heads.items()},
+            whole={name: head(seen) for name, head in self.whole_heads.items()},
+            recognised=self.recognised(seen)[:, 0],
+        )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from t2ilab import __version__, zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
+from t2ilab.data.words import LEVELS
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import Callback, sample_ddim, sample_ddpm
@@ -37,6 +38,7 @@ class TextToImage:
         unet, text_encoder, tokenizer, schedule: the parts, trained together.
         prediction_type: what the U-Net was trained to give: "epsilon", "sample" or "v_prediction".
         image_size: pixels a side that it was trained at.
+        world: the level of the world whose words it knows, "shapes" or "storybook"; None for a model of any words.
         device: a DeviceManager; by default the machine's best.
     """
 
@@ -49,18 +51,21 @@ class TextToImage:
         prediction_type: str = "v_prediction",
         image_size: int = 32,
         device: DeviceManager | None = None,
+        world: str | None = None,
     ):
         if text_encoder.config.width != unet.config.cross_attention_dim:
             raise ValueError(
                 f"The text encoder's width must be the U-Net's cross_attention_dim; got {text_encoder.config.width} "
                 f"and {unet.config.cross_attention_dim}. These two were not trained together."
             )
+        if world is not None and world not in LEVELS:
+            raise ValueError(f"world must be one of {', '.join(LEVELS)}, or None for any words; got {world!r}.")
         self.device = device or DeviceManager()
         self.unet, self.text_encoder = unet, text_encoder
         for part in (unet, text_encoder):
             self.device.place(part)
         self.tokenizer, self.schedule = tokenizer, schedule
-        self.prediction_type, self.image_size = prediction_type, image_size
+        self.prediction_type, self.image_size, self.world = prediction_type, image_size, world
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "shapes-pixel", device: str | None = None) -> TextToImage:
@@ -99,6 +104,7 @@ class TextToImage:
                 scheduler["prediction_type"],
                 index["image_size"],
                 manager,
+                index.get("world"),
             )
         except _OtherKind:
             raise
@@ -125,6 +131,7 @@ class TextToImage:
             "_t2ilab_version": __version__,
             "_why_not_diffusers": "Its U-Net works on folded pixels without a VAE; diffusers has no class for that.",
             "image_size": self.image_size,
+            "world": self.world,
         }
         zoo.write_json(folder / "model_index.json", index)
 

@@ -24,7 +24,7 @@ from t2ilab.files import written_beside
 from t2ilab.images import grid, to_pil
 from t2ilab.training.loop import Plan, Step, train
 
-NOT_RECIPES = {"run"}
+NOT_RECIPES = {"run", "pixel"}
 
 
 class Recipe(Protocol):

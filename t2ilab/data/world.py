@@ -1,0 +1,190 @@
+"""A world that never runs out of captioned pictures."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from t2ilab.data.captions import describe
+from t2ilab.data.render import draw, render
+from t2ilab.data.scenes import Scene, complete, is_held_out
+from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, SIZES, SURROUNDINGS, THINGS, USUAL
+
+ALONE, TWO = 0.5, 0.35  # the shares of pictures with one thing and with two; the rest have three
+RIDERS = ("cat", "dog", "bird", "kangaroo", "penguin", "robot", "astronaut", "chef", "jizo", "snowman", "brain",
+          "mushroom", "guacamole", "apple")  # fmt: skip
+MOUNTS = ("dog", "fish", "bird", "horse", "kangaroo", "elephant", "cloud", "car", "rocket", "moon", "brain", "mushroom")
+VESSELS = ("boat", "car", "guacamole")
+MOVERS = ("cat", "dog", "fish", "bird", "horse", "kangaroo", "elephant", "boat", "car", "rocket", "hot air balloon",
+          "astronaut", "robot")  # fmt: skip
+BESIDE = ("left of", "right of", "above", "below")
+
+
+@dataclass(frozen=True)
+class World:
+    """Captioned pictures without end: `batch(i)` is a pure function of the seed and i, so that runs resume.
+
+    Args:
+        size: pixels a side.
+        seed: worlds of different seeds have different pictures.
+        held_out: False draws only scenes that training may see, True only those that it may not.
+        partial: the share of captions that leave something unsaid.
+        japanese: the share of captions in Japanese.
+        level: "shapes" or "storybook".
+    """
+
+    size: int = 32
+    seed: int = 0
+    held_out: bool = False
+    partial: float = 0.3
+    japanese: float = 0.4
+    level: str = "shapes"
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
+
+    def batch(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
+        """The index-th batch: {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes}.
+
+        Raises:
+            ValueError: a batch_size below 1, or a world whose size is below 16.
+        """
+        scenes, captions, generator = self._batch(index, batch_size)
+        return {"image": render(scenes, self.size, generator, device), "caption": captions, "scene": scenes}
+
+    def drawings(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
+        """The same batch with what is where in its pictures: {"drawing": Drawing, "caption", "scene"}."""
+        scenes, captions, generator = self._batch(index, batch_size)
+        return {"drawing": draw(scenes, self.size, generator, device), "caption": captions, "scene": scenes}
+
+    def _batch(self, index: int, batch_size: int) -> tuple[list[Scene], list[str], torch.Generator]:
+        rng = random.Random(f"world {self.seed} {self.held_out} {index}")
+        scenes = [self._scene(rng) for _ in range(batch_size)]
+        generator = torch.Generator().manual_seed(rng.getrandbits(63))
+        return scenes, [self._caption(scene, rng) for scene in scenes], generator
+
+    def prompts(self, count: int, language: str = "en", things: int | None = None) -> tuple[list[str], list[Scene]]:
+        """Full captions to measure a model by, and the scenes they ask for; their chance is not that of `batch`.
+
+        Args:
+            count: how many.
+            language: "en" or "ja".
+            things: so many in each; None for as many as come.
+
+        Raises:
+            ValueError: a language other than these two, or a number of things that the level has not.
+        """
+        most = 1 if self.level == "shapes" else 3
+        if things is not None and not 1 <= things <= most:
+            raise ValueError(f"The {self.level} level has 1 to {most} things in a picture; got {things}.")
+        rng = random.Random(f"prompts {self.seed} {self.held_out} {language}")
+        scenes: list[Scene] = []
+        while len(scenes) < count:
+            scene = self._scene(rng)
+            if things in (None, len(scene.chain())):
+                scenes.append(scene if self.level == "shapes" else _unsaid(scene, rng))
+        return [describe(scene, language, rng) for scene in scenes], scenes
+
+    def _scene(self, rng: random.Random) -> Scene:
+        while True:
+            scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng)
+            if is_held_out(scene) == self.held_out:
+                return scene
+
+    def _caption(self, scene: Scene, rng: random.Random) -> str:
+        said = scene if self.level == "shapes" else _unsaid(scene, rng)
+        if rng.random() < self.partial:
+            said = _partly(said, rng)
+        return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
+
+
+def storybook_scene(rng: random.Random) -> Scene:
+    """A full scene of the storybook, of any kind."""
+    many = rng.random()
+    background = rng.choice(list(SURROUNDINGS))
+    if many < ALONE:
+        return complete(replace(_thing(rng.choice(list(THINGS)), rng, alone=True), background=background), rng)
+    kind = rng.random()
+    if many < ALONE + TWO:
+        relation = _kind(kind)
+        first, second = _things(rng, relation)
+        scene = replace(_thing(first, rng), relation=relation, other=_thing(second, rng))
+    elif kind < 0.3:  # a cat, a dog and a bird
+        names = rng.sample(list(THINGS), 3)
+        scene = replace(_thing(names[1], rng), relation="and", other=_thing(names[2], rng))
+        scene = replace(_thing(names[0], rng), relation="and", other=scene)
+    else:  # a brain riding a rocket heading towards the moon
+        second_relation = "heading towards" if kind < 0.65 else rng.choice(BESIDE)
+        while True:
+            together = "riding" if rng.random() < 0.75 else "in"
+            first, second = _things(rng, together)
+            third = rng.choice(list(THINGS))
+            if third not in (first, second) and (second_relation != "heading towards" or second in MOVERS):
+                break
+        scene = replace(_thing(second, rng), relation=second_relation, other=_thing(third, rng))
+        scene = replace(_thing(first, rng), relation=together, other=scene)
+    return complete(replace(scene, background=background), rng)
+
+
+def _kind(u: float) -> str:
+    """A relation of two, each as often as it deserves."""
+    for relation, share in (("riding", 0.25), ("heading towards", 0.17), ("in", 0.08), ("and", 0.18)):
+        if u < share:
+            return relation
+        u -= share
+    return BESIDE[int(u / 0.32 * 4 * 0.9999)]
+
+
+def _things(rng: random.Random, relation: str) -> tuple[str, str]:
+    """Two different things that can be in this relation."""
+    firsts = {"riding": RIDERS, "in": RIDERS, "heading towards": MOVERS}.get(relation, tuple(THINGS))
+    seconds = {"riding": MOUNTS, "in": VESSELS}.get(relation, tuple(THINGS))
+    while True:
+        first, second = rng.choice(firsts), rng.choice(seconds)
+        if first != second:
+            return first, second
+
+
+def _thing(name: str, rng: random.Random, alone: bool = False) -> Scene:
+    """One thing with a colour: drawn things in their usual one as often as not, and now and then in two."""
+    color = second = None
+    size = rng.choice(list(SIZES)) if alone else None
+    if name not in DRAWN:
+        color = rng.choice(list(ALL_COLORS))
+    elif rng.random() < 0.6:
+        color = rng.choice(list(ALL_COLORS))
+        if size != "small" and rng.random() < 0.35:
+            second = rng.choice([c for c in ALL_COLORS if c != color])
+    return Scene(thing=name, color=color, size=size, accent=second)
+
+
+def _unsaid(scene: Scene, rng: random.Random) -> Scene:
+    """What a caption says of a full scene: no sizes of several things, nor usual second colours, nor all usual ones."""
+    alone = scene.other is None
+    usual = USUAL.get(str(scene.thing))
+    said: dict[str, Any] = {} if alone else {"size": None}
+    if usual and scene.accent == (usual[1] if scene.color != usual[1] else usual[0]):
+        said["accent"] = None
+        if scene.color == usual[0] and rng.random() < 0.5:
+            said["color"] = None
+    if scene.other:
+        said["other"] = _unsaid(replace(scene.other), rng) if scene.other.other else _last(scene.other, rng)
+    return replace(scene, **said)
+
+
+def _partly(said: Scene, rng: random.Random) -> Scene:
+    """Some of what was said: of several things only the background may go; of one thing anything."""
+    if said.other:
+        return replace(said, background=None)
+    kept: dict[str, Any] = {a: v for a, v in said.asked().items() if rng.random() < 0.6}
+    if "color" not in kept:
+        kept.pop("accent", None)
+    return Scene(**kept)
+
+
+def _last(scene: Scene, rng: random.Random) -> Scene:
+    return replace(_unsaid(scene, rng), size=None)
