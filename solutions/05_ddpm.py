@@ -542,7 +542,7 @@ check(training_step)
 # まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
 # %% tags=["nbval-ignore-output"]
-FIRST_STEPS = budget(lesson=150, ci=6)
+FIRST_STEPS = budget(lesson=120, ci=6)
 STEPS = budget(lesson=1600, ci=12)
 BATCH = 32
 
@@ -705,8 +705,8 @@ for prompt in prompts:
     print(prompt)
 
 # %% tags=["nbval-ignore-output"]
-pictures, _ = sample(first, prompts)
-plots.images(pictures, "Six prompts after a first look at the training: still nothing but noise.", columns=6)
+pictures, _ = sample(first, prompts[:2])
+plots.images(pictures, "Two prompts after a first look at the training: still nothing but noise.", columns=2)
 
 # %% [markdown]
 # # 6. A better question
@@ -841,7 +841,7 @@ def measure(model, predicts, betas, count):
 
 
 COUNT = budget(lesson=128, ci=8)
-_, first_result = measure(first, "noise", betas, COUNT)
+_, first_result = measure(first, "noise", betas, COUNT // 4)
 say("After the first look, right in everything: {all:.0%} of the pictures.", all=first_result.all)
 painted, result = measure(model, "picture", cosine_betas, COUNT)
 say("Right in everything: {all:.0%} of the pictures.", all=result.all)
@@ -891,7 +891,7 @@ plots.images(
 # # Break it
 #
 # Below, somebody found the fresh noise in `ddpm_step` wasteful (why add noise to a picture that you want to clean?) and
-# left it out. Three pictures are asked for in words, three with an empty caption. **Before you run the cell**, write down
+# left it out. Two pictures are asked for in words, two with an empty caption. **Before you run the cell**, write down
 # what you expect of each kind. Then explain what you see. Without fresh noise, $x_t$ soon holds far less noise than its
 # $t$ says: what does the network take it for? And what does the mean of *all* pictures look like, which is the guess of
 # least square error when nobody has asked for anything?
@@ -899,7 +899,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # # 壊してみる
 #
-# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。3 枚は言葉で頼み、3 枚は空のキャプションで頼みます。それぞれの結果を説明してください。新しいノイズを加えないと、$x_t$ のノイズは、$t$ の示す量よりずっと少なくなります。ネットワークはそれを何だと思うでしょうか。また、何も頼まれないとき、2 乗誤差がいちばん小さい推定は*すべての*画像の平均です。それはどのような画像でしょうか。
+# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。2 枚は言葉で頼み、2 枚は空のキャプションで頼みます。それぞれの結果を説明してください。新しいノイズを加えないと、$x_t$ のノイズは、$t$ の示す量よりずっと少なくなります。ネットワークはそれを何だと思うでしょうか。また、何も頼まれないとき、2 乗誤差がいちばん小さい推定は*すべての*画像の平均です。それはどのような画像でしょうか。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -907,13 +907,13 @@ def thrifty_step(eps, x_t, t, betas, noise):
     return ddpm_step(eps, x_t, t, betas, torch.zeros_like(noise))
 
 
-asked = [*prompts[:3], "", "", ""]
+asked = [*prompts[:2], "", ""]
 whole, _ = sample(model, asked, predicts="picture", betas=cosine_betas)
 broken, _ = sample(model, asked, predicts="picture", betas=cosine_betas, step=thrifty_step)
 plots.images(
     torch.cat([whole, broken]),
-    "Three prompts and three empty captions, with fresh noise in each step, above, and without it, below.",
-    columns=6,
+    "Two prompts and two empty captions, with fresh noise in each step, above, and without it, below.",
+    columns=4,
 )
 
 # %% [markdown]

@@ -77,9 +77,10 @@ class Reading:
         return right
 
     def _found(self, asked: list[str | None]) -> list[Seen | None]:
-        """What was read of each thing that was asked for; one without a name is the first of those left over."""
+        """What was read of each thing that was asked for; for one that is not there, the first of those left over."""
         left = [seen for seen in self.things if seen.thing not in asked]
-        return [self.find(thing) if thing else (left.pop(0) if left else None) for thing in asked]
+        found = [self.find(thing) if thing else None for thing in asked]
+        return [seen or (left.pop(0) if left else None) for seen in found]
 
     def _holds(self, a: Seen, relation: str, b: Seen) -> bool:
         right, down = b.x - a.x, b.y - a.y

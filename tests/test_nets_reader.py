@@ -54,7 +54,7 @@ def pooled(x):
 def by_hand(net, x):
     """The same, from the state dict."""
     w = net.state_dict()
-    half = block(w, "at_half.1", block(w, "at_half.0", pooled(block(w, "fine", x))))
+    half = block(w, "at_half.1", block(w, "at_half.0", pooled(block(w, "fine.1", block(w, "fine.0", x)))))
     quarter = block(w, "at_quarter.0", pooled(half))
     quarter = block(w, "at_quarter.2", block(w, "at_quarter.1", quarter, 2), 3)
     up = quarter.repeat_interleave(2, -1).repeat_interleave(2, -2)
@@ -118,7 +118,10 @@ def test_its_arguments_make_it_again():
 
 
 def test_the_names_of_its_weights_stay_so_that_saved_readers_open():
-    blocks = ["fine", "at_half.0", "at_half.1", "at_quarter.0", "at_quarter.1", "at_quarter.2", "joined.0", "joined.1"]
+    blocks = [
+        *("fine.0", "fine.1", "at_half.0", "at_half.1"),
+        *("at_quarter.0", "at_quarter.1", "at_quarter.2", "joined.0", "joined.1"),
+    ]
     heads = ["center", "thing_heads.thing", "thing_heads.size", "whole_heads.background", "recognised"]
     assert list(reader().state_dict()) == [
         *(f"{block}.{part}" for block in blocks for part in ("conv.weight", "norm.weight", "norm.bias")),

@@ -12,7 +12,7 @@ from t2ilab.data.words import SHAPES, THINGS
 from t2ilab.data.world import storybook_scene
 from t2ilab.nets.reader import Logits
 from t2ilab.recipes import reader as recipes_reader
-from t2ilab.recipes.reader import BREAKAGES, OF_THE_WHOLE, OF_THINGS, breakages, degrade, reading_loss, told
+from t2ilab.recipes.reader import BREAKAGES, OF_THE_WHOLE, OF_THINGS, breakages, degrade, middles, reading_loss, told
 
 
 @pytest.fixture
@@ -58,10 +58,11 @@ def said(scenes, placed, extra=0, loud=12.0):
     """The logits of a reader that makes no mistake, with `extra` pictures in which there is nothing."""
     center = torch.full((len(scenes) + extra, 16, 16), -loud)
     things = {name: torch.zeros(len(scenes) + extra, len(v), 16, 16) for name, v in OF_THINGS.items()}
+    spots = middles(scenes, placed)
     ground = torch.zeros(len(scenes) + extra, len(OF_THE_WHOLE["background"]))
     for i, scene in enumerate(scenes):
         ground[i, OF_THE_WHOLE["background"].index(scene.background)] = loud
-        for one, (x, y) in zip(scene.chain(), ((placed[i, :, :2] + 1) * 8).tolist(), strict=False):
+        for one, (x, y) in zip(scene.chain(), ((spots[i] + 1) * 8).tolist(), strict=False):
             x, y = int(x), int(y)
             center[i, y, x] = loud
             role = one.relation if one.relation in OF_THINGS["role"] else "none"
@@ -105,21 +106,38 @@ def test_sizes_that_the_picture_does_not_show_cost_nothing():
         assert (dearer > 1) == counted
 
 
-def test_told_keeps_all_but_the_sizes_that_do_not_show():
+def test_told_keeps_all_but_sizes_that_do_not_show_and_usual_second_colours():
     for scene in pages(300):
         kept = told(scene)
         assert told(kept) == kept
-        assert {a: v for a, v in scene.asked().items() if "size" not in a} == {
-            a: v for a, v in kept.asked().items() if "size" not in a
-        }
+        dropped = scene.asked().items() - kept.asked().items()
+        assert {attribute.split()[-1] for attribute, _ in dropped} <= {"size", "accent"}
     alone = complete(Scene("cat", size="small"))
-    assert told(alone) == alone
+    assert alone.accent == "white"
+    assert told(alone) == replace(alone, accent=None)
+    two_colors = complete(Scene("cat", color="red", accent="grey"))
+    assert told(two_colors) == two_colors
     pair = complete(Scene("cat", relation="above", other=Scene("dog")))
-    assert told(pair) == pair
+    assert [one.size for one in told(pair).chain()] == [one.size for one in pair.chain()]
     ride = told(complete(Scene("cat", relation="riding", other=Scene("dog"))))
     assert [one.size for one in ride.chain()] == [None, None]
     three = complete(Scene("cat", relation="and", other=Scene("dog", relation="and", other=Scene("sun"))))
     assert [one.size for one in told(three).chain()] == [None, None, None]
+
+
+def test_a_thing_is_read_at_its_middle_but_one_in_something_where_it_shows():
+    scenes = [complete(Scene("cat", relation=r, other=Scene("boat"))) for r in ("riding", "in")]
+    _, placed = render_placed(scenes, 32)
+    spots = middles(scenes, placed)
+    assert torch.equal(spots[0, :2], placed[0, :2, :2])
+    assert spots[1, 0, 1] < placed[1, 0, 1]  # higher
+    assert spots[1, 1, 1] > placed[1, 1, 1]  # lower
+    assert torch.equal(spots[:, :2, 0], placed[:, :2, 0])
+    scenes = pages(300, seed=2)
+    for scene, rows in zip(scenes, middles(scenes, render_placed(scenes, 32)[1]), strict=True):
+        there = rows[: len(scene.chain())]
+        gap = (there[:, None] - there[None]).norm(dim=-1) + 9 * torch.eye(len(there))
+        assert gap.min() > 0.18, scene  # nearly two cells of the reader's grid
 
 
 # ---- what it is shown ----------------------------------------------------------------------------------------------

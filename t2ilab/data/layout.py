@@ -13,7 +13,7 @@ from t2ilab.data.words import PLACES, SHAPES
 
 RADIUS = {"big": 0.42, "small": 0.23}  # of a plain shape
 DRAWN_RADIUS = {"big": 0.54, "small": 0.33}  # of a drawn thing, which has details to show
-PAIR_RADIUS = {"big": 0.45, "small": 0.31}  # of each of two things beside or above one another
+PAIR_RADIUS = {"big": 0.46, "small": 0.33}  # of each of two things beside or above one another
 STEP = {place: (i % 3 - 1, i // 3 - 1) for i, place in enumerate(PLACES)}
 TOGETHER = ("riding", "in")
 SIDE = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
@@ -133,7 +133,7 @@ def _column(things: list[Scene], relations: list[str]) -> list[Placed]:
 
 def _share(group: list[Placed]) -> float:
     """The radius that a group gets where two of them share the picture."""
-    return 0.49 if len(group) == 2 else PAIR_RADIUS[str(group[0].scene.size)]
+    return 0.52 if len(group) == 2 else PAIR_RADIUS[str(group[0].scene.size)]
 
 
 def _heading(group: list[Placed], angle: float) -> list[Placed]:

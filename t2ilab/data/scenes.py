@@ -152,10 +152,13 @@ def _filled(scene: Scene, missing: list[str], used: list[str], rng: random.Rando
         if attribute == "color" and scene.thing in USUAL:
             value = USUAL[scene.thing][0]
         scene = replace(scene, **{attribute: value})  # type: ignore[arg-type]
-    if scene.accent is None and scene.thing in USUAL:
-        main, accent = USUAL[scene.thing]
-        scene = replace(scene, accent=accent if scene.color != accent else main)
-    return scene
+    return scene if scene.accent else replace(scene, accent=usual_accent(scene))
+
+
+def usual_accent(scene: Scene) -> str | None:
+    """The second colour of a drawn thing of that colour, when nobody asks for another; None for a plain shape."""
+    main, accent = USUAL.get(str(scene.thing), (None, None))
+    return accent if scene.color != accent else main
 
 
 class _Plainly(random.Random):

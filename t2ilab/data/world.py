@@ -10,7 +10,7 @@ import torch
 
 from t2ilab.data.captions import describe
 from t2ilab.data.render import draw, render
-from t2ilab.data.scenes import Scene, complete, is_held_out
+from t2ilab.data.scenes import Scene, complete, is_held_out, usual_accent
 from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, SIZES, SURROUNDINGS, THINGS, USUAL
 
 ALONE, TWO = 0.5, 0.35  # the shares of pictures with one thing and with two; the rest have three
@@ -112,11 +112,10 @@ def storybook_scene(rng: random.Random) -> Scene:
     if many < ALONE + TWO:
         relation = _kind(kind)
         first, second = _things(rng, relation)
-        scene = replace(_thing(first, rng), relation=relation, other=_thing(second, rng))
+        scene = _chained([_thing(first, rng), _thing(second, rng)], [relation])
     elif kind < 0.3:  # a cat, a dog and a bird
         names = rng.sample(list(THINGS), 3)
-        scene = replace(_thing(names[1], rng), relation="and", other=_thing(names[2], rng))
-        scene = replace(_thing(names[0], rng), relation="and", other=scene)
+        scene = _chained([_thing(name, rng, two_colors=False) for name in names], ["and", "and"])
     else:  # a brain riding a rocket heading towards the moon
         second_relation = "heading towards" if kind < 0.65 else rng.choice(BESIDE)
         while True:
@@ -125,9 +124,17 @@ def storybook_scene(rng: random.Random) -> Scene:
             third = rng.choice(list(THINGS))
             if third not in (first, second) and (second_relation != "heading towards" or second in MOVERS):
                 break
-        scene = replace(_thing(second, rng), relation=second_relation, other=_thing(third, rng))
-        scene = replace(_thing(first, rng), relation=together, other=scene)
+        things = [_thing(name, rng, two_colors=False) for name in (first, second, third)]
+        scene = _chained(things, [together, second_relation])
     return complete(replace(scene, background=background), rng)
+
+
+def _chained(things: list[Scene], relations: list[str]) -> Scene:
+    """Each thing in its relation to the next."""
+    *before, scene = things
+    for one, relation in zip(reversed(before), reversed(relations), strict=True):
+        scene = replace(one, relation=relation, other=scene)
+    return scene
 
 
 def _kind(u: float) -> str:
@@ -149,7 +156,7 @@ def _things(rng: random.Random, relation: str) -> tuple[str, str]:
             return first, second
 
 
-def _thing(name: str, rng: random.Random, alone: bool = False) -> Scene:
+def _thing(name: str, rng: random.Random, alone: bool = False, two_colors: bool = True) -> Scene:
     """One thing with a colour: drawn things in their usual one as often as not, and now and then in two."""
     color = second = None
     size = rng.choice(list(SIZES)) if alone else None
@@ -157,7 +164,7 @@ def _thing(name: str, rng: random.Random, alone: bool = False) -> Scene:
         color = rng.choice(list(ALL_COLORS))
     elif rng.random() < 0.6:
         color = rng.choice(list(ALL_COLORS))
-        if size != "small" and rng.random() < 0.35:
+        if two_colors and size != "small" and rng.random() < 0.35:
             second = rng.choice([c for c in ALL_COLORS if c != color])
     return Scene(thing=name, color=color, size=size, accent=second)
 
@@ -165,11 +172,10 @@ def _thing(name: str, rng: random.Random, alone: bool = False) -> Scene:
 def _unsaid(scene: Scene, rng: random.Random) -> Scene:
     """What a caption says of a full scene: no sizes of several things, nor usual second colours, nor all usual ones."""
     alone = scene.other is None
-    usual = USUAL.get(str(scene.thing))
     said: dict[str, Any] = {} if alone else {"size": None}
-    if usual and scene.accent == (usual[1] if scene.color != usual[1] else usual[0]):
+    if scene.accent and scene.accent == usual_accent(scene):
         said["accent"] = None
-        if scene.color == usual[0] and rng.random() < 0.5:
+        if scene.color == USUAL[str(scene.thing)][0] and rng.random() < 0.5:
             said["color"] = None
     if scene.other:
         said["other"] = _unsaid(replace(scene.other), rng) if scene.other.other else _last(scene.other, rng)

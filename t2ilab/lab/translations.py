@@ -115,14 +115,14 @@ JAPANESE: dict[str, str] = {
     "The same eight prompts, painted by your model above and by the zoo's below.": (
         "同じ 8 個のプロンプト。上はあなたのモデル、下は学習済みモデル集のモデルが描いた画像。"
     ),
-    "Three prompts and three empty captions, with fresh noise in each step, above, and without it, below.": (
-        "3 つのプロンプトと 3 つの空のキャプション。上は各ステップで新しいノイズを加えたもの、下は加えなかったもの。"
+    "Two prompts and two empty captions, with fresh noise in each step, above, and without it, below.": (
+        "2 つのプロンプトと 2 つの空のキャプション。上は各ステップで新しいノイズを加えたもの、下は加えなかったもの。"
     ),
     "Four small photographs that never were, by a published model and your sampler.": (
         "公開されているモデルとあなたのサンプラーが描いた、実在しない小さな写真 4 枚。"
     ),
-    "Six prompts after a first look at the training: still nothing but noise.": (
-        "まず少しだけ学習したあとで、6 つのプロンプトを描いた画像。まだノイズしか見えません。"
+    "Two prompts after a first look at the training: still nothing but noise.": (
+        "まず少しだけ学習したあとで、2 つのプロンプトを描いた画像。まだノイズしか見えません。"
     ),
     "noise: SNR": "ノイズを当てる：SNR",
     "picture: SNR + 1, at most 5": "画像を当てる：SNR + 1（上限 5）",

@@ -62,7 +62,7 @@ class Reader(nn.Module):
             raise ValueError(f"A reader's size must be a multiple of 4 and at least 16; got {size}.")
         self.things, self.whole, self.width, self.size = things, whole, width, size
         w = width
-        self.fine = Block(3, w)
+        self.fine = nn.Sequential(Block(3, w), Block(w, w))
         self.at_half = nn.Sequential(Block(w, 2 * w), Block(2 * w, 2 * w))
         self.at_quarter = nn.Sequential(Block(2 * w, 4 * w), Block(4 * w, 4 * w, 2), Block(4 * w, 4 * w, 3))
         self.joined = nn.Sequential(Block(6 * w, 3 * w), Block(3 * w, 3 * w))

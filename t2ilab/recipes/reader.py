@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2ilab.data.render import render, render_placed
-from t2ilab.data.scenes import Scene, all_scenes
+from t2ilab.data.scenes import Scene, all_scenes, usual_accent
 from t2ilab.data.words import ALL_COLORS, SIZES, SURROUNDINGS, THINGS
 from t2ilab.data.world import storybook_scene
 from t2ilab.device import DeviceManager
@@ -24,7 +24,7 @@ from t2ilab.nets.reader import Logits, Reader
 from t2ilab.training.loop import Plan
 
 NAME = "reader"
-STEPS = 3500
+STEPS = 6000
 BATCH = 64
 LEARNING_RATE = 2e-3
 WIDTH = 32
@@ -104,10 +104,14 @@ class Recipe:
 
 
 def told(scene: Scene) -> Scene:
-    """What of a full scene its picture shows: sizes only of one thing, or of two side by side."""
-    if sizes_show(scene):
-        return scene
-    return replace(scene, size=None, other=scene.other and _sizeless(scene.other))
+    """What captions may say of a full scene: sizes only where the layout heeds them, and no usual second colour."""
+    sizes = sizes_show(scene)
+
+    def said(one: Scene) -> Scene:
+        accent = None if one.accent == usual_accent(one) else one.accent
+        return replace(one, size=one.size if sizes else None, accent=accent, other=one.other and said(one.other))
+
+    return said(scene)
 
 
 def sizes_show(scene: Scene) -> bool:
@@ -115,8 +119,19 @@ def sizes_show(scene: Scene) -> bool:
     return scene.relation not in ROLES and len(scene.chain()) < 3
 
 
-def _sizeless(scene: Scene) -> Scene:
-    return replace(scene, size=None, other=scene.other and _sizeless(scene.other))
+def middles(scenes: list[Scene], placed: Tensor) -> Tensor:
+    """Where the reader is to find each thing, (B, 3, 2) in [-1, 1]: its middle.
+
+    Of one who is in something only the upper half shows, so that its middle lies higher; and the other lower, on its
+    near side, or the two would be in one place.
+    """
+    at = placed[..., :2].clone()
+    for i, scene in enumerate(scenes):
+        for slot, one in enumerate(scene.chain()):
+            if one.relation == "in":
+                at[i, slot, 1] -= 0.45 * placed[i, slot, 2]
+                at[i, slot + 1, 1] += 0.45 * placed[i, slot + 1, 2]
+    return at
 
 
 def reading_loss(logits: Logits, scenes: list[Scene], placed: Tensor) -> Tensor:
@@ -128,7 +143,7 @@ def reading_loss(logits: Logits, scenes: list[Scene], placed: Tensor) -> Tensor:
         placed: (B, 3, 4), where their things are; nan for none.
     """
     device, grid = logits.center.device, logits.center.shape[-1]
-    spot = (placed[..., :2].clamp(-0.999, 0.999) + 1) * grid / 2  # (B, 3, 2), in cells
+    spot = (middles(scenes, placed).clamp(-0.999, 0.999) + 1) * grid / 2  # (B, 3, 2), in cells
     axis = torch.arange(grid) + 0.5
     away = (axis - spot[..., 0, None]).square()[..., None, :] + (axis - spot[..., 1, None]).square()[..., None]
     # A bump of this width around each middle: the cells beside it are not quite wrong.
