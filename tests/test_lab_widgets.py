@@ -14,6 +14,8 @@ from t2ilab.lab.widgets import png, prompt_box
 class Pipe:
     """Draws a plain picture as bright as its seed says, in three steps."""
 
+    world = "shapes"
+
     def __init__(self):
         self.calls = []
 
@@ -96,6 +98,13 @@ def test_unknown_words_are_named_below_the_picture(box):
     _, made = box
     made["Text"][0].value = "a red dragon"
     assert "dragon" in made["HTML"][0].value
+
+
+def test_words_that_people_write_for_others_reach_the_model_as_those():
+    pipe = Pipe()
+    pipe.world = "storybook"
+    widgets.prompt_box(pipe, "chief in the kitchen")
+    assert pipe.calls[-1][0] == "chef in the kitchen"
 
 
 def test_what_goes_wrong_is_said_and_not_raised(box):

@@ -400,6 +400,6 @@ def test_a_negative_prompt_keeps_the_zoos_model_away_from_a_colour():
 
     def red(**arguments):
         images = pipe(["a big circle on a light background"] * 32, seed=900, output_type="pt", **arguments)
-        return sum(scene is not None and scene.color == "red" for scene in read(images * 2 - 1))
+        return sum(got is not None and got.things[0].color == "red" for got in read(images * 2 - 1))
 
     assert red(negative_prompt="a big red circle on a light background") <= red() // 2

@@ -22,7 +22,7 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
     What goes wrong is said below the picture; nothing is raised, since a notebook would hide it.
 
     Args:
-        pipe: a TextToImage.
+        pipe: a TextToImage, or a function with its arguments.
         prompt: what the line says at first. It is drawn at once.
     """
     text = ipywidgets.Text(value=prompt, description=tr("prompt"), layout={"width": "32em"}, continuous_update=False)
@@ -34,12 +34,13 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
     estimate = ipywidgets.Image(format="png", layout={"width": "256px", "height": "256px"})
     message = ipywidgets.HTML()
     frames: list[tuple[Tensor, Tensor]] = []
+    world = getattr(pipe, "world", None)  # a function that draws will do, too
 
     def draw(_: Any = None) -> None:
         kept: list[tuple[Tensor, Tensor]] = []
         try:
             final = pipe(
-                spelled(text.value, pipe.world) if pipe.world else text.value,
+                spelled(text.value, world) if world else text.value,
                 seed=seed.value,
                 guidance_scale=guidance.value,
                 output_type="pt",
@@ -49,7 +50,7 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
             message.value = html.escape(str(error))
             return
         words = tr("Left: the picture on its way out of the noise. Right: what the model thinks it will be.")
-        if pipe.world and (unknown := unknown_words(text.value, pipe.world)):
+        if world and (unknown := unknown_words(text.value, world)):
             words += f" {unknown}"
         message.value = html.escape(words)
         end = final.cpu() * 2 - 1
