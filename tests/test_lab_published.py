@@ -1,0 +1,89 @@
+"""The optional cells of the labs, which download a published model, run on stand-ins: small, random, of its format."""
+
+import math
+from pathlib import Path
+
+import matplotlib
+import pytest
+import torch
+from tqdm.auto import tqdm
+
+from t2ilab import authoring
+from t2ilab.authoring.notebooks import read_source
+from t2ilab.images import from_pil
+from t2ilab.lab import bank, plots
+
+
+def small_ddpm(folder, tokenizer):
+    """What `google/ddpm-cifar10-32` is, smaller."""
+    from diffusers import UNet2DModel
+
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
+    UNet2DModel(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, **blocks
+    ).save_pretrained(folder)
+
+
+def small_stable_diffusion(folder, tokenizer):
+    """What `segmind/tiny-sd` is, smaller: a whole Stable Diffusion pipeline."""
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    torch.manual_seed(0)
+    tokenizer.save_pretrained(folder / "words")
+    words = CLIPTokenizer.from_pretrained(folder / "words")
+    text = CLIPTextConfig(
+        vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=words.model_max_length,
+        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
+    )  # fmt: skip
+    unet = UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, cross_attention_dim=16, norm_num_groups=4,
+        attention_head_dim=2, down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )  # fmt: skip
+    vae = AutoencoderKL(block_out_channels=(8,), norm_num_groups=4, sample_size=8)
+    StableDiffusionPipeline(
+        vae, CLIPTextModel(text), words, unet, DDIMScheduler(), None, None, requires_safety_checker=False
+    ).save_pretrained(folder)
+
+
+STAND_INS = {"00_welcome": small_stable_diffusion, "05_ddpm": small_ddpm}
+
+
+def published_cells():
+    """(the lab, the source of its optional cell) of every lab."""
+    for source in authoring.sources():
+        for cell in read_source(source):
+            if "published" in cell.metadata.get("tags", []):
+                yield Path(source).stem, cell.source
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries at the other end
+@pytest.mark.parametrize(("lab", "source"), list(published_cells()), ids=[lab for lab, _ in published_cells()])
+def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch, cpu, tokenizer):
+    matplotlib.use("agg")
+    STAND_INS[lab](tmp_path / "model", tokenizer)
+    shown = []
+    monkeypatch.setattr(plots, "images", lambda images, *words, **_: shown.append(images))
+    exercises = {exercise.name: exercise.reference for exercise in bank.ALL if exercise.lab == lab}
+    names = {"torch": torch, "math": math, "tqdm": tqdm, "machine": cpu, "device": cpu.device, "plots": plots}
+    downloaded = source.replace("DOWNLOAD = False", "DOWNLOAD = True")
+    lines = [
+        f"PUBLISHED = {str(tmp_path / 'model')!r}" if line.startswith("PUBLISHED = ") else line
+        for line in downloaded.splitlines()
+    ]
+    assert downloaded != source
+    exec("\n".join(lines), names | exercises | {"from_pil": from_pil})
+    (images,) = shown
+    assert images.shape[1] == 3
+    assert images.isfinite().all()
+    assert images.std() > 0
+
+
+def test_every_lab_has_an_optional_cell_that_downloads_nothing_unasked():
+    cells = dict(published_cells())
+    assert cells.keys() == STAND_INS.keys()
+    for source in cells.values():
+        exec(source, {})  # DOWNLOAD is False, and nothing else is needed
