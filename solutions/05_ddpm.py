@@ -542,7 +542,7 @@ check(training_step)
 # まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
 # %% tags=["nbval-ignore-output"]
-FIRST_STEPS = budget(lesson=120, ci=6)
+FIRST_STEPS = budget(lesson=80, ci=6)
 STEPS = budget(lesson=1600, ci=12)
 BATCH = 32
 
