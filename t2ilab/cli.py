@@ -165,7 +165,7 @@ def _save_sheet(
     from t2ilab.data.render import draw
     from t2ilab.data.renditions import RENDITIONS
     from t2ilab.data.scenes import Scene, complete
-    from t2ilab.data.understanding import understand, unknown_words
+    from t2ilab.data.understanding import nearest, understand, unknown_words
     from t2ilab.data.words import LANGUAGES
     from t2ilab.data.world import World
     from t2ilab.images import grid, to_pil
@@ -176,10 +176,11 @@ def _save_sheet(
     world = World(size, seed or 0, partial=0.0, japanese=float(language == "ja"), level=level)
     asked = Scene()
     if caption is not None:
-        asked, _ = understand(caption, level)
+        asked, unknown = understand(caption, level)
         if asked == Scene():
             raise ValueError(
                 f"Nothing in {caption!r} is understood. Captions are read in English and Japanese: try 'a cat' or '猫'."
+                f"{nearest(unknown, level)}"
             )
         if sentence := unknown_words(caption, level, who="This world"):
             typer.echo(sentence, err=True)

@@ -570,3 +570,9 @@ def test_a_checkpoint_cut_in_half_ends_in_one_sentence(command, blur, tmp_path):
     result = command("train", "blur")
     assert "Delete it to start again" in sentence(result, 1)
     assert result.files == FINISHED
+
+
+def test_of_a_caption_in_which_nothing_is_understood_the_nearest_words_are_named(command):
+    result = command("scenes", "a kat", "-o", "kat.png")
+    assert (result.code, result.files) == (2, [])
+    assert result.err.endswith("The nearest known: cat.\n")

@@ -16,7 +16,7 @@ from t2ilab.data.layout import Placed, layout
 from t2ilab.data.scenes import MOST_THINGS, Scene
 from t2ilab.data.surroundings import backdrop
 from t2ilab.data.things import DRAWN, SHAPES, Paint
-from t2ilab.data.words import ATTRIBUTES, COLORS, PLAIN, SHAPES_LEVEL, USUAL
+from t2ilab.data.words import COLORS, PLAIN, SHAPES_LEVEL, USUAL
 
 # Red, green, blue in [0, 1]. Neighbouring hues differ in lightness too, for eyes that tell them apart by nothing else.
 PAINT = {
@@ -291,5 +291,3 @@ def _tubes() -> tuple[dict[object, int], Tensor]:
 
 _SHELF, _TUBES = _tubes()
 _ORDER = {name: i for i, name in enumerate(DRAWN)}
-
-__all__ = ["ATTRIBUTES", "PAINT", "Drawing", "draw", "render"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import product
 
-from t2ilab.data.words import ALL_COLORS, ATTRIBUTES, COLORS, DRAWN, PLAIN, SHAPES, SHAPES_LEVEL, USUAL
+from t2ilab.data.words import ALL_COLORS, ATTRIBUTES, COLORS, DRAWN, SHAPES, SHAPES_LEVEL, USUAL
 
 MOST_THINGS = 3
 ORDINALS = ("", "second ", "third ")
@@ -166,6 +166,3 @@ class _Plainly(random.Random):
 
     def choice(self, seq):
         return next((value for value in seq if value in ("big", "center", "light")), seq[0])
-
-
-__all__ = ["MOST_THINGS", "PLAIN", "Scene", "all_scenes", "complete", "is_held_out"]

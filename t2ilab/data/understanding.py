@@ -11,7 +11,7 @@ from functools import cache
 
 from t2ilab.data.captions import FILLERS_EN, FILLERS_JA, FILLERS_STORYBOOK
 from t2ilab.data.scenes import MOST_THINGS, Scene
-from t2ilab.data.words import LEVELS, MISSPELT, RELATIONS, SHAPES
+from t2ilab.data.words import LEVELS, MISSPELT, SHAPES
 
 # What the words for a relation mean where no thing comes before them: 上に猫 has a cat at the top.
 PLACE_OF = {"above": "top", "below": "bottom", "left of": "left", "right of": "right"}
@@ -65,11 +65,15 @@ def unknown_words(caption: str, level: str = "shapes", who: str = "This model") 
     if unknown:
         words = ", ".join(repr(word) for word in dict.fromkeys(unknown))
         known = "; ".join(", ".join(names) for a, names in LEVELS[level].items() if a != "accent")
-        close = (match for word in unknown for match in get_close_matches(word, _lexicon(level), 1, 0.75))
-        near = dict.fromkeys(MISSPELT.get(match, match) for match in close)
-        nearest = f" The nearest known: {', '.join(near)}." if near else ""
-        sentences.append(f"{who} does not know {words} and draws the rest.{nearest} It knows {known}.")
+        sentences.append(f"{who} does not know {words} and draws the rest.{nearest(unknown, level)} It knows {known}.")
     return " ".join(sentences) or None
+
+
+def nearest(unknown: list[str], level: str = "storybook") -> str:
+    """A sentence, after a space, with the known words nearest to unknown ones; empty where none is near."""
+    close = (match for word in unknown for match in get_close_matches(word, _lexicon(level), 1, 0.65))
+    near = dict.fromkeys(MISSPELT.get(match, match) for match in close)
+    return f" The nearest known: {', '.join(near)}." if near else ""
 
 
 def spelled(caption: str, level: str = "shapes") -> str:
@@ -250,6 +254,3 @@ def _pieces(text: str, level: str) -> Iterator[_Piece]:
             yield _Piece("filler", "", piece)
         else:
             yield _Piece("unknown", "", piece)
-
-
-__all__ = ["RELATIONS", "spelled", "understand", "unknown_words"]

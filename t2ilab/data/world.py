@@ -169,16 +169,16 @@ def _thing(name: str, rng: random.Random, alone: bool = False, two_colors: bool 
     return Scene(thing=name, color=color, size=size, accent=second)
 
 
-def _unsaid(scene: Scene, rng: random.Random) -> Scene:
+def _unsaid(scene: Scene, rng: random.Random, several: bool = False) -> Scene:
     """What a caption says of a full scene: no sizes of several things, nor usual second colours, nor all usual ones."""
-    alone = scene.other is None
-    said: dict[str, Any] = {} if alone else {"size": None}
+    several = several or scene.other is not None
+    said: dict[str, Any] = {"size": None} if several else {}
     if scene.accent and scene.accent == usual_accent(scene):
         said["accent"] = None
         if scene.color == USUAL[str(scene.thing)][0] and rng.random() < 0.5:
             said["color"] = None
     if scene.other:
-        said["other"] = _unsaid(replace(scene.other), rng) if scene.other.other else _last(scene.other, rng)
+        said["other"] = _unsaid(scene.other, rng, several)
     return replace(scene, **said)
 
 
@@ -190,7 +190,3 @@ def _partly(said: Scene, rng: random.Random) -> Scene:
     if "color" not in kept:
         kept.pop("accent", None)
     return Scene(**kept)
-
-
-def _last(scene: Scene, rng: random.Random) -> Scene:
-    return replace(_unsaid(scene, rng), size=None)
