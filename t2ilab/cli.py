@@ -57,7 +57,10 @@ def generate(
     guidance: Annotated[float, typer.Option(help="How closely to follow the words; 1 is off.")] = 3.0,
     seed: Annotated[int, typer.Option(help="Picture i starts from the noise of seed + i.")] = 0,
     negative: Annotated[str | None, typer.Option(help="What to steer away from.")] = None,
-    sampler: Annotated[str, typer.Option(help="ddim, or ddpm, which wants more steps.")] = "ddim",
+    sampler: Annotated[
+        str,
+        typer.Option(help="ddim, dpmpp_2m, heun, euler; or, with fresh noise and more steps, ddpm, euler_ancestral."),
+    ] = "ddim",
     model: Annotated[str, typer.Option(help="A model of the zoo, or a folder.")] = "shapes-pixel",
     scale: Annotated[int, typer.Option(help="Each pixel becomes a square of so many.")] = 8,
     gif: Annotated[Path | None, typer.Option(help="Also an animation of the denoising.")] = None,
@@ -72,7 +75,7 @@ def generate(
         raise ValueError(f"--n lies in 1 to 1024 and --scale in 1 to 64; got {n} and {scale}.")
 
     from t2ilab.data.understanding import spelled, unknown_words
-    from t2ilab.pipelines.text_to_image import TextToImage
+    from t2ilab.pipelines.text_to_image import ADD_NOISE, TextToImage
 
     pipe = TextToImage.from_pretrained(model)
     if pipe.world:
@@ -80,8 +83,8 @@ def generate(
             typer.echo(sentence, err=True)
         prompt = spelled(prompt, pipe.world)
     frames = files.Frames()
-    # ddim adds no noise on its way, so a batch gives what each seed alone would give; ddpm goes one by one.
-    together = n if sampler == "ddim" else 1
+    # Without noise on the way, a batch gives what each seed alone would give; with it they go one by one.
+    together = 1 if sampler in ADD_NOISE else n
     pictures = []
     for first in range(0, n, together):
         pictures += pipe(
@@ -210,11 +213,17 @@ def lab(
     language: Annotated[str | None, typer.Option(help="en or ja.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser; --no-browser for servers.")] = True,
     folder: Annotated[Path | None, typer.Option(help="Where to lay the labs out, without a clone.")] = None,
+    jupyter: Annotated[
+        list[str] | None, typer.Argument(help="After --, JupyterLab's own options: -- --port=9999 --allow-root")
+    ] = None,
 ) -> None:
     """Open JupyterLab on a lab."""
     from t2ilab import launch
 
-    raise typer.Exit(launch.open_lab(name, language=language, browser=browser, folder=folder))
+    more = jupyter or []
+    if name.startswith("-"):  # options of JupyterLab's, and no lab before them
+        name, more = "00", [name, *more]
+    raise typer.Exit(launch.open_lab(name, language=language, browser=browser, folder=folder, extra_args=more))
 
 
 @app.command()

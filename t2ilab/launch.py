@@ -157,7 +157,8 @@ def open_lab(
     if home / wanted not in notebooks:
         raise ValueError(f"{name} has no edition in {language!r} yet; open it in 'en'.")
     # Without a root folder JupyterLab would take the notebook's own, and links between the two editions would break.
-    command = [sys.executable, "-m", "jupyter", "lab", str(wanted), f"--ServerApp.root_dir={home}"]
+    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={home}"]
+    command += [f"--LabApp.default_url=/lab/tree/{wanted.as_posix()}"]  # the address that a server prints names the lab
     command += ["--no-browser"] * (not browser) + list(extra_args)
     server = subprocess.Popen(command, cwd=home)
     while True:

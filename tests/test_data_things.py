@@ -82,7 +82,7 @@ def test_round_things_by_formula():
 def test_a_heart_is_two_discs_on_a_tip():
     p = points()
     discs = [(p - torch.tensor([side * 0.49, -0.34]).double()).norm(dim=1) < 0.53 for side in (-1, 1)]
-    tip = winding(p, [(0, 0.98), (-0.92, 0.06), (0, -0.52), (0.92, 0.06)]) != 0
+    tip = winding(p, [(0, 0.98), (-0.88, 0.02), (0, -0.52), (0.88, 0.02)]) != 0
     distance = SHAPES["heart"](p)
     clear = distance.abs() > 1e-6
     assert torch.equal((distance < 0)[clear], (discs[0] | discs[1] | tip)[clear])

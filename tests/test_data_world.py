@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import render
 from t2ilab.data.scenes import is_held_out
 from t2ilab.data.understanding import understand
@@ -179,12 +180,15 @@ def test_captions_say_what_shows_and_leave_the_usual_unsaid():
         assert scene.thing
         assert scene.background
         assert (scene.place is not None) == alone
+        sizes = {one.size is not None for one in scene.chain()}
+        assert sizes == {True} if alone else len(sizes) == 1 and (sizes == {False} or heeds_sizes(scene))
         for one in scene.chain():
-            assert (one.size is not None) == alone
             if one.color is None:
                 assert one.accent is None
             elif one.thing in USUAL:
                 assert one.accent != (USUAL[one.thing][1] if one.color != USUAL[one.thing][1] else USUAL[one.thing][0])
+    two = [scene for scene in said if scene.other and heeds_sizes(scene)]
+    assert 0.2 < sum(scene.size is not None for scene in two) / len(two) < 0.45
     assert 0.1 < sum(scene.color is None for scene in said) / len(said) < 0.4
 
 

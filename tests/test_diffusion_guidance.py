@@ -1,5 +1,7 @@
 """Guidance: its two ends, its straight line, and that it does not matter in which quantity it is done."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -45,6 +47,29 @@ def test_guiding_x0_is_guiding_epsilon():
 
 def cond_net(x, t):
     return torch.tanh(x) + 0.001 * t.reshape(-1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("rescale", [0.3, 0.7, 1.0])
+def test_rescaling_is_diffusers_for_networks_that_predict_the_picture(rescale):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
+    x = x_t()
+    guided = uncond(x, 5) + 7.5 * (cond(x, 5) - uncond(x, 5))
+    theirs = rescale_noise_cfg(guided, cond(x, 5), guidance_rescale=rescale)
+    torch.testing.assert_close(GuidedDenoiser(cond, uncond, 7.5, rescale)(x, 5), theirs)
+
+
+def test_rescaled_fully_each_picture_deviates_as_the_conditional_one():
+    scale = torch.tensor([1.0, 5.0], dtype=torch.float64).reshape(-1, 1, 1, 1)  # pictures of different contrast
+    guided = GuidedDenoiser(lambda x, t: scale * x, uncond, 9.0, 1.0)(x_t(), 5)
+    torch.testing.assert_close(guided.std((1, 2, 3)), (scale * x_t()).std((1, 2, 3)))
+
+
+@pytest.mark.parametrize("rescale", [-0.1, 1.1, float("nan")])
+def test_refuses_a_rescale_outside_its_range(rescale):
+    with pytest.raises(ValueError, match=rf"guidance_rescale must lie in \[0, 1\], got {rescale}"):
+        GuidedDenoiser(cond, uncond, 2.0, rescale)
 
 
 @pytest.mark.parametrize("scale", [float("nan"), float("inf")])

@@ -8,10 +8,20 @@ import pytest
 import torch
 
 from t2ilab.diffusion.denoisers import IdealDenoiser, NetworkDenoiser
-from t2ilab.diffusion.samplers import sample_ddim, sample_ddpm
+from t2ilab.diffusion.samplers import (
+    sample_ddim,
+    sample_ddpm,
+    sample_dpmpp_2m,
+    sample_euler,
+    sample_euler_ancestral,
+    sample_heun,
+)
 from t2ilab.diffusion.schedule import PREDICTION_TYPES, NoiseSchedule
 
-SAMPLERS = [sample_ddpm, sample_ddim]
+SAMPLERS = [sample_ddpm, sample_ddim, sample_euler, sample_euler_ancestral, sample_heun, sample_dpmpp_2m]
+NOISY = [sample_ddpm, sample_euler_ancestral]  # these draw noise of their own; DDIM does with eta
+# numpy's warning, of how diffusers hands it tensors
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 DEVICES = ["meta"] + (["cuda"] if torch.cuda.is_available() else [])
 
 
@@ -19,8 +29,22 @@ DEVICES = ["meta"] + (["cuda"] if torch.cuda.is_available() else [])
 def schedulers():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from diffusers import DDIMScheduler, DDPMScheduler
-    return {"ddpm": DDPMScheduler, "ddim": DDIMScheduler}
+        from diffusers import (
+            DDIMScheduler,
+            DDPMScheduler,
+            DPMSolverMultistepScheduler,
+            EulerAncestralDiscreteScheduler,
+            EulerDiscreteScheduler,
+            HeunDiscreteScheduler,
+        )
+    return {
+        "ddpm": DDPMScheduler,
+        "ddim": DDIMScheduler,
+        "euler": EulerDiscreteScheduler,
+        "euler_ancestral": EulerAncestralDiscreteScheduler,
+        "heun": HeunDiscreteScheduler,
+        "dpmpp_2m": DPMSolverMultistepScheduler,
+    }
 
 
 @pytest.fixture
@@ -40,6 +64,8 @@ def net(x_t, t):
 
 def as_its_pipeline_does(scheduler, x, num_inference_steps, **step):
     scheduler.set_timesteps(num_inference_steps)
+    if hasattr(scheduler, "sigmas"):  # in float64, so that only the formulas are compared
+        scheduler.sigmas = scheduler.sigmas.double()
     x = x * scheduler.init_noise_sigma
     for t in scheduler.timesteps:
         output = net(scheduler.scale_model_input(x, t), t)
@@ -143,6 +169,44 @@ def test_ddim_from_pure_noise_is_diffusers(schedulers, prediction_type, eta):
     assert_equal_samples(ours, reference)
 
 
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])  # on linspace diffusers takes fractions of timesteps
+@pytest.mark.parametrize("config", [LINEAR, SD], ids=["default", "sd"])
+@pytest.mark.parametrize("name", ["euler", "euler_ancestral", "heun"])
+def test_samplers_in_sigmas_are_diffusers(schedulers, name, config, spacing, prediction_type):
+    theirs = schedulers[name](**{"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02, **config},
+                              prediction_type=prediction_type, timestep_spacing=spacing)  # fmt: skip
+    schedule = NoiseSchedule.from_dict(dict(theirs.config))
+    steps, draws = 20, {"generator": torch.Generator().manual_seed(3)} if name == "euler_ancestral" else {}
+    grid = schedule.timesteps(steps, spacing, config.get("steps_offset", 0))
+    sigma = schedule.sigmas[grid[0]].double()
+    x = start() if spacing == "leading" else start() * sigma / (sigma**2 + 1).sqrt()  # where diffusers begins
+    sample = {"euler": sample_euler, "euler_ancestral": sample_euler_ancestral, "heun": sample_heun}[name]
+    ours = sample(
+        NetworkDenoiser(net, schedule, prediction_type), x, schedule, grid, generator=torch.Generator().manual_seed(3)
+    )
+    assert_equal_samples(ours, as_its_pipeline_does(theirs, start(), steps, **draws))
+
+
+@pytest.mark.parametrize("prediction_type", PREDICTION_TYPES)
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
+@pytest.mark.parametrize("config", [LINEAR, SD], ids=["default", "sd"])
+@pytest.mark.parametrize(("steps", "final"), [(20, "zero"), (8, "zero"), (20, "sigma_min")])
+def test_dpmpp_2m_is_diffusers(schedulers, config, spacing, prediction_type, steps, final):
+    theirs = schedulers["dpmpp_2m"](**config, prediction_type=prediction_type, timestep_spacing=spacing,
+                                    final_sigmas_type=final)  # fmt: skip
+    schedule = NoiseSchedule.from_dict(dict(theirs.config))
+    reference = as_its_pipeline_does(theirs, start(), steps)
+    ours = sample_dpmpp_2m(
+        NetworkDenoiser(net, schedule, prediction_type),
+        start(),
+        schedule,
+        theirs.timesteps,  # a grid of n + 1 without its last
+        final_alpha_cumprod=1.0 if final == "zero" else schedule.alphas_cumprod[0],
+    )
+    assert_equal_samples(ours, reference)
+
+
 # ---- closed forms --------------------------------------------------------------------------------------------------
 
 
@@ -153,21 +217,73 @@ def test_one_picture_in_the_world_is_what_comes_out(schedule, sample):
     torch.testing.assert_close(x0, picture.expand(2, -1, -1, -1))
 
 
-def test_ddim_follows_the_flow_of_a_gaussian_to_first_order(schedule):
-    # x0 ~ N(0, 0.3^2): the flow keeps x_t / std(x_t), so the end of each path is known
-    ac = schedule.alphas_cumprod.double()
+class Gaussian:
+    """x0 ~ N(0, 0.3^2): the flow keeps x_t / std(x_t), so the end of each path is known."""
 
-    def denoise(x, t):
-        return ac[t].sqrt() * 0.09 / (0.09 * ac[t] + 1 - ac[t]) * x
+    x = torch.linspace(-2, 2, 9, dtype=torch.float64)
+
+    def __init__(self, ac):
+        self.ac = ac
+
+    def denoise(self, x, t):
+        return self.ac[t].sqrt() * 0.09 / (0.09 * self.ac[t] + 1 - self.ac[t]) * x
+
+    def exact(self, first, last):
+        first, last = (0.09 * self.ac[t] + 1 - self.ac[t] for t in (first, last))
+        return self.x * (last / first).sqrt()
+
+
+class Mixture:
+    """x0 is -0.6 or 0.6 with a deviation of 0.25: in one dimension the flow keeps the quantile of every point."""
+
+    x = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    means, deviation = torch.tensor([-0.6, 0.6], dtype=torch.float64), 0.25
+
+    def __init__(self, ac):
+        self.ac = ac
+
+    def noisy(self, t):
+        return self.ac[t].sqrt() * self.means, (self.ac[t] * self.deviation**2 + 1 - self.ac[t]).sqrt()
+
+    def denoise(self, x, t):
+        means, deviation = self.noisy(t)
+        share = (-((x[:, None] - means) ** 2) / (2 * deviation**2)).softmax(1)
+        gain = self.ac[t].sqrt() * self.deviation**2 / deviation**2
+        return (share * (self.means + gain * (x[:, None] - means))).sum(1)
+
+    def quantile(self, x, t):
+        means, deviation = self.noisy(t)
+        return torch.special.ndtr((x[:, None] - means) / deviation).mean(1)
+
+    def exact(self, first, last):
+        asked, low, high = self.quantile(self.x, first), torch.full_like(self.x, -9), torch.full_like(self.x, 9)
+        for _ in range(80):  # halving
+            middle = (low + high) / 2
+            below = self.quantile(middle, last) < asked
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return low
+
+
+@pytest.mark.parametrize("world", [Gaussian, Mixture])
+@pytest.mark.parametrize(
+    ("sample", "order"), [(sample_ddim, 1), (sample_euler, 1), (sample_heun, 2), (sample_dpmpp_2m, 2)]
+)
+def test_orders_of_convergence(sample, order, world):
+    # A fine schedule, so that long grids still have timesteps to visit. Without the first fifth of the road, where
+    # there is nothing but noise, and before the last jump, which is of first order for all.
+    T, last = 50_000, 2_000
+    schedule = NoiseSchedule.linear(T, 0.1 / T, 20 / T)
+    world = world(schedule.alphas_cumprod.double())
 
     def error(steps):
-        grid = schedule.timesteps(steps, "linspace")
-        exact = start() * 0.3 / (0.09 * ac[999] + 1 - ac[999]).sqrt()
-        return (sample_ddim(denoise, start(), schedule, grid) - exact).abs().max().item()
+        stride = (T - 10_000 - last) // steps
+        grid = torch.arange(last, last + stride * steps + 1, stride).flip(0)
+        seen = []
+        sample(world.denoise, world.x, schedule, grid, callback=lambda step, t, x, x0_hat: seen.append(x))
+        return (seen[-1] - world.exact(grid[0], grid[-1])).abs().max().log2().item()
 
-    errors = [error(steps) for steps in (20, 100, 500)]
-    assert errors[0] > 2.5 * errors[1] > 2.5 * 2.5 * errors[2]
-    assert errors[2] < 0.01
+    measured = error(200) - error(400)
+    assert measured == pytest.approx(order, abs=0.1)
 
 
 def test_ddpm_keeps_the_variance_that_its_equations_say(schedule):
@@ -192,6 +308,35 @@ def test_ddim_with_all_its_noise_is_ddpm(schedule, final, spacing):
     ddpm = sample_ddpm(denoise, start(), schedule, grid, generator=torch.Generator().manual_seed(1), **shared)
     ddim = sample_ddim(denoise, start(), schedule, grid, eta=1.0, generator=torch.Generator().manual_seed(1), **shared)
     torch.testing.assert_close(ddim, ddpm, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "karras"])
+def test_euler_is_ddim_and_its_ancestral_form_is_ddpm(schedule, spacing):
+    denoise, grid = NetworkDenoiser(net, schedule), schedule.timesteps(15, spacing)
+    arguments = (denoise, start(), schedule, grid)
+    torch.testing.assert_close(sample_euler(*arguments), sample_ddim(*arguments), rtol=1e-9, atol=1e-9)
+    ancestral = sample_euler_ancestral(*arguments, generator=torch.Generator().manual_seed(1))
+    ddpm = sample_ddpm(*arguments, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(ancestral, ddpm, rtol=1e-9, atol=1e-9)
+
+
+def test_dpmpp_2m_begins_at_pure_noise_with_ddims_step():
+    schedule = NoiseSchedule.linear().rescale_zero_terminal_snr()
+    denoise = NetworkDenoiser(net, schedule, "v_prediction")
+    seen = {}
+    for sample in (sample_ddim, sample_dpmpp_2m):
+        seen[sample] = []
+        sample(denoise, start(), schedule, schedule.timesteps(10, "trailing"),
+               callback=lambda step, t, x, x0_hat, into=seen[sample]: into.append(x))  # fmt: skip
+    torch.testing.assert_close(*(states[1] for states in seen.values()), rtol=1e-9, atol=1e-9)
+    assert seen[sample_dpmpp_2m][-1].isfinite().all()
+
+
+@pytest.mark.parametrize("sample", [sample_euler, sample_euler_ancestral, sample_heun])
+def test_samplers_in_sigmas_say_why_pure_noise_is_not_for_them(sample):
+    schedule = NoiseSchedule.linear().rescale_zero_terminal_snr()
+    with pytest.raises(ValueError, match="zero terminal SNR, whose first sigma is infinite; use sample_ddim"):
+        sample(lambda x, t: x, start(), schedule, [999, 500])
 
 
 def test_ddim_with_all_its_noise_survives_rounding_from_pure_noise():
@@ -223,7 +368,7 @@ def test_callback_sees_each_step_before_its_update(schedule, sample):
     assert torch.equal(x, start())
     for _, t, x_t, x0_hat in seen:
         assert torch.equal(denoise(x_t, t), x0_hat)
-    torch.testing.assert_close(x0, seen[-1][3])
+    torch.testing.assert_close(x0, seen[-1][3])  # the last step, onto the clean picture
 
 
 @pytest.mark.parametrize("sample", SAMPLERS)
@@ -243,7 +388,8 @@ def test_noise_comes_from_the_generator_and_lies_with_x(schedule, sample, device
         lambda x, t: 0.5 * x, x, schedule, schedule.timesteps(4), generator=torch.Generator().manual_seed(1), **extra
     )
     assert (x0.device, x0.dtype, x0.shape) == (x.device, dtype, x.shape)
-    assert set(drawn_on) == {"cpu"}  # where the generator is: torch refuses one from another device
+    draws = sample in [*NOISY, sample_ddim]
+    assert set(drawn_on) == ({"cpu"} if draws else set())  # where the generator is: torch refuses one from elsewhere
 
 
 @pytest.mark.parametrize("sample", SAMPLERS)
@@ -255,13 +401,14 @@ def test_the_seed_decides(schedule, sample):
         return sample(lambda x, t: x, start(), schedule, schedule.timesteps(4), generator=generator, **extra)
 
     assert torch.equal(run(1), run(1))
-    assert not torch.equal(run(1), run(2))
+    assert torch.equal(run(1), run(2)) == (sample not in [*NOISY, sample_ddim])
 
 
-def test_ddim_without_eta_draws_nothing(schedule):
+@pytest.mark.parametrize("sample", [s for s in SAMPLERS if s not in NOISY])
+def test_deterministic_samplers_draw_nothing(schedule, sample):
     generator = torch.Generator().manual_seed(1)
     before = generator.get_state()
-    sample_ddim(lambda x, t: x, start(), schedule, schedule.timesteps(4), generator=generator)
+    sample(lambda x, t: x, start(), schedule, schedule.timesteps(4), generator=generator)
     assert torch.equal(generator.get_state(), before)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import warnings
 
@@ -25,8 +26,8 @@ DEVICES = ["meta"] + (["cuda"] if torch.cuda.is_available() else [])
 def schedulers():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from diffusers import DDIMScheduler, DDPMScheduler
-    return {"ddpm": DDPMScheduler, "ddim": DDIMScheduler}
+        from diffusers import DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler
+    return {"ddpm": DDPMScheduler, "ddim": DDIMScheduler, "euler": EulerDiscreteScheduler}
 
 
 @pytest.fixture(params=KINDS)
@@ -165,6 +166,26 @@ def test_timesteps_of_a_few_steps():
     assert schedule.timesteps(4, "linspace").tolist() == [999, 666, 333, 0]
     assert schedule.timesteps(1, "linspace").tolist() == [999]
     assert NoiseSchedule.linear(1).timesteps(1).tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", ["linear", "scaled_linear"])
+def test_karras_spacing_is_the_nearest_timestep_to_each_sigma_of_diffusers(kind, schedulers):
+    schedule = getattr(NoiseSchedule, kind)()
+    sigmas = schedule.sigmas.double()
+    theirs = schedulers["euler"](use_karras_sigmas=True)
+    theirs.sigmas = sigmas.numpy()
+    asked = theirs._convert_to_karras(sigmas.flip(0), 12)
+    nearest = [(sigmas.log() - math.log(s)).abs().argmin().item() for s in asked.tolist()]
+    assert schedule.timesteps(12, "karras").tolist() == nearest
+
+
+@pytest.mark.parametrize("n", [1, 2, 100, 999, 1000])
+def test_karras_spacing_never_visits_a_timestep_twice(n):
+    grid = NoiseSchedule.linear().timesteps(n, "karras")
+    assert len(grid) == n
+    assert (grid.diff() < 0).all()
+    assert grid[0] == 999
+    assert n == 1 or grid[-1] == 0
 
 
 # ---- between x0, noise, velocity and x_t -----------------------------------------------------------------------------
@@ -343,7 +364,7 @@ def test_refuses_what_is_no_schedule(make, sentence):
         ((0,), "num_inference_steps must be at least 1, got 0"),
         ((1001,), "at most the 1000 timesteps of the schedule, got 1001"),
         ((2.5,), "num_inference_steps must be a whole number of at least 1, got 2.5"),
-        ((10, "karras"), "spacing must be one of 'leading', 'trailing', 'linspace', got 'karras'"),
+        ((10, "even"), "spacing must be one of 'leading', 'trailing', 'linspace', 'karras', got 'even'"),
         ((1000, "leading", 1), "timesteps must lie in 0 to 999, got 1 to 1000; steps_offset 1 is too far"),
         ((10, "leading", -1), "timesteps must lie in 0 to 999, got -1 to 899"),
     ],

@@ -125,7 +125,7 @@ def test_a_reference_can_be_read_as_a_solution(exercise):
 
 
 def test_exercises_are_found_by_name_and_by_lab():
-    assert bank.labs() == ("00_welcome", "05_ddpm")
+    assert bank.labs() == ("00_welcome", "04_denoising", "05_ddpm", "06_samplers")
     assert bank.names("00_welcome") == ("to_model_range", "cosine_similarity")
     assert bank.names("05_ddpm") == (
         "linear_betas",
@@ -145,7 +145,7 @@ def test_unknown_names_are_answered_with_the_nearest(monkeypatch):
     monkeypatch.setenv("T2ILAB_LANG", "en")
     with pytest.raises(ValueError, match=r"no exercise called 'ad_noise'; the nearest names are add_noise"):
         bank.find("ad_noise")
-    with pytest.raises(ValueError, match=r"'99_nowhere'; there are banks for 00_welcome, 05_ddpm"):
+    with pytest.raises(ValueError, match=r"'99_nowhere'; there are banks for 00_welcome, 04_denoising, 05_ddpm, 06_"):
         bank.exercises("99_nowhere")
 
 

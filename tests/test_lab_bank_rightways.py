@@ -54,6 +54,119 @@ def cosine_similarity__divided_at_the_end(a, b):
 
 
 @right
+def mmse_denoiser__one_by_one(x_t, data, ac_t):
+    guesses = []
+    for x in x_t:
+        exponents = torch.stack([-((x - ac_t**0.5 * row) ** 2).sum() / (2 * (1 - ac_t)) for row in data])
+        weights = (exponents - exponents.max()).exp()
+        guesses.append(sum(w * row for w, row in zip(weights / weights.sum(), data, strict=True)))
+    return torch.stack(guesses)
+
+
+@right
+def mmse_denoiser__by_products(x_t, data, ac_t):
+    # |x|^2 is the same for all rows, and drops out of a softmax.
+    x, rows = x_t.flatten(1), data.flatten(1)
+    logits = (ac_t.sqrt() * x @ rows.T - 0.5 * ac_t * rows.square().sum(1)) / (1 - ac_t)
+    return torch.einsum("bn,nchw->bchw", logits.softmax(-1), data)
+
+
+@right
+def tweedie_score__of_the_noise(x_t, x0_hat, ac_t):
+    eps = (x_t - ac_t.sqrt() * x0_hat) / (1 - ac_t).sqrt()
+    return -eps / (1 - ac_t).sqrt()
+
+
+@right
+def tweedie_score__number(x_t, x0_hat, ac_t):
+    ac = float(ac_t)
+    return (math.sqrt(ac) * x0_hat - x_t).div(1 - ac)
+
+
+@right
+def denoising_loss__by_hand(denoise, x0, noise, ac_t):
+    guess = denoise(torch.sqrt(ac_t) * x0 + torch.sqrt(1 - ac_t) * noise, ac_t)
+    return ((guess - x0) ** 2).mean()
+
+
+@right
+def denoising_loss__per_picture(denoise, x0, noise, ac_t):
+    guess = denoise(x0 * ac_t**0.5 + noise * (1 - ac_t) ** 0.5, ac_t)
+    return torch.stack([F.mse_loss(g, x) for g, x in zip(guess, x0, strict=True)]).mean()
+
+
+@right
+def ddim_step__in_sigmas(x0_hat, x_t, ac_t, ac_prev):
+    sigma, sigma_prev = ((1 - ac) ** 0.5 / ac**0.5 for ac in (ac_t, ac_prev))
+    noise = (x_t / ac_t**0.5 - x0_hat) / sigma
+    return ac_prev**0.5 * (x0_hat + sigma_prev * noise)
+
+
+@right
+def ddim_step__two_factors(x0_hat, x_t, ac_t, ac_prev):
+    kept = math.sqrt((1 - float(ac_prev)) / (1 - float(ac_t)))
+    return kept * x_t + (math.sqrt(ac_prev) - kept * math.sqrt(ac_t)) * x0_hat
+
+
+@right
+def euler_step__share(x0_hat, x, sigma, sigma_next):
+    return torch.lerp(x0_hat, x, sigma_next / sigma)
+
+
+@right
+def euler_step__numbers(x0_hat, x, sigma, sigma_next):
+    share = sigma_next.item() / sigma.item()
+    return share * x + (1 - share) * x0_hat
+
+
+@right
+def heun_step__by_parts(denoise, x, sigma, sigma_next):
+    d = (x - denoise(x, sigma)) / sigma
+    h = sigma_next - sigma
+    if not sigma_next > 0:
+        return x + h * d
+    d_prime = (x + h * d - denoise(x + h * d, sigma_next)) / sigma_next
+    return x + h * (0.5 * d + 0.5 * d_prime)
+
+
+@right
+def heun_step__corrected(denoise, x, sigma, sigma_next):
+    euler = denoise(x, sigma) + sigma_next / sigma * (x - denoise(x, sigma))
+    if float(sigma_next) < 1e-9:
+        return euler
+    difference = (euler - denoise(euler, sigma_next)) / sigma_next - (x - denoise(x, sigma)) / sigma
+    return euler + (sigma_next - sigma) / 2 * difference
+
+
+@right
+def dpmpp_2m_step__as_the_paper(x0_hat, x0_hat_before, x_t, ac_t, ac_next, ac_before):
+    lam = [torch.log(ac.sqrt() / (1 - ac).sqrt()) for ac in (ac_before, ac_t, ac_next)]
+    h = lam[2] - lam[1]
+    r = (lam[1] - lam[0]) / h
+    d = (1 + 1 / (2 * r)) * x0_hat - 1 / (2 * r) * x0_hat_before
+    return ((1 - ac_next).sqrt() / (1 - ac_t).sqrt()) * x_t - ac_next.sqrt() * torch.expm1(-h) * d
+
+
+@right
+def dpmpp_2m_step__as_ddim(x0_hat, x0_hat_before, x_t, ac_t, ac_next, ac_before):
+    lam = [0.5 * math.log(float(ac) / (1 - float(ac))) for ac in (ac_before, ac_t, ac_next)]
+    ahead = x0_hat + 0.5 * (lam[2] - lam[1]) / (lam[1] - lam[0]) * (x0_hat - x0_hat_before)
+    return ddim_step__two_factors(ahead, x_t, ac_t, ac_next)
+
+
+@right
+def flow_matching_loss__by_hand(net, x0, noise, t):
+    velocity = noise - x0
+    return ((net(x0 + t[:, None, None, None] * velocity, t) - velocity) ** 2).mean()
+
+
+@right
+def flow_matching_loss__lerp(net, x0, noise, t):
+    x_t = torch.lerp(x0, noise, t.view(len(t), 1, 1, 1).expand_as(x0))
+    return nn.MSELoss()(noise - x0, net(x_t, t))
+
+
+@right
 def linear_betas__arange(T, start, end):
     return start + (end - start) * torch.arange(T) / (T - 1)
 

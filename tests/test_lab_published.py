@@ -1,6 +1,7 @@
 """The optional cells of the labs, which download a published model, run on stand-ins: small, random, of its format."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -10,6 +11,8 @@ from tqdm.auto import tqdm
 
 from t2ilab import authoring
 from t2ilab.authoring.notebooks import read_source
+from t2ilab.diffusion.denoisers import NetworkDenoiser
+from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.images import from_pil
 from t2ilab.lab import bank, plots
 
@@ -49,7 +52,12 @@ def small_stable_diffusion(folder, tokenizer):
     ).save_pretrained(folder)
 
 
-STAND_INS = {"00_welcome": small_stable_diffusion, "05_ddpm": small_ddpm}
+STAND_INS = {
+    "00_welcome": small_stable_diffusion,
+    "04_denoising": small_ddpm,
+    "05_ddpm": small_ddpm,
+    "06_samplers": small_ddpm,
+}
 
 
 def published_cells():
@@ -69,6 +77,8 @@ def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch,
     monkeypatch.setattr(plots, "images", lambda images, *words, **_: shown.append(images))
     exercises = {exercise.name: exercise.reference for exercise in bank.ALL if exercise.lab == lab}
     names = {"torch": torch, "math": math, "tqdm": tqdm, "machine": cpu, "device": cpu.device, "plots": plots}
+    names |= {"NetworkDenoiser": NetworkDenoiser, "NoiseSchedule": NoiseSchedule}
+    names |= {"pairwise": pairwise, "data": torch.rand(4, 3, 8, 8) * 2 - 1}
     downloaded = source.replace("DOWNLOAD = False", "DOWNLOAD = True")
     lines = [
         f"PUBLISHED = {str(tmp_path / 'model')!r}" if line.startswith("PUBLISHED = ") else line

@@ -53,7 +53,9 @@ def shown(path):
             yield from call.args[:1]
         elif name == "show":
             yield from [*call.args[1:2], *(named[key] for key in ("caption",) if key in named)]
-        elif name in ("images", "lines", "heatmap"):
+        elif name == "denoising_box":
+            yield from call.args[2].keys
+        elif name in ("images", "lines", "heatmap", "plane"):
             words = ("caption", "titles", "xlabel", "ylabel", "rows", "columns")
             yield from [*call.args[1:4], *(named[key] for key in words if key in named)]
             curves = call.args[0] if call.args else named.get("curves")

@@ -204,8 +204,8 @@ def test_jupyterlab_opens_on_the_lab(wheel, tmp_path, jupyter):
     home = tmp_path / "student" / "t2ilab-labs"
     assert call.cwd == home
     assert call.command == [
-        *(sys.executable, "-m", "jupyter", "lab", "05_ddpm.ipynb"),
-        *(f"--ServerApp.root_dir={home}", "--port=9999"),
+        *(sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={home}"),
+        *("--LabApp.default_url=/lab/tree/05_ddpm.ipynb", "--port=9999"),
     ]
 
 
@@ -214,10 +214,10 @@ def test_the_language_is_asked_for_or_set(wheel, tmp_path, jupyter, monkeypatch)
     monkeypatch.setenv("T2ILAB_LANG", "ja")
     launch.open_lab()
     launch.open_lab(language="en")
-    assert [call.command[4] for call in jupyter] == [
-        os.path.join("ja", "00_welcome.ipynb"),
-        os.path.join("ja", "00_welcome.ipynb"),
-        "00_welcome.ipynb",
+    assert [call.command[5] for call in jupyter] == [
+        "--LabApp.default_url=/lab/tree/ja/00_welcome.ipynb",
+        "--LabApp.default_url=/lab/tree/ja/00_welcome.ipynb",
+        "--LabApp.default_url=/lab/tree/00_welcome.ipynb",
     ]
     assert ["--no-browser" in call.command for call in jupyter] == [True, False, False]
     assert jupyter[0].cwd == tmp_path / "mine"

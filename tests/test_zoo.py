@@ -209,7 +209,6 @@ def test_the_readers_card_states_the_accuracy_that_the_course_promises():
     assert scores["storybook clean, 1 thing"] >= 0.98
 
 
-@pytest.mark.xfail(reason="97.4%: second colours of small things beside others are misread", strict=True)
 def test_the_readers_card_states_the_accuracy_that_the_storybook_promises():
     assert zoo.card("reader").scores["storybook clean"] >= 0.98
 

@@ -124,7 +124,9 @@ class _Japanese(_Speaker):
             return [*at, *things, "、", "背景", "は", background]
         if wording in (2, 4) or (scene.other and not plain):
             return [*ground, *by, *at, *things, *([there, "絵"] if wording == 3 else [])]
-        into = ["の", *at] if at else ["に", "、"] if scene.other else ["に"]
+        # 暗い背景の左上に and 台所の左上に, but 夜、左上に
+        into = ["の" if plain or scene.background in WITH_DE else "、", *at] if at else ["に"]
+        into += ["、"] if scene.other else []
         return [*ground, *into, *things, *([there, "絵"] if wording == 3 else [])]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from t2ilab.data.scenes import Scene
+from t2ilab.data.scenes import MOST_THINGS, Scene
 from t2ilab.data.words import PLACES, SHAPES
 
 RADIUS = {"big": 0.42, "small": 0.23}  # of a plain shape
@@ -26,8 +26,8 @@ SEAT = {
     **{"car": 0.40, "rocket": 0.12, "hot air balloon": 0.75, "brain": 0.65, "guacamole": 0.45, "apple": 0.35},
     **{"umbrella": 0.75},
 }
-# How far below a thing's centre the rim is over which one looks out of it, and how large one is in there.
-RIM = {"boat": (0.42, 0.46), "car": (0.0, 0.46), "guacamole": (0.20, 0.46), "hot air balloon": (0.76, 0.28)}
+# How far below a thing's centre the rim is over which one looks out of it, and how large one is there, in its radius.
+RIM = {"boat": (0.42, 0.66), "car": (0.0, 0.66), "guacamole": (-0.10, 0.66), "hot air balloon": (0.76, 0.45)}
 FLIES_UP = {"rocket"}  # drawn pointing up; the others face right
 
 
@@ -52,6 +52,11 @@ class Placed:
     rim: float | None = None
 
 
+def heeds_sizes(scene: Scene) -> bool:
+    """Whether big and small show in the picture: of one thing, and of two that are beside or above one another."""
+    return scene.relation not in (*TOGETHER, "heading towards") and len(scene.chain()) < MOST_THINGS
+
+
 def layout(scene: Scene) -> list[Placed]:
     """The things of a full scene from back to front, without the chances of a single picture."""
     things = scene.chain()
@@ -62,16 +67,13 @@ def layout(scene: Scene) -> list[Placed]:
         spots = ((-0.50, -0.46), (0.50, -0.46), (0.0, 0.50))
         return [Placed(one, x, y, 0.42) for one, (x, y) in zip(things, spots, strict=True)]
     # Who rides or sits in something is one with it; what is left is at most two groups in one relation.
-    if relations[0] in TOGETHER:
-        group, rest = _together(things[0], things[1], relations[0]), things[2:]
-    else:
-        group, rest = _single(things[0]), things[1:]
+    count = 1 + next((i for i, relation in enumerate(relations) if relation not in TOGETHER), len(relations))
+    group, rest = _together(things[:count], relations), things[count:]
     if not rest:
         return _moved(group, (0.0, 0.0), 1.0)
     if len(rest) == 2 and relations[1] not in TOGETHER:
         return _column(things, relations)
-    others = _together(rest[0], rest[1], relations[-1]) if len(rest) == 2 else _single(rest[0])
-    relation = relations[len(things) - len(rest) - 1]
+    others, relation = _together(rest, relations[count:]), relations[count - 1]
     if relation == "heading towards":
         here, there = ((-0.36, 0.36), (0.60, -0.58)) if len(group) == 2 else ((-0.40, 0.38), (0.52, -0.50))
         angle = math.atan2(there[1] - here[1], there[0] - here[0])
@@ -94,19 +96,22 @@ def _alone(scene: Scene) -> Placed:
     return Placed(scene, (0.95 - radius) * across, (0.95 - radius) * down, radius)
 
 
-def _single(scene: Scene) -> list[Placed]:
-    return [Placed(scene, 0.0, 0.0, 1.0)]
-
-
-def _together(rider: Scene, mount: Scene, relation: str) -> list[Placed]:
-    """Somebody on or in something, filling the picture, from back to front."""
-    below = Placed(mount, 0.0, 0.36, 0.60, angle=0.9 if mount.thing in FLIES_UP else 0.0)
-    if relation == "in":
-        depth, radius = RIM.get(str(mount.thing), (0.0, 0.46))
-        rim = 0.36 + 0.60 * depth
-        group = [below, Placed(rider, 0.02, rim - 0.35 * radius, radius, rim=rim)]
-    else:
-        group = [below, Placed(rider, -0.14, 0.02 - 0.60 * SEAT.get(str(mount.thing), 0.6), 0.45)]
+def _together(things: list[Scene], relations: list[str]) -> list[Placed]:
+    """Each thing on or in the next, filling the picture, from back to front; or one alone."""
+    if len(things) == 1:
+        return [Placed(things[0], 0.0, 0.0, 1.0)]
+    *riders, mount = things
+    group = [Placed(mount, 0.0, 0.36, 0.60, angle=0.9 if mount.thing in FLIES_UP else 0.0)]
+    for rider, relation in zip(reversed(riders), reversed(relations[: len(riders)]), strict=True):
+        below = group[-1]
+        name, unit = str(below.scene.thing), below.radius
+        if relation == "in":
+            depth, radius = RIM.get(name, (0.0, 0.66))
+            rim = below.y + depth * unit
+            group.append(Placed(rider, below.x + 0.15 * unit, rim - 0.6 * radius * unit, radius * unit, rim=rim))
+        else:
+            seat = 0.57 + SEAT.get(name, 0.6)
+            group.append(Placed(rider, below.x - 0.23 * unit, below.y - seat * unit, 0.75 * unit))
     top, bottom = min(p.y - p.radius for p in group), 0.96
     scale = 1.94 / (bottom - top)
     return _moved(group, (0.0, -scale * (top + bottom) / 2), scale)

@@ -46,7 +46,8 @@ FIXED = {
 OUTLINE = 0.07  # of a thing's radius: a drawn thing has a dark line around it, so that it stands out anywhere
 FAR = 9.0  # a distance that no edge is near to
 LARGEST_BAKED = 64  # pixels a side; larger pictures ask every distance function at every pixel
-REACH = 1.25  # how far a baked thing's distances go, in its radius
+REACH = 1.25  # how far a thing goes from its middle, to either side and with its outline, in its radius
+STREAKS = 2.1  # the same where it leaves streaks behind
 GRID = 128  # samples a side of a baked thing
 
 
@@ -112,16 +113,21 @@ def draw(
 ) -> Drawing:
     """As `render`, with the masks and the edges of the same pictures."""
     picture, placed, objects = _draw(scenes, size, generator, torch.device(device))
-    masks = picture.new_zeros(len(scenes), MOST_THINGS, size, size)
-    edges = picture.new_zeros(len(scenes), size, size)
+    masks = picture.new_zeros(len(scenes), MOST_THINGS, size * size)
+    edges = picture.new_zeros(len(scenes), size * size)
     half = max(1.25, size / 96) / 2
-    for row, slot, pixels, cover, left in objects:  # from back to front
+    for row, slot, at, pixels in objects:  # from back to front
+        cover = (0.5 - pixels).clamp(0, 1)
+        # What a part shows is its cover, where nothing later covers it.
+        hidden = (1 - cover).flip(-1).cumprod(-1).flip(-1)[:, 1:]
+        left = torch.cat([hidden, torch.ones_like(cover[:, :1])], dim=-1)
         whole = (cover * left).sum(-1)
-        masks[row] *= 1 - whole
-        masks[row, slot] = whole
+        masks[row, :, at] *= 1 - whole
+        masks[row, slot, at] = whole
         lines = (half + 0.5 - pixels.abs()).clamp(0, 1) * left
-        lines[..., 1] = 0  # the outline runs along the edges of the parts that it surrounds
-        edges[row] = torch.maximum(edges[row] * (1 - whole), lines.amax(-1))
+        lines[:, 1] = 0  # the outline runs along the edges of the parts that it surrounds
+        edges[row, at] = torch.maximum(edges[row, at] * (1 - whole), lines.amax(-1))
+    masks, edges = masks.unflatten(-1, (size, size)), edges.unflatten(-1, (size, size))
     return Drawing(_finished(picture), masks, edges, placed)
 
 
@@ -131,10 +137,10 @@ def _finished(picture: Tensor) -> Tensor:
 
 def _draw(
     scenes: Sequence[Scene], size: int, generator: torch.Generator | None, device: torch.device
-) -> tuple[Tensor, Tensor, Iterator[tuple[int, int, Tensor, Tensor, Tensor]]]:
+) -> tuple[Tensor, Tensor, Iterator[tuple[int, int, Tensor, Tensor]]]:
     """The pictures (B, H, W, 3) in [0, 1]; where their things are (B, 3, 4); and for each thing, from back to front:
-    the row of its picture, its place in the scene's chain, how far from each pixel the edge of each of its parts is, in
-    pixels (H, W, L), how much the part covers the pixel, and how much of that the parts before it leave to be seen."""
+    the row of its picture, its place in the scene's chain, which pixels it may touch (P,), counted row by row, and how
+    far from each of them the edge of each of its parts is, in pixels (P, L)."""
     if size < 16:
         raise ValueError(f"A picture needs at least 16 pixels a side to show its shape; got {size}.")
     if not scenes:
@@ -157,25 +163,26 @@ def _draw(
     geometry[:, 2] *= 1 + 0.08 * jitter[:, 2]
     geometry[:, 3] += 0.14 * jitter[:, 3]
     plain = [scenes[i].background in PLAIN for i in rows]
-    pixels = _distances(things, plain, geometry.to(device), size)  # (N, H, W, L)
-    cover = (0.5 - pixels).clamp(0, 1)
-    paint = _colors(things, 1 + 0.06 * jitter[:, 4], cover.shape[-1]).to(device)  # (N, L, 3)
-    # What a part shows is its cover, where nothing later covers it.
-    left = torch.cat([(1 - cover).flip(-1).cumprod(-1).flip(-1)[..., 1:], torch.ones_like(cover[..., :1])], dim=-1)
-    weight = cover * left
-    color = torch.matmul(weight.flatten(1, 2), paint).unflatten(1, (size, size))  # (N, H, W, 3)
-    seen = 1 - weight.sum(-1, keepdim=True)
-    done = 0
+    thing, pixels, at = _distances(things, plain, geometry.to(device), size)  # (P,), (P, L), (P,)
+    paints = _colors(things, 1 + 0.06 * jitter[:, 4], pixels.shape[-1]).to(device).unbind(1)  # L times (N, 3)
+    counts = torch.bincount(thing, minlength=len(things)).tolist()
+    canvas = picture.view(-1, 3)
+    done = first = 0
     for depth in range(MOST_THINGS):
-        count = sum(len(plan) > depth for plan in plans)
-        at = rows[done : done + count]
-        picture[at] = picture[at] * seen[done : done + count] + color[done : done + count]
-        done += count
+        here = sum(len(plan) > depth for plan in plans)
+        last = first + sum(counts[done : done + here])
+        one, done = thing[first:last], done + here
+        spots = torch.tensor(rows, device=device)[one] * size**2 + at[first:last]
+        colors = canvas[spots]  # (P', 3)
+        for paint, cover in zip(paints, (0.5 - pixels[first:last]).clamp_(0, 1).split(1, dim=-1), strict=True):
+            colors.lerp_(F.embedding(one, paint), cover)
+        canvas[spots] = colors
+        first = last
     chains = [[one.thing for one in scene.chain()] for scene in scenes]
     slots = [chains[i].index(one.scene.thing) for i, one in where]
     placed = torch.full((len(scenes), MOST_THINGS, 4), torch.nan)
     placed[rows, slots] = geometry
-    return picture, placed, zip(rows, slots, pixels, cover, left, strict=True)
+    return picture, placed, zip(rows, slots, at.split(counts), pixels.split(counts), strict=True)
 
 
 def _require_full(scene: Scene) -> None:
@@ -186,33 +193,40 @@ def _require_full(scene: Scene) -> None:
             raise ValueError(f"A scene must be full to be drawn; {', '.join(missing)} left open. See complete().")
 
 
-def _distances(things: list[Placed], plain: list[bool], geometry: Tensor, size: int) -> Tensor:
-    """Signed distances of each pixel to each part of each thing, in pixels: (N, H, W, L), streaks, outline, parts from
-    back to front."""
+def _distances(things: list[Placed], plain: list[bool], geometry: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """How far the pixels that a thing may touch are from each of its parts: whose pixel it is (P,), thing after thing;
+    signed distances in pixels (P, L), streaks, outline, parts from back to front; and which pixel it is (P,)."""
     names = [str(one.scene.thing) for one in things]
-    x, y, radius, angle = geometry[:, :, None, None].unbind(1)  # (N, 1, 1) each
+    x, y, radius, angle = geometry.unbind(1)  # (N,) each
+    reach = geometry.new_tensor([STREAKS if one.heading is not None else REACH for one in things]) * radius + 2.5 / size
     axis = (torch.arange(size, device=geometry.device) + 0.5) * (2 / size) - 1
-    across, down = (axis - x) / radius, (axis[:, None] - y) / radius
-    cos, sin = angle.cos(), angle.sin()
-    points = torch.stack([cos * across + sin * down, cos * down - sin * across], dim=-1)  # (N, H, W, 2)
+    across, down = axis - x[:, None], axis - y[:, None]  # (N, W) and (N, H)
+    near = (down.abs() < reach[:, None])[:, :, None] & (across.abs() < reach[:, None])[:, None]
+    thing, v, u = near.nonzero(as_tuple=True)  # (P,) each
+    across, down = across[thing, u] / radius[thing], down[thing, v] / radius[thing]
+    cos, sin = angle.cos()[thing], angle.sin()[thing]
+    points = torch.stack([cos * across + sin * down, cos * down - sin * across], dim=-1)  # (P, 2)
     layers = max(len(_paints(name)) for name in names)
-    distance = points.new_full((*points.shape[:3], layers), FAR)
-    baked = [i for i, name in enumerate(names) if name in DRAWN and size <= LARGEST_BAKED]
-    if baked:
-        kinds = torch.tensor([_ORDER[names[i]] for i in baked], device=points.device)
-        distance[baked, ..., 1:] = _sampled(points[baked], kinds)[..., : layers - 1]
+    distance = points.new_full((len(points), layers), FAR)
+    if size <= LARGEST_BAKED and any(name in DRAWN for name in names):
+        kinds = torch.tensor([_ORDER.get(name, -1) for name in names], device=points.device)[thing]
+        drawn = (kinds >= 0).nonzero()[:, 0]
+        distance[drawn, 1:] = _sampled(points[drawn], kinds[drawn])[:, : layers - 1]
     for name in {name for name in names if name in SHAPES or size > LARGEST_BAKED}:
-        rows = [i for i, other in enumerate(names) if other == name]
-        parts = _layers(name, points[rows])
-        distance[rows, ..., 1 : 1 + parts.shape[-1]] = parts
-    for i, one in enumerate(things):
+        same = torch.tensor([other == name for other in names], device=points.device)[thing]
+        parts = _layers(name, points[same])
+        distance[same, 1 : 1 + parts.shape[-1]] = parts
+    ends = torch.bincount(thing, minlength=len(things)).cumsum(0).tolist()
+    for i, (start, end, one) in enumerate(zip([0, *ends], ends, things, strict=False)):
+        mine = slice(start, end)
         if one.heading is not None:
-            distance[i, ..., 0] = _streaks(points[i], one.heading - one.angle)
+            distance[mine, 0] = _streaks(points[mine], one.heading - one.angle)
         if one.scene.thing in SHAPES and plain[i] and one.scene.color in COLORS:
-            distance[i, ..., 1] = FAR  # the `shapes` level has no outlines; a white shape on a light ground needs one
+            distance[mine, 1] = FAR  # the `shapes` level has no outlines; a white shape on a light ground needs one
         if one.rim is not None:
-            distance[i] = torch.maximum(distance[i], (axis[:, None, None] - one.rim) / one.radius)
-    return distance * (radius[..., None] * (size / 2))
+            hidden = (axis[v[mine]] - one.rim) / one.radius
+            distance[mine] = torch.maximum(distance[mine], hidden[:, None])
+    return thing, distance * (radius[thing, None] * (size / 2)), v * size + u
 
 
 def _layers(name: str, points: Tensor) -> Tensor:
@@ -247,12 +261,12 @@ def _baked(device: torch.device) -> Tensor:
 
 
 def _sampled(points: Tensor, kinds: Tensor) -> Tensor:
-    """Distances (N, H, W, L) at points (N, H, W, 2) of things of these kinds (N,), between the four nearest samples."""
+    """Distances (P, L) at points (P, 2) of things of these kinds (P,), between the four nearest samples."""
     table = _baked(points.device)
     spot = (points / (2 * REACH) + 0.5).mul(GRID - 1).clamp(0, GRID - 1.001)
     corner = spot.long()
-    u, v = (spot - corner).unsqueeze(-1).unbind(-2)  # (N, H, W, 1) each
-    at = (kinds[:, None, None] * GRID + corner[..., 1]) * GRID + corner[..., 0]  # (N, H, W)
+    u, v = (spot - corner).unsqueeze(-1).unbind(-2)  # (P, 1) each
+    at = (kinds * GRID + corner[..., 1]) * GRID + corner[..., 0]  # (P,)
     above = torch.lerp(F.embedding(at, table), F.embedding(at + 1, table), u)
     below = torch.lerp(F.embedding(at + GRID, table), F.embedding(at + GRID + 1, table), u)
     inside = (points.abs() < REACH).all(-1, keepdim=True)

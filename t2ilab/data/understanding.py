@@ -11,7 +11,7 @@ from functools import cache
 
 from t2ilab.data.captions import FILLERS_EN, FILLERS_JA, FILLERS_STORYBOOK
 from t2ilab.data.scenes import MOST_THINGS, Scene
-from t2ilab.data.words import LEVELS, MISSPELT, SHAPES
+from t2ilab.data.words import LEVELS, MISSPELT, PLAIN, SHAPES
 
 # What the words for a relation mean where no thing comes before them: 上に猫 has a cat at the top.
 PLACE_OF = {"above": "top", "below": "bottom", "left of": "left", "right of": "right"}
@@ -218,6 +218,13 @@ def _lexicon(level: str) -> dict[str, tuple[str, str]]:
                     table[phrase[:-1]] = (attribute, value)
                 if attribute == "relation" and phrase[-1] == "の" and len(phrase) > 1:  # 家の上に雲
                     table[phrase[:-1] + "に"] = (attribute, value)
+    # Here "on" has nobody ride on anything.
+    table |= {
+        f"on {article} {word} background": ("background", value)
+        for value, (english, _) in PLAIN.items()
+        for word in english
+        for article in ("a", "the")
+    }
     table["centre"] = table["middle"] = ("place", "center")
     if level == "storybook":
         table |= {f"on the {side} of": ("relation", f"{side} of") for side in ("left", "right")}

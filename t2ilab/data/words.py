@@ -121,10 +121,10 @@ PLAIN: Names = {
     "light": (("light", "bright"), ("明るい",)),
 }
 SURROUNDINGS: Names = PLAIN | {
-    "day": (("by day", "under a blue sky"), ("青空の下", "昼の空の下")),
-    "night": (("at night", "under a night sky"), ("夜空の下", "星空の下")),
+    "day": (("by day", "under a blue sky"), ("青空の下", "昼の空の下", "昼")),
+    "night": (("at night", "under a night sky"), ("夜空の下", "星空の下", "夜")),
     "sea": (("at sea", "by the sea"), ("海", "海辺")),
-    "sunset": (("at sunset", "in the evening"), ("夕焼けの中", "夕日の中")),
+    "sunset": (("at sunset", "in the evening"), ("夕焼けの中", "夕日の中", "夕方", "夕焼け")),
     "kitchen": (("in the kitchen", "in a kitchen"), ("台所", "キッチン")),
     "field": (("in a field", "in a meadow"), ("野原", "草原")),
 }
@@ -132,8 +132,8 @@ WITH_DE = {"sea", "kitchen", "field"}  # 「台所で、」, and not 「夜空�
 
 # What the first thing does to the second, or where it is as seen from it. In Japanese the second comes first.
 RELATIONS: Names = {
-    "riding": (("riding",), ("に乗る", "に乗った")),
-    "in": (("in", "inside"), ("の中の", "に入った")),
+    "riding": (("riding", "on"), ("に乗る", "に乗った", "に乗っている")),
+    "in": (("in", "inside"), ("の中の", "に入った", "に入っている")),
     "heading towards": (("heading towards", "flying towards"), ("へ向かう", "に向かう")),
     "above": (("above", "over"), ("の上の",)),
     "below": (("below", "under"), ("の下の",)),

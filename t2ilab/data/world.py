@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from t2ilab.data.captions import describe
+from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import draw, render
 from t2ilab.data.scenes import Scene, complete, is_held_out, usual_accent
 from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, SIZES, SURROUNDINGS, THINGS, USUAL
@@ -112,7 +113,9 @@ def storybook_scene(rng: random.Random) -> Scene:
     if many < ALONE + TWO:
         relation = _kind(kind)
         first, second = _things(rng, relation)
-        scene = _chained([_thing(first, rng), _thing(second, rng)], [relation])
+        colorful = relation != "in"  # of what is in something, and of that, too little shows
+        things = [_thing(name, rng, two_colors=colorful) for name in (first, second)]
+        scene = _chained(things, [relation])
     elif kind < 0.3:  # a cat, a dog and a bird
         names = rng.sample(list(THINGS), 3)
         scene = _chained([_thing(name, rng, two_colors=False) for name in names], ["and", "and"])
@@ -166,19 +169,22 @@ def _thing(name: str, rng: random.Random, alone: bool = False, two_colors: bool 
         color = rng.choice(list(ALL_COLORS))
         if two_colors and size != "small" and rng.random() < 0.35:
             second = rng.choice([c for c in ALL_COLORS if c != color])
+            size = "big"  # or nobody could see it
     return Scene(thing=name, color=color, size=size, accent=second)
 
 
-def _unsaid(scene: Scene, rng: random.Random, several: bool = False) -> Scene:
-    """What a caption says of a full scene: no sizes of several things, nor usual second colours, nor all usual ones."""
-    several = several or scene.other is not None
-    said: dict[str, Any] = {"size": None} if several else {}
+def _unsaid(scene: Scene, rng: random.Random, sizes: bool | None = None) -> Scene:
+    """What a caption says of a full scene: no usual second colours, nor all usual ones; sizes only where they show, and
+    of two things one time in three."""
+    if sizes is None:
+        sizes = heeds_sizes(scene) and (scene.other is None or rng.random() < 1 / 3)
+    said: dict[str, Any] = {} if sizes else {"size": None}
     if scene.accent and scene.accent == usual_accent(scene):
         said["accent"] = None
         if scene.color == USUAL[str(scene.thing)][0] and rng.random() < 0.5:
             said["color"] = None
     if scene.other:
-        said["other"] = _unsaid(scene.other, rng, several)
+        said["other"] = _unsaid(scene.other, rng, sizes)
     return replace(scene, **said)
 
 

@@ -1,22 +1,43 @@
-"""The mathematics of diffusion over plain callables: schedules, denoisers, guidance, samplers and losses.
+"""The mathematics of diffusion over plain callables: schedules, denoisers, guidance, samplers, losses and flows.
 
 Everything is a denoiser, `denoise(x_t, t) -> x0_hat`; nothing here knows a network or a data set.
 """
 
 from t2ilab.diffusion.denoisers import Denoiser, IdealDenoiser, NetworkDenoiser
+from t2ilab.diffusion.flow import FlowMatching, flow_matching_loss, sample_flow_euler
 from t2ilab.diffusion.guidance import GuidedDenoiser
 from t2ilab.diffusion.losses import diffusion_loss, min_snr_weights
-from t2ilab.diffusion.samplers import sample_ddim, sample_ddpm
+from t2ilab.diffusion.samplers import (
+    sample_ddim,
+    sample_ddpm,
+    sample_dpmpp_2m,
+    sample_euler,
+    sample_euler_ancestral,
+    sample_heun,
+)
 from t2ilab.diffusion.schedule import NoiseSchedule
+from t2ilab.diffusion.score import langevin, score
+from t2ilab.diffusion.thresholding import ThresholdedDenoiser, dynamic_threshold
 
 __all__ = [
     "Denoiser",
+    "FlowMatching",
     "GuidedDenoiser",
     "IdealDenoiser",
     "NetworkDenoiser",
     "NoiseSchedule",
+    "ThresholdedDenoiser",
     "diffusion_loss",
+    "dynamic_threshold",
+    "flow_matching_loss",
+    "langevin",
     "min_snr_weights",
     "sample_ddim",
     "sample_ddpm",
+    "sample_dpmpp_2m",
+    "sample_euler",
+    "sample_euler_ancestral",
+    "sample_flow_euler",
+    "sample_heun",
+    "score",
 ]

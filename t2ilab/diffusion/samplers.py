@@ -2,7 +2,9 @@
 
 All of them walk down a grid of timesteps, ask the denoiser for x0_hat at each, and move x_t to the noise level of the
 next; they know no network and no prediction type. `ac_t` and `ac_prev` are alphas_cumprod at this timestep and at the
-next one of the grid, which DDPM's papers call t - 1 however far it is. At every sampler:
+next one of the grid, which DDPM's papers call t - 1 however far it is. Papers that divide the picture's share out
+(Karras et al. 2022) write x = x_t / sqrt(ac_t) = x0 + sigma noise with sigma = sqrt((1 - ac_t) / ac_t); the functions
+that follow them do so inside, and still take and give x_t. At every sampler:
 
 - `denoise(x_t, t) -> x0_hat` gets t as an int; `x` (B, ...) is standard normal noise and is left as it was;
 - `timesteps` are integers, strictly descending (`NoiseSchedule.timesteps` makes them);
@@ -11,12 +13,14 @@ next one of the grid, which DDPM's papers call t - 1 however far it is. At every
 - noise is drawn from `generator`, which may live on another device than x;
 - `callback(step, t, x_t, x0_hat)` runs before each update, step counting from 0;
 - no gradients are kept; the result has the shape, dtype and device of x;
+- diffusers starts Euler, its ancestral form and Heun at noise x sigma where its grid is "trailing" or "linspace", and
+  not at noise x sqrt(sigma^2 + 1), whose variance training had: to have its pictures, scale x by the quotient;
 - a grid, level, eta or x that cannot work is a ValueError.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import sqrt
+from math import expm1, inf, log, sqrt
 
 import torch
 from torch import Tensor
@@ -51,7 +55,7 @@ def sample_ddpm(
         beta_t = 1 - alpha_t
         mean = (sqrt(ac_prev) * beta_t * x0_hat + sqrt(alpha_t) * (1 - ac_prev) * x) / (1 - ac_t)  # eq. 7
         variance = beta_t * (1 - ac_prev) / (1 - ac_t)  # eq. 7
-        x = mean + sqrt(variance) * _noise_like(x, generator) if variance > 0 else mean
+        x = mean + sqrt(variance) * noise_like(x, generator) if variance > 0 else mean
     return x
 
 
@@ -82,8 +86,139 @@ def sample_ddim(
         sigma_t = eta * sqrt((1 - ac_prev) / (1 - ac_t) * (1 - ac_t / ac_prev))  # eq. 16
         x = sqrt(ac_prev) * x0_hat + sqrt(max(0.0, 1 - ac_prev - sigma_t**2)) * eps  # eq. 12
         if sigma_t > 0:
-            x = x + sigma_t * _noise_like(x, generator)
+            x = x + sigma_t * noise_like(x, generator)
     return x
+
+
+@torch.no_grad()
+def sample_euler(
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: NoiseSchedule,
+    timesteps: Tensor | Sequence[int],
+    *,
+    final_alpha_cumprod: float | Tensor = 1.0,
+    generator: torch.Generator | None = None,
+    callback: Callback | None = None,
+) -> Tensor:
+    """Follow the flow dx / dsigma = (x - x0_hat) / sigma in straight steps (Karras et al. 2022, eq. 3, algorithm 1).
+
+    The same steps as DDIM's with eta 0, which were found first and by another road. `generator` is not used.
+    """
+    for step, (t, ac_t, ac_prev) in enumerate(_walk(x, schedule, timesteps, final_alpha_cumprod)):
+        x0_hat = denoise(x, t)
+        if callback:
+            callback(step, t, x, x0_hat)
+        sigma, sigma_prev = _sigma(ac_t), _sigma(ac_prev)
+        x_sigma = x / sqrt(ac_t)  # x0 + sigma noise
+        slope = (x_sigma - x0_hat) / sigma
+        x = sqrt(ac_prev) * (x_sigma + (sigma_prev - sigma) * slope)
+    return x
+
+
+@torch.no_grad()
+def sample_euler_ancestral(
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: NoiseSchedule,
+    timesteps: Tensor | Sequence[int],
+    *,
+    final_alpha_cumprod: float | Tensor = 1.0,
+    generator: torch.Generator | None = None,
+    callback: Callback | None = None,
+) -> Tensor:
+    """Step below the next noise level, then add fresh noise up to it (Euler ancestral, of Crowson's k-diffusion).
+
+    The same steps as DDPM's, in another notation: the noise added is that of its posterior.
+    """
+    for step, (t, ac_t, ac_prev) in enumerate(_walk(x, schedule, timesteps, final_alpha_cumprod)):
+        x0_hat = denoise(x, t)
+        if callback:
+            callback(step, t, x, x0_hat)
+        sigma, sigma_prev = _sigma(ac_t), _sigma(ac_prev)
+        sigma_down = sigma_prev**2 / sigma
+        sigma_up = sqrt(max(0.0, sigma_prev**2 - sigma_down**2))
+        x_sigma = x / sqrt(ac_t)  # x0 + sigma noise
+        x = sqrt(ac_prev) * (x_sigma + (sigma_down - sigma) * (x_sigma - x0_hat) / sigma)
+        if sigma_up > 0:
+            x = x + sqrt(ac_prev) * sigma_up * noise_like(x, generator)
+    return x
+
+
+@torch.no_grad()
+def sample_heun(
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: NoiseSchedule,
+    timesteps: Tensor | Sequence[int],
+    *,
+    final_alpha_cumprod: float | Tensor = 1.0,
+    generator: torch.Generator | None = None,
+    callback: Callback | None = None,
+) -> Tensor:
+    """Euler's step, and again with the mean of the slopes at both its ends (Karras et al. 2022, algorithm 1).
+
+    Of second order, for two calls of the denoiser a step; the last step is Euler's. `generator` is not used.
+    """
+    walk = _walk(x, schedule, timesteps, final_alpha_cumprod)
+    for step, (t, ac_t, ac_prev) in enumerate(walk):
+        x0_hat = denoise(x, t)
+        if callback:
+            callback(step, t, x, x0_hat)
+        sigma, sigma_prev = _sigma(ac_t), _sigma(ac_prev)
+        x_sigma = x / sqrt(ac_t)  # x0 + sigma noise
+        slope = (x_sigma - x0_hat) / sigma
+        x = sqrt(ac_prev) * (x_sigma + (sigma_prev - sigma) * slope)
+        if step + 1 < len(walk):
+            t_prev = walk[step + 1][0]
+            slope_prev = (x / sqrt(ac_prev) - denoise(x, t_prev)) / sigma_prev
+            x = sqrt(ac_prev) * (x_sigma + (sigma_prev - sigma) * (slope + slope_prev) / 2)
+    return x
+
+
+@torch.no_grad()
+def sample_dpmpp_2m(
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: NoiseSchedule,
+    timesteps: Tensor | Sequence[int],
+    *,
+    final_alpha_cumprod: float | Tensor = 1.0,
+    generator: torch.Generator | None = None,
+    callback: Callback | None = None,
+) -> Tensor:
+    """DPM-Solver++(2M): second order for one call a step, thanks to the x0_hat before (Lu et al. 2022, algorithm 2).
+
+    Solves the linear part of the flow exactly and draws a line through two estimates for the rest. The first step, and
+    the last one onto the clean picture, are of first order. `generator` is not used.
+    """
+    before, h_before = None, inf
+    for step, (t, ac_t, ac_prev) in enumerate(_walk(x, schedule, timesteps, final_alpha_cumprod)):
+        x0_hat = denoise(x, t)
+        if callback:
+            callback(step, t, x, x0_hat)
+        h = _half_log_snr(ac_prev) - _half_log_snr(ac_t)  # infinite from pure noise and to the clean picture
+        ahead = x0_hat if before is None or h == inf else x0_hat + (x0_hat - before) * h / (2 * h_before)
+        x = sqrt((1 - ac_prev) / (1 - ac_t)) * x - sqrt(ac_prev) * expm1(-h) * ahead
+        before, h_before = x0_hat, h
+    return x
+
+
+def _sigma(ac: float) -> float:
+    """The noise's deviation where the picture has its full size."""
+    if ac == 0:
+        raise ValueError(
+            "Euler's and Heun's steps need some picture in x_t, got a schedule with zero terminal SNR, whose first "
+            "sigma is infinite; use sample_ddim or sample_dpmpp_2m."
+        )
+    return sqrt((1 - ac) / ac)
+
+
+def _half_log_snr(ac: float) -> float:
+    """lambda of the DPM-Solver papers, log(sqrt(ac) / sqrt(1 - ac)), which rises as the noise falls."""
+    if ac in (0, 1):
+        return inf if ac else -inf
+    return 0.5 * (log(ac) - log(1 - ac))
 
 
 def _walk(
@@ -114,7 +249,7 @@ def _walk(
     return list(zip(steps, levels, [*levels[1:], final], strict=True))
 
 
-def _noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
+def noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
     """Standard normal noise like x, drawn where the generator lives."""
     device = x.device if generator is None else generator.device
     return torch.randn(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")
-SPACINGS = ("leading", "trailing", "linspace")
+SPACINGS = ("leading", "trailing", "linspace", "karras")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")  # diffusers' names, for from_dict
 
 Timestep = int | Tensor
@@ -156,13 +156,16 @@ class NoiseSchedule:
     def timesteps(
         self,
         num_inference_steps: int,
-        spacing: Literal["leading", "trailing", "linspace"] = "leading",
+        spacing: Literal["leading", "trailing", "linspace", "karras"] = "leading",
         steps_offset: int = 0,
     ) -> Tensor:
         """The timesteps that a sampler visits: (num_inference_steps,) int64 on the CPU, descending.
 
         The three spacings of Lin et al. 2023, table 2, on diffusers' grids: "leading" counts up from 0 in whole
-        strides (so it stops short of T - 1), "trailing" counts down from T - 1, "linspace" holds both ends.
+        strides (so it stops short of T - 1), "trailing" counts down from T - 1, "linspace" holds both ends. "karras"
+        holds both ends too and spends most steps where there is little noise: sigma^(1/7) falls evenly (Karras et al.
+        2022, eq. 5), each at the nearest timestep that is still free, where diffusers takes fractions of timesteps.
+        (It suits schedules that end near sigma 100; the cosine runs to 20,000, and most steps would go there.)
         `steps_offset` shifts "leading" only, as in diffusers; Stable Diffusion 1 has 1. A single "linspace" step is
         T - 1 here and 0 in diffusers. Raises ValueError for fewer than 1 or more than T steps, an unknown spacing, or
         an offset that leaves the schedule.
@@ -178,6 +181,8 @@ class NoiseSchedule:
         elif spacing == "linspace":
             stride = (T - 1) / max(n - 1, 1)
             grid = [T - 1] + [round(i * stride) for i in reversed(range(n - 1))]
+        elif spacing == "karras":
+            grid = self._karras(n)
         else:
             known = ", ".join(repr(name) for name in SPACINGS)
             raise ValueError(f"spacing must be one of {known}, got {spacing!r}.")
@@ -285,6 +290,20 @@ class NoiseSchedule:
         return schedule.rescale_zero_terminal_snr() if config.get("rescale_betas_zero_snr", False) else schedule
 
     # ---- inside ------------------------------------------------------------------------------------------------
+
+    def _karras(self, n: int, rho: float = 7.0) -> list[int]:
+        """n different timesteps whose sigmas fall as eq. 5 of Karras et al. 2022 has it, as nearly as they can."""
+        if self.has_zero_terminal_snr:
+            raise ValueError("karras spacing needs a finite first sigma, got zero terminal SNR; use 'trailing'.")
+        sigmas = self.sigmas.double()
+        ramp = torch.linspace(1, 0, n, dtype=torch.float64)
+        asked = (sigmas[0] ** (1 / rho) + ramp * (sigmas[-1] ** (1 / rho) - sigmas[0] ** (1 / rho))) ** rho
+        nearest = (sigmas.log()[:, None] - asked.log()).abs().argmin(0).tolist()
+        grid: list[int] = []
+        for i, t in enumerate(nearest):
+            below = grid[-1] - 1 if grid else self.num_train_timesteps - 1
+            grid.append(min(max(t, n - 1 - i), below))  # the rest needs a timestep each
+        return grid
 
     def _at(self, t: Timestep, first: Tensor, second: Tensor, back: bool = False) -> tuple[Tensor, torch.dtype]:
         """ac at `t` (`back`: one timestep before), shaped and typed to meet the pictures; and the result's dtype."""

@@ -93,6 +93,46 @@ def lines(
     show(figure, caption, **values)
 
 
+def plane(
+    points: Tensor,
+    caption: str,
+    paths: Tensor | None = None,
+    arrows: tuple[Tensor, Tensor] | None = None,
+    reach: float = 2.6,
+    **values: object,
+) -> None:
+    """Shows points of a plane (N, 2), each with a marker of its own, and what moves among them.
+
+    Args:
+        points: the data.
+        caption: as for `show`.
+        paths: (S, M, 2): M walkers in S moments. Each path has the colour of the point that it ends nearest to, a grey
+            dot where it begins and that point's marker where it ends.
+        arrows: where they begin and how they point, (M, 2) each; all are drawn with one length, longer ones darker.
+        reach: how far the plane is shown, to all four sides.
+    """
+    points = points.cpu()
+    figure, axis = plt.subplots(figsize=(4.6, 4.6))
+    if arrows is not None:
+        x, v = (np.asarray(part.cpu()) for part in arrows)
+        length = np.linalg.norm(v, axis=1, keepdims=True)
+        axis.quiver(*x.T, *(v / length.clip(1e-9)).T, np.log(length[:, 0] + 1e-9), cmap="Greys", scale=32, width=0.005)
+    if paths is not None:
+        paths = paths.cpu()
+        nearest = (paths[-1][:, None] - points).norm(dim=2).argmin(1)
+        axis.plot(*paths[0].T, ".", color="0.6", markersize=3)
+        for i in range(len(points)):
+            mine = paths[:, nearest == i]
+            axis.plot(*mine.unbind(-1), color=COLORS[i % 7], linewidth=0.6, linestyle=DASHES[i % 7])
+            axis.plot(*mine[-1].T, MARKERS[i % 7], color=COLORS[i % 7], markersize=3)
+    for i, point in enumerate(points):
+        axis.plot(*point, MARKERS[i % 7], color=COLORS[i % 7], markersize=11, markeredgecolor="black")
+    axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axis.grid(alpha=0.3)
+    figure.tight_layout()
+    show(figure, caption, **values)
+
+
 def heatmap(
     matrix: Tensor | np.ndarray, caption: str, rows: Sequence[str], columns: Sequence[str], **values: object
 ) -> None:

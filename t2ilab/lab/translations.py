@@ -64,6 +64,85 @@ JAPANESE: dict[str, str] = {
     ),
     "noise x {strength}: {all:.0%} as asked": "ノイズ × {strength}：注文どおりの画像は {all:.0%}",
     "An astronaut riding a horse, by a published model.": "公開されているモデルが描いた、馬に乗る宇宙飛行士。",
+    # Lab 04
+    "Sixteen of the pictures that this world consists of.": "この世界にある画像のうちの 16 枚。",
+    "One of the pictures at seven noise levels: hardly touched at timestep 100, nothing to be seen at 950.": (
+        "そのうちの 1 枚に 7 段階のノイズを加えたもの。時刻 100 ではほとんど変わりませんが、950 では何も見えません。"
+    ),
+    "Above: one picture under more and more noise. Below: the best guess. It is the picture itself as long as only "
+    "this one fits, then it melts, step by step, into the mean of its neighbours and at last of the whole world.": (
+        "上：だんだん強くなるノイズに埋もれていく 1 枚の画像。下：最良の推定。当てはまる画像が 1 枚しかないうちは"
+        "その画像そのものですが、やがて近くの画像の平均へ、最後には世界全体の平均へと、少しずつ溶けていきます。"
+    ),
+    "effective number of pictures": "実質的な画像の枚数",
+    "How many of the {count} pictures are still possible at each timestep, on average: one for most of the road, then, "
+    "within a few hundred timesteps, nearly all of them.": (
+        "{count} 枚のうち、各時刻でまだ可能な画像の枚数（平均）。道の大半では 1 枚で、"
+        "そのあと数百ステップのうちに、ほとんどすべてになります。"
+    ),
+    "Up to timestep {t} there is practically one picture that it may have been.": (
+        "時刻 {t} までは、もとの画像の候補は実質 1 枚です。"
+    ),
+    "At timestep 700 the four points are one hill: all arrows lead to the middle.": (
+        "時刻 700 では、4 つの点はひとつの山です。矢印はどれも真ん中へ向かいます。"
+    ),
+    "At timestep 350 each of the four points has a hill of its own, with watersheds in between.": (
+        "時刻 350 では、4 つの点がそれぞれ自分の山を持ち、その間に境界があります。"
+    ),
+    "Two hundred walkers on their way from noise (grey dots) to the four points. They first head for the middle, and "
+    "part later.": ("ノイズ（灰色の点）から 4 つの点へ向かう 200 人。はじめは真ん中へ向かい、あとで分かれます。"),
+    "Arrived at each of the four points: {counts}.": "4 つの点のそれぞれに着いた人数：{counts}。",
+    "The first of the twelve on its way out of the noise.": "12 枚のうちの最初の 1 枚が、ノイズから現れるまで。",
+    "Twelve pictures, made of noise by denoising alone.": "ノイズ除去だけで、ノイズから作られた 12 枚の画像。",
+    "Above: six of the pictures just made. Below: the nearest picture of the world. They are the same.": (
+        "上：今できた画像のうちの 6 枚。下：この世界でいちばん近い画像。どちらも同じです。"
+    ),
+    "The largest distance of the twelve to a picture of the world: {d:.4f}.": (
+        "12 枚それぞれの、この世界の画像までの距離のうち、最大のもの：{d:.4f}。"
+    ),
+    "yours, on its own pictures": "あなたのデノイザー、自分の画像",
+    "yours, on new pictures": "あなたのデノイザー、新しい画像",
+    "the network, on new pictures": "ネットワーク、新しい画像",
+    "The error of three guesses at each timestep. On its own pictures the best denoiser has next to none until the "
+    "noise is strong. On new ones its error stays, however little noise there is, and the network's falls. (Below a "
+    "millionth all is drawn alike.)": (
+        "3 つの推定の、各時刻での誤差。最良のデノイザーは、自分の画像に対しては、"
+        "ノイズが強くなるまでほとんど間違えません。"
+        "新しい画像に対しては、ノイズがどれほど少なくても誤差が残りますが、ネットワークの誤差は下がります。"
+        "（100 万分の 1 より小さい値は、同じ高さに描いています。）"
+    ),
+    "mean squared error": "平均二乗誤差",
+    "At timestep {t}: yours on its own pictures {mine:.4f}, on new ones {new:.4f}; the network on new ones "
+    "{net:.4f}.": (
+        "時刻 {t} での誤差：あなたのデノイザーは、自分の画像で {mine:.4f}、新しい画像で {new:.4f}。"
+        "ネットワークは、新しい画像で {net:.4f}。"
+    ),
+    "picture": "画像",
+    "clean": "元の画像",
+    "noisy, x_t": "ノイズ入り x_t",
+    "your denoiser": "あなたのデノイザー",
+    "the network": "ネットワーク",
+    "A new picture at timesteps {times}, from top to bottom. From left to right: clean, noisy, your denoiser's guess, "
+    "the network's.": (
+        "新しい画像。上から順に時刻 {times}。左から、元の画像、ノイズ入り、"
+        "あなたのデノイザーの推定、ネットワークの推定。"
+    ),
+    "Above: six pictures that the network makes of the same noise. Below: the nearest picture of the world. They are "
+    "not the same.": (
+        "上：同じノイズからネットワークが作った 6 枚の画像。下：この世界でいちばん近い画像。同じではありません。"
+    ),
+    "The smallest distance of the twelve to a picture of the world: {d:.2f}.": (
+        "12 枚それぞれの、この世界の画像までの距離のうち、最小のもの：{d:.2f}。"
+    ),
+    "Mean squared error at timestep 900: yours {mine:.3f}, the most likely picture {theirs:.3f}.": (
+        "時刻 900 での平均二乗誤差：あなたのデノイザーは {mine:.3f}、確率のいちばん高い画像は {theirs:.3f}。"
+    ),
+    "The same two hundred walkers, each heading for the most likely point.": (
+        "同じ 200 人が、それぞれ確率のいちばん高い点へ向かったもの。"
+    ),
+    "Four pictures at three noise levels, and below each what a network of photographs sees.": (
+        "4 枚の画像に 3 段階のノイズを加えたものと、その下は、写真しか知らないネットワークの推定。"
+    ),
     # Lab 05
     "Twelve pictures of the world, each one coloured shape on a plain background.": (
         "この世界の画像 12 枚。どれも、無地の背景に色の付いた図形がひとつあります。"
@@ -149,4 +228,40 @@ JAPANESE: dict[str, str] = {
     "cosine's.": (
         "画像が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、余弦の列では {cosine:.0%} です。"
     ),
+    # Lab 06
+    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom. With few steps the noise of each step is not "
+    "cleaned up.": (
+        "6 個のプロンプトを、DDPM のサンプラーで描いたもの。歩数は上から {steps} です。"
+        "歩数が少ないと、1 歩ごとのノイズが残ってしまいます。"
+    ),
+    "The same six prompts in ten steps of DDIM.": "同じ 6 個のプロンプトを、DDIM の 10 歩で描いたもの。",
+    "DDIM and Euler differ by at most {d:.4f}.": "DDIM とオイラー法の差は、最大で {d:.4f} です。",
+    "DDIM": "DDIM（新しいノイズなし）",
+    "DPM++ 2M": "DPM++ 2M（2 次の多段法）",
+    "Euler": "オイラー法",
+    "Heun": "ホイン法",
+    "The error of four walks in a world whose road is known, against the number of steps, both axes logarithmic. DDIM "
+    "and Euler lie on each other; Heun and DPM++ 2M fall twice as steeply.": (
+        "道がわかっている世界での、4 つの方法の誤差と歩数（どちらの軸も対数）。DDIM とオイラー法は重なっています。"
+        "ホイン法と DPM++ 2M は、2 倍の傾きで減ります。"
+    ),
+    "steps": "歩数",
+    "error": "誤差",
+    "Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d:.2f}.": (
+        "測った次数。DDIM：{a:.2f}、オイラー法：{b:.2f}、ホイン法：{c:.2f}、DPM++ 2M：{d:.2f}。"
+    ),
+    "Share of {count} pictures that are right in everything, for six samplers (rows) and numbers of network calls "
+    "(columns).": (
+        "{count} 枚のうち、すべて注文どおりの画像の割合。行は 6 つのサンプラー、列はネットワークを呼び出す回数。"
+    ),
+    "Two hundred walkers along the learnt velocity in fifty steps.": "学習した速度に沿って、50 歩で進む 200 人。",
+    "The same in four steps.": "同じものを 4 歩で。",
+    "{steps:2} steps: {off:.2f} from the nearest point on average": "{steps:2} 歩：最も近い点まで平均 {off:.2f}",
+    "The same six prompts by the step that somebody wrote by heart.": (
+        "何も見ないで書かれた 1 歩で描いた、同じ 6 個のプロンプト。"
+    ),
+    "Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and Heun's {b:.6f}.": (
+        "測った次数：{order:.2f}。{steps} 歩での誤差：{a:.4f}、ホイン法では {b:.6f}。"
+    ),
+    "Four small photographs that never were, in twenty steps.": "20 歩で描いた、実在しない小さな写真 4 枚。",
 }

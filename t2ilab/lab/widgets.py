@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from t2ilab.data.understanding import spelled, unknown_words
+from t2ilab.diffusion.denoisers import Denoiser
+from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.images import to_pil
 from t2ilab.lab.translate import tr
 from t2ilab.output import enlarged
@@ -73,6 +76,39 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
     return ipywidgets.VBox(
         [controls, ipywidgets.HBox([seed, guidance]), step, ipywidgets.HBox([picture, estimate]), message]
     )
+
+
+def denoising_box(
+    x0: Tensor, schedule: NoiseSchedule, denoisers: Mapping[str, Denoiser], t: int = 400
+) -> ipywidgets.Widget:
+    """Sliders for the picture and for the timestep; below them the noisy picture and what each denoiser makes of it.
+
+    Args:
+        x0: (B, 3, H, W) in [-1, 1], clean pictures to choose from.
+        schedule: how noisy each timestep is.
+        denoisers: name -> denoise(x_t, t) -> x0_hat.
+        t: the timestep that it opens with.
+    """
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)).to(x0)
+    which = ipywidgets.IntSlider(max=len(x0) - 1, description=tr("picture"))
+    time = ipywidgets.IntSlider(value=t, max=schedule.num_train_timesteps - 1, description=tr("timestep t"))
+    layout = {"width": "192px", "height": "192px"}
+    boxes = [ipywidgets.Image(format="png", layout=layout) for _ in range(len(denoisers) + 2)]
+    names = [tr("clean"), tr("noisy, x_t"), *map(tr, denoisers)]
+
+    def turn(_: Any = None) -> None:
+        i, now = which.value, time.value
+        x_t = schedule.add_noise(x0[i : i + 1], noise[i : i + 1], now)
+        with torch.no_grad():
+            shown = [x0[i : i + 1], x_t, *[denoise(x_t, now) for denoise in denoisers.values()]]
+        for box, picture in zip(boxes, shown, strict=True):
+            box.value = png(picture.clamp(-1, 1).float().cpu(), 6)
+
+    which.observe(turn, names="value")
+    time.observe(turn, names="value")
+    turn()
+    columns = [ipywidgets.VBox([ipywidgets.Label(name), box]) for name, box in zip(names, boxes, strict=True)]
+    return ipywidgets.VBox([which, time, ipywidgets.HBox(columns)])
 
 
 def png(image: Tensor, scale: int = 8) -> bytes:

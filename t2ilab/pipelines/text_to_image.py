@@ -17,14 +17,30 @@ from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.data.words import LEVELS
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.denoisers import NetworkDenoiser
-from t2ilab.diffusion.samplers import Callback, sample_ddim, sample_ddpm
+from t2ilab.diffusion.samplers import (
+    Callback,
+    sample_ddim,
+    sample_ddpm,
+    sample_dpmpp_2m,
+    sample_euler,
+    sample_euler_ancestral,
+    sample_heun,
+)
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.images import to_pil
 from t2ilab.nets.text import TextConfig, TextEncoder
 from t2ilab.nets.unet import UNet, UNetConfig
 
 Sampler = Callable[..., Tensor]
-SAMPLERS: dict[str, Sampler] = {"ddim": sample_ddim, "ddpm": sample_ddpm}
+SAMPLERS: dict[str, Sampler] = {
+    "ddim": sample_ddim,
+    "ddpm": sample_ddpm,
+    "euler": sample_euler,
+    "euler_ancestral": sample_euler_ancestral,
+    "heun": sample_heun,
+    "dpmpp_2m": sample_dpmpp_2m,
+}
+ADD_NOISE = {"ddpm", "euler_ancestral"}  # those that draw fresh noise on their way
 
 
 class _OtherKind(ValueError):
@@ -161,10 +177,10 @@ class TextToImage:
             num_inference_steps: 1 to the number of training steps; more is slower and finer.
             guidance_scale: 1 is off; larger follows the words more closely (Ho & Salimans 2022).
             seed: picture i starts from the noise of seed + i, whatever else is in the batch. Noise that the sampler
-                adds on its way (ddpm) comes from one stream for the whole batch.
+                adds on its way (`ADD_NOISE`) comes from one stream for the whole batch.
             generator: draws the noise instead, from one stream for the whole batch.
             latents: or the noise itself, standard normal (B, 3, H, W).
-            sampler: "ddim", "ddpm", or a function with their arguments.
+            sampler: the name of one of `SAMPLERS`, or a function with their arguments.
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
             callback: called as callback(step, t, x_t, x0_hat) before each step.
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import render, render_placed
 from t2ilab.data.scenes import Scene, all_scenes, usual_accent
 from t2ilab.data.words import ALL_COLORS, SIZES, SURROUNDINGS, THINGS
@@ -105,18 +106,13 @@ class Recipe:
 
 def told(scene: Scene) -> Scene:
     """What captions may say of a full scene: sizes only where the layout heeds them, and no usual second colour."""
-    sizes = sizes_show(scene)
+    sizes = heeds_sizes(scene)
 
     def said(one: Scene) -> Scene:
         accent = None if one.accent == usual_accent(one) else one.accent
         return replace(one, size=one.size if sizes else None, accent=accent, other=one.other and said(one.other))
 
     return said(scene)
-
-
-def sizes_show(scene: Scene) -> bool:
-    """Whether the layout heeds sizes: of one thing, and of two that are beside or above one another."""
-    return scene.relation not in ROLES and len(scene.chain()) < 3
 
 
 def middles(scenes: list[Scene], placed: Tensor) -> Tensor:
@@ -172,7 +168,7 @@ def _label(name: str, thing: Scene, scene: Scene, values: list[str]) -> int:
         return values.index(str(thing.relation)) if thing.relation in ROLES else 0
     value = getattr(thing, name)
     if name == "size":
-        return values.index(value) if sizes_show(scene) else -1
+        return values.index(value) if heeds_sizes(scene) else -1
     return values.index(value or "none")
 
 

@@ -12,11 +12,11 @@ from t2ilab.recipes.pixel import Model, Numbers, PixelRecipe
 NUMBERS = Numbers(
     name="storybook-pixel",
     level="storybook",
-    steps=40_000,
+    steps=18_000,
     batch=32,
     learning_rate=3e-3,
     warmup=200,
-    whole=8_000,
+    whole=6_000,
     partial=0.15,
     japanese=0.3,
     context_length=32,
@@ -33,7 +33,7 @@ NUMBERS = Numbers(
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, from step 8,000 one in seven partial."
+    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, from step 6,000 one in seven partial."
 )
 LIMITS = "Up to three things a picture, 32x32 pixels, and only the words of this world; some pairs unseen."
 LECTURE = (

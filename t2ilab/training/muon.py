@@ -104,10 +104,12 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     # Each iteration multiplies x from the left by a polynomial of x x^T. Those are (m, m) and commute, so the product
     # of all is taken first, and the wide matrix is touched only twice.
     gram = x @ x.mT  # (B, m, m)
-    product = eye = torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
-    for _ in range(iterations):
+    eye = torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
+    product = None
+    for left in reversed(range(iterations)):
         factor = 3.4445 * eye - 4.7750 * gram + 2.0315 * gram @ gram
-        product = factor @ product
-        gram = factor @ gram @ factor
-    x = product @ x
+        product = factor if product is None else factor @ product
+        if left:
+            gram = factor @ gram @ factor
+    x = x if product is None else product @ x
     return x.mT if tall else x

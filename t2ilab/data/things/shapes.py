@@ -28,9 +28,9 @@ def star(p: Tensor) -> Tensor:
 
 
 def heart(p: Tensor) -> Tensor:
-    # A square standing on its corner, with a disc on each of its two upper sides.
+    # Two discs, and the lines that touch them on their way down to the tip.
     folded = torch.stack([p[..., 0].abs(), p[..., 1]], dim=-1)
-    tip = polygon(p, [(0.0, 0.98), (-0.92, 0.06), (0.0, -0.52), (0.92, 0.06)])
+    tip = polygon(p, [(0.0, 0.98), (-0.88, 0.02), (0.0, -0.52), (0.88, 0.02)])
     return torch.minimum(tip, disc(folded, 0.53, (0.49, -0.34)))
 
 

@@ -2,11 +2,16 @@
 
 import difflib
 
-from t2ilab.lab.bank import lab00_welcome, lab05_ddpm
+from t2ilab.lab.bank import lab00_welcome, lab04_denoising, lab05_ddpm, lab06_samplers
 from t2ilab.lab.definition import Exercise
 from t2ilab.lab.messages import say
 
-ALL: tuple[Exercise, ...] = (*lab00_welcome.EXERCISES, *lab05_ddpm.EXERCISES)
+ALL: tuple[Exercise, ...] = (
+    *lab00_welcome.EXERCISES,
+    *lab04_denoising.EXERCISES,
+    *lab05_ddpm.EXERCISES,
+    *lab06_samplers.EXERCISES,
+)
 
 
 def find(name: str) -> Exercise:

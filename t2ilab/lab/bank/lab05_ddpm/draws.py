@@ -2,20 +2,11 @@
 
 import torch
 
+from t2ilab.lab.bank.draws import noise_like, pictures
 from t2ilab.lab.messages import Text
 
 LAB = "05_ddpm"
 STEPS = 10  # T; the betas are large for it, so that float32 leaves no doubt which formula was used
-
-
-def pictures(generator, *shape):
-    """Random pictures (B, 3, H, W) in [-1, 1]."""
-    return torch.rand(shape, generator=generator) * 2 - 1
-
-
-def noise_like(generator, x):
-    """Standard normal noise of x's shape."""
-    return torch.randn(x.shape, generator=generator)
 
 
 def random_betas(generator):

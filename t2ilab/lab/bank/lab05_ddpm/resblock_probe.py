@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from t2ilab.lab.bank.lab05_ddpm.draws import noise_like
+from t2ilab.lab.bank.draws import noise_like
 from t2ilab.lab.probing import Unfit, cases
 
 BLOCK_LAYERS = ("norm1", "conv1", "time_proj", "norm2", "conv2", "skip")

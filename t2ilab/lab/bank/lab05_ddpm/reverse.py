@@ -2,7 +2,8 @@
 
 import torch
 
-from t2ilab.lab.bank.lab05_ddpm.draws import LAB, STEPS, noise_like, pictures, random_betas
+from t2ilab.lab.bank.draws import noise_like, pictures
+from t2ilab.lab.bank.lab05_ddpm.draws import LAB, STEPS, random_betas
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.messages import Text
 from t2ilab.lab.probing import cases

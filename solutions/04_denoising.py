@@ -1,0 +1,611 @@
+# %% [markdown]
+# # Lab 04: The best guess
+#
+# <!-- badges -->
+#
+# **You will build** the best denoiser that there can be, in five lines and without a network. You will watch it melt a
+# picture into the mean of its neighbours, read the slope of a probability off it, and let it draw. Then you find out
+# why nobody uses it, and what a neural network does better by being wrong.
+#
+# | | |
+# |---|---|
+# | Time | about 75 minutes, one of which your machine computes alone |
+# | You need | Python and PyTorch; Bayes' rule, the normal distribution, what a gradient is |
+# | No need for | a GPU, a network connection, any data set |
+# | Exercises | three, 10 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+#
+# An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
+# answer stays in use: to go on without it, blank it again.) Hints cost nothing.
+
+# %% [markdown] tags=["ja"]
+# # Lab 04：最良の推定
+#
+# <!-- badges -->
+#
+# **このラボで作るもの**：これ以上はありえない、最良のデノイザー（denoiser）を、ネットワークを使わずに 5 行で書きます。それが画像を近くの画像の平均へと溶かしていく様子を眺め、確率の傾きを読み取り、絵も描かせます。そして、なぜ誰もこれを使わないのか、ニューラルネットワークは間違うことで何がうまくいくのかを突き止めます。
+#
+# | | |
+# |---|---|
+# | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 1 分） |
+# | 必要なもの | Python と PyTorch。ベイズの定理、正規分布、勾配（gradient）の意味 |
+# | 不要なもの | GPU、ネットワーク接続、データセット |
+# | 演習 | 3 問、10 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+#
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、もう一度空欄に戻してください。）ヒントを見ても点は減りません。
+
+# %% tags=["colab-install"]
+
+# %%
+import torch
+
+from t2ilab.data.world import World
+from t2ilab.device import DeviceManager
+from t2ilab.diffusion.denoisers import NetworkDenoiser
+from t2ilab.diffusion.samplers import sample_ddim
+from t2ilab.diffusion.schedule import NoiseSchedule
+from t2ilab.lab import budget, check, exercise, hint, plots, say, widgets
+from t2ilab.pipelines.text_to_image import TextToImage
+
+machine = DeviceManager()
+device = machine.device
+
+# %% [markdown]
+# # 1. What may this have been?
+#
+# Here is a small world: a thousand pictures, and nothing else exists. Somebody picks one of them, $x_0$, each with
+# the same chance, makes it fainter and adds noise:
+#
+# $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon, \qquad \epsilon \sim \mathcal N(0, I) $$
+#
+# (The notation is that of DDPM, [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239), eq. 4, which Lab 05 derives.
+# All you need here: $\bar\alpha_t$, in code `ac_t`, is the share of the picture that is left at timestep $t$. It falls
+# from nearly 1 at $t = 0$ to nearly 0 at $t = 999$.)
+
+# %% [markdown] tags=["ja"]
+# # 1. もとは何だったのか
+#
+# 小さな世界があります。画像は 1,000 枚あり、ほかには何もありません。だれかがそのうちの 1 枚 $x_0$ を等しい確率で選び、薄くして、ノイズを加えました。
+#
+# $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon, \qquad \epsilon \sim \mathcal N(0, I) $$
+#
+# （記法は DDPM、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の式 4 のものです。導き方は Lab 05 で学びます。ここで必要なのは次のことだけです。$\bar\alpha_t$（コードでは `ac_t`）は、時刻（timestep）$t$ に残っている画像の割合です。$t = 0$ ではほぼ 1 で、$t = 999$ ではほぼ 0 まで下がります。）
+
+# %%
+COUNT = budget(lesson=1000, ci=200)
+MODEL = "shapes-pixel"
+pipe = TextToImage.from_pretrained(MODEL)
+world = World(size=32, seed=4, level=pipe.world)
+data = world.batch(0, COUNT)["image"].to(device)
+schedule = pipe.schedule
+ac = schedule.alphas_cumprod.to(device)
+plots.images(data[:16], "Sixteen of the pictures that this world consists of.", columns=8)
+
+# %%
+some = torch.tensor([100, 300, 500, 600, 700, 800, 950])
+noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
+noisy = schedule.add_noise(data[:1].expand(7, -1, -1, -1), noise.expand(7, -1, -1, -1), some.to(device))
+plots.images(
+    noisy,
+    "One of the pictures at seven noise levels: hardly touched at timestep 100, nothing to be seen at 950.",
+    titles=[f"t = {t}" for t in some.tolist()],
+    columns=7,
+)
+
+# %% [markdown]
+# You are shown $x_t$. **Which clean picture do you answer, if every pixel that is off costs you the square of the
+# error?** Suppose that three pictures may have been it, with chances 0.5, 0.3 and 0.2. Whatever you answer, $g$, you
+# pay on average $0.5\,\lVert g - a \rVert^2 + 0.3\,\lVert g - b \rVert^2 + 0.2\,\lVert g - c \rVert^2$. Take the
+# gradient with respect to $g$ and set it to zero: $g = 0.5\,a + 0.3\,b + 0.2\,c$. The best answer is the **mean of all
+# that is possible**, each by its chance, and it is usually none of them:
+#
+# $$ \hat x_0(x_t) = \mathbb E[x_0 \mid x_t] = \sum_i p(x_0 = x^{(i)} \mid x_t)\; x^{(i)} $$
+#
+# The chances follow from Bayes' rule. All pictures were equally likely at first, so what counts is how well each explains
+# what you see. Under picture $x^{(i)}$, $x_t$ is normal around $\sqrt{\bar\alpha_t}\, x^{(i)}$, with variance
+# $1 - \bar\alpha_t$ at every pixel:
+#
+# $$ p(x_0 = x^{(i)} \mid x_t) \;\propto\; \exp\!\Big( -\frac{\lVert x_t - \sqrt{\bar\alpha_t}\, x^{(i)} \rVert^2}{2 (1 - \bar\alpha_t)} \Big) $$
+#
+# ### Exercise 1: <!-- exercise mmse_denoiser -->
+#
+# The two formulas, for a batch. Mind one thing: over 3,072 pixels the exponent easily reaches -1,500, and
+# `exp(-1500)` is 0 for every computer. `torch.softmax` knows what to do.
+
+# %% [markdown] tags=["ja"]
+# あなたに見えるのは $x_t$ だけです。**どの画素についても誤差の 2 乗だけ損をするとしたら、もとの画像として何と答えますか。** 候補が 3 枚あり、その確率が 0.5、0.3、0.2 だとしましょう。答えを $g$ とすると、損失の平均は $0.5\,\lVert g - a \rVert^2 + 0.3\,\lVert g - b \rVert^2 + 0.2\,\lVert g - c \rVert^2$ です。$g$ について微分して 0 と置けば、$g = 0.5\,a + 0.3\,b + 0.2\,c$ となります。最良の答えは、**可能なものすべての平均**（確率による重み付き）で、たいていはどの画像とも違います。
+#
+# $$ \hat x_0(x_t) = \mathbb E[x_0 \mid x_t] = \sum_i p(x_0 = x^{(i)} \mid x_t)\; x^{(i)} $$
+#
+# 確率はベイズの定理からわかります。はじめはどの画像も同じ確率でした。ですから、見えているものをそれぞれの画像がどれだけうまく説明するかで決まります。画像 $x^{(i)}$ のもとで、$x_t$ は平均 $\sqrt{\bar\alpha_t}\, x^{(i)}$、画素ごとの分散 $1 - \bar\alpha_t$ の正規分布に従います。
+#
+# $$ p(x_0 = x^{(i)} \mid x_t) \;\propto\; \exp\!\Big( -\frac{\lVert x_t - \sqrt{\bar\alpha_t}\, x^{(i)} \rVert^2}{2 (1 - \bar\alpha_t)} \Big) $$
+#
+# ### 演習 1：<!-- exercise mmse_denoiser -->
+#
+# この 2 つの式を、バッチに対して計算します。ひとつだけ注意があります。3,072 個の画素について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
+
+
+# %%
+@exercise("mmse_denoiser")
+def mmse_denoiser(x_t, data, ac_t):
+    """E[x0 | x_t], the mean of all clean pictures that x_t may come from, when x0 is any row of data alike.
+
+    x_t: (B, 3, H, W), noisy; data: (N, 3, H, W), all pictures that there are; ac_t: 0-d tensor in (0, 1).
+    Returns the estimate of x0, like x_t.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(mmse_denoiser)
+
+# %% [markdown]
+# Now look at what the best guess looks like. Above what you are shown, below what is best to answer:
+
+# %% [markdown] tags=["ja"]
+# 最良の推定はどのように見えるでしょうか。上は見えているもの、下は最良の答えです。
+
+# %%
+guesses = torch.cat([mmse_denoiser(x[None], data, ac[t]) for x, t in zip(noisy, some, strict=True)])
+plots.images(
+    torch.cat([noisy, guesses]),
+    "Above: one picture under more and more noise. Below: the best guess. It is the picture itself as long as only this one "
+    "fits, then it melts, step by step, into the mean of its neighbours and at last of the whole world.",
+    titles=[f"t = {t}" for t in some.tolist()],
+    columns=7,
+)
+
+# %% [markdown]
+# From left to right it is the picture itself, until other pictures become possible; then it is their mean, and where
+# nothing can be seen it is the mean of the whole world. What was lost first, and what last?
+#
+# How many pictures are still possible? If $n$ of them had the same chance, the entropy of the chances would be
+# $\ln n$; so turn it round: $e^{\text{entropy}}$ is an effective number of pictures.
+
+# %% [markdown] tags=["ja"]
+# 左から見ていくと、はじめは画像そのものです。ほかの画像の可能性が出てくると、それらの平均になり、何も見えなくなると世界全体の平均になります。最初に失われたのは何でしょうか。最後まで残ったのは何でしょうか。
+#
+# では、可能な画像はあと何枚あるのでしょうか。$n$ 枚が同じ確率なら、確率のエントロピー（entropy）は $\ln n$ です。逆に考えると、$e^{\text{entropy}}$ は実質的な枚数を表します。
+
+
+# %%
+def effective_number(x_t, ac_t):
+    """How many rows of data x_t (B, 3, H, W) may come from: e to the entropy of their chances, (B,)."""
+    squares = torch.cdist(x_t.flatten(1), ac_t.sqrt() * data.flatten(1)).square()
+    log_chances = torch.log_softmax(-squares / (2 * (1 - ac_t)), dim=1)
+    return (-(log_chances.exp() * log_chances).sum(dim=1)).exp()
+
+
+grid = list(range(0, 1000, 25))
+fresh = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
+numbers = [effective_number(schedule.add_noise(data[:16], fresh, t), ac[t]).mean().item() for t in grid]
+plots.lines(
+    {"": (grid, numbers)},
+    "How many of the {count} pictures are still possible at each timestep, on average: one for most of the road, then, within "
+    "a few hundred timesteps, nearly all of them.",
+    xlabel="timestep t",
+    ylabel="effective number of pictures",
+    log="y",
+    count=COUNT,
+)
+last = max(t for t, number in zip(grid, numbers, strict=True) if number < 1.1)
+say("Up to timestep {t} there is practically one picture that it may have been.", t=last)
+
+# %% [markdown]
+# **Change one thing:** make the world larger or smaller (`COUNT = 200`, in the cell that draws it) and run the cells
+# again. Where does the guess begin to melt now, and why? (Set it back before you go on.)
+#
+# # 2. The guess holds the slope
+#
+# **Where does a noisy picture have to move to become more likely?** The density of noisy pictures is a sum of a
+# thousand bells, $p(x_t) = \tfrac1N \sum_i \mathcal N\big(x_t; \sqrt{\bar\alpha_t}\,x^{(i)}, (1 - \bar\alpha_t) I\big)$.
+# Differentiate its logarithm. Each bell gives its own slope, $(\sqrt{\bar\alpha_t}\,x^{(i)} - x_t) / (1 - \bar\alpha_t)$,
+# weighed by its share of the sum, and those shares are the very chances of section 1. What comes out is the mean again:
+#
+# $$ \nabla_{x_t} \log p(x_t) = \frac{\sqrt{\bar\alpha_t}\;\mathbb E[x_0 \mid x_t] - x_t}{1 - \bar\alpha_t} $$
+#
+# This holds for any distribution of $x_0$, not only for lists. Miyasawa found it in 1961, and Robbins had published it in
+# 1956 and thanked Tweedie. Whoever can denoise knows the slope of the log density, its **score**, without ever knowing
+# the density; whoever knows the score can denoise. Everything that follows in this course lives on this line.
+#
+# ### Exercise 2: <!-- exercise tweedie_score -->
+#
+# One line. The check compares it with the gradient that autograd finds.
+
+# %% [markdown] tags=["ja"]
+# **ひとつ変えてみましょう**：世界を大きく、または小さくして（世界を描くセルで `COUNT = 200` とします）、もう一度セルを実行してください。推定はどこから溶け始めますか。それはなぜでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+#
+# # 2. 推定値は傾きを知っている
+#
+# **ノイズの入った画像は、どちらへ動けば、より確率の高いものになるでしょうか。** ノイズの入った画像の確率密度（probability density）は、1,000 個の釣鐘形の和 $p(x_t) = \tfrac1N \sum_i \mathcal N\big(x_t; \sqrt{\bar\alpha_t}\,x^{(i)}, (1 - \bar\alpha_t) I\big)$ です。その対数を微分しましょう。釣鐘のひとつひとつの傾き $(\sqrt{\bar\alpha_t}\,x^{(i)} - x_t) / (1 - \bar\alpha_t)$ に、和に占める割合の重みが付きます。その割合は、1 節の確率そのものです。ですから、ここでも平均が現れます。
+#
+# $$ \nabla_{x_t} \log p(x_t) = \frac{\sqrt{\bar\alpha_t}\;\mathbb E[x_0 \mid x_t] - x_t}{1 - \bar\alpha_t} $$
+#
+# これは、有限個の画像だけでなく、$x_0$ のどのような分布でも成り立ちます。宮沢（Miyasawa）が 1961 年に見つけました。Robbins も 1956 年に発表していて、Tweedie に謝辞を述べています。ノイズを除去できるなら、確率密度そのものを知らなくても、その対数の勾配、つまり**スコア**（score）がわかります。スコアがわかれば、ノイズを除去できます。このコースのこれから先は、すべてこの 1 行の上に成り立っています。
+#
+# ### 演習 2：<!-- exercise tweedie_score -->
+#
+# 1 行で書けます。答え合わせでは、自動微分（autograd）で求めた勾配と比べます。
+
+
+# %%
+@exercise("tweedie_score")
+def tweedie_score(x_t, x0_hat, ac_t):
+    """The gradient of log p(x_t) with respect to x_t, from the best guess at the clean picture.
+
+    x_t: (B, 3, H, W), noisy; x0_hat: like x_t, E[x0 | x_t]; ac_t: 0-d tensor in (0, 1). Returns a gradient like x_t.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(tweedie_score)
+
+# %% [markdown]
+# In 3,072 dimensions nobody can see a slope. So here is a world of four points in a plane, three around and one in the
+# middle. (For your functions they are pictures of one pixel with two channels.) The arrows are your scores:
+
+# %% [markdown] tags=["ja"]
+# 3,072 次元の傾きは、だれにも見えません。そこで、平面の上の 4 つの点からなる世界を見てみましょう。3 つが周りに、1 つが真ん中にあります。（あなたの関数にとっては、2 チャンネルで 1 画素の画像です。）矢印があなたのスコアです。
+
+# %%
+four = torch.tensor([[0.0, 1.6], [-1.39, -0.8], [1.39, -0.8], [0.0, 0.0]], device=device)
+axis = torch.linspace(-2.4, 2.4, 21, device=device)
+places = torch.cartesian_prod(axis, axis)  # (441, 2)
+
+
+def as_pictures(points):
+    return points.reshape(-1, 2, 1, 1)
+
+
+def slopes(t):
+    """Your score at every place: (441, 2)."""
+    x_t = as_pictures(places)
+    return tweedie_score(x_t, mmse_denoiser(x_t, as_pictures(four), ac[t]), ac[t]).reshape(-1, 2)
+
+
+plots.plane(
+    ac[700].sqrt() * four,
+    "At timestep 700 the four points are one hill: all arrows lead to the middle.",
+    arrows=(places, slopes(700)),
+)
+plots.plane(
+    ac[350].sqrt() * four,
+    "At timestep 350 each of the four points has a hill of its own, with watersheds in between.",
+    arrows=(places, slopes(350)),
+)
+
+# %% [markdown]
+# Compare the two. Under strong noise there is one hill, and only later do the four part: at which noise level is it decided
+# where a walker ends?
+#
+# # 3. Denoising, again and again, makes pictures
+#
+# **What happens if you start from nothing but noise and keep asking?** The best guess for pure noise is the mean of
+# everything. Do not jump there: go a little way, to where there is a little less noise, and ask again. The road
+# that does this without ever adding noise is a flow, and the course's `sample_ddim` follows it (Lab 06 takes it apart;
+# all it ever asks for is a denoiser). First in the plane, two hundred walkers:
+
+# %% [markdown] tags=["ja"]
+# 2 つの図を比べてください。ノイズが強いうちは山がひとつしかなく、あとになってから 4 つに分かれます。歩く人の行き先が決まるのは、ノイズがどの段階のときでしょうか。
+#
+# # 3. ノイズ除去を繰り返すと、絵になる
+#
+# **ノイズだけから始めて、推定を繰り返すとどうなるでしょうか。** 純粋なノイズに対する最良の推定は、すべての平均です。そこへ一気に飛んではいけません。ノイズが少しだけ減ったところまで進み、また推定します。ノイズをまったく加えずにこれを行う道は流れ（flow）になります。このコースの `sample_ddim` は、この流れに沿って進みます（その中身は Lab 06 で調べます。必要なのはデノイザーだけです）。まず平面の上で、200 人に歩いてもらいましょう。
+
+
+# %%
+def best_of(data):
+    """Your denoiser for a world, as samplers ask for it: denoise(x_t, t)."""
+    return lambda x_t, t: mmse_denoiser(x_t, data, ac[t])
+
+
+def flow(denoise, x, steps):
+    """Every moment of a walk down the flow from x to clean pictures: (steps + 1, B, ...)."""
+    moments = []
+    timesteps = schedule.timesteps(steps, spacing="trailing")
+    end = sample_ddim(denoise, x, schedule, timesteps, callback=lambda step, t, x_t, x0_hat: moments.append(x_t))
+    return torch.stack([*moments, end])
+
+
+walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2)).to(device)
+paths = flow(best_of(as_pictures(four)), as_pictures(walkers), 100).reshape(101, 200, 2)
+plots.plane(
+    four,
+    "Two hundred walkers on their way from noise (grey dots) to the four points. They first head for the middle, and part later.",
+    paths=paths,
+)
+arrived = (paths[-1][:, None] - four).norm(dim=2).argmin(dim=1).bincount(minlength=4)
+say("Arrived at each of the four points: {counts}.", counts=", ".join(map(str, arrived.tolist())))
+
+# %% [markdown]
+# Each of the four gets about a quarter, as it should. The walkers do not know of each other; the slope alone tells
+# each of them where to go.
+#
+# Now the same with pictures. Twelve walkers in 3,072 dimensions:
+
+# %% [markdown] tags=["ja"]
+# 4 つの点には、それぞれおよそ 4 分の 1 ずつが着きました。期待どおりです。歩く人どうしは、お互いのことを知りません。どこへ行けばよいかは、傾きだけが教えてくれます。
+#
+# 同じことを画像でやってみましょう。3,072 次元の空間を、12 人が歩きます。
+
+# %%
+starts = torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(3)).to(device)
+road = flow(best_of(data), starts, 40)
+painted = road[-1]
+plots.images(road[::5, 0], "The first of the twelve on its way out of the noise.", columns=9)
+plots.images(painted, "Twelve pictures, made of noise by denoising alone.", columns=6)
+
+# %% [markdown]
+# Not a network in sight, no training, and sharp pictures out of noise! **Too good to be true?** Look for each of them
+# in the world's thousand:
+
+# %% [markdown] tags=["ja"]
+# ネットワークも学習もなしに、ノイズからくっきりした画像ができました。**話がうますぎませんか。** それぞれの画像を、この世界の 1,000 枚の中から探してみましょう。
+
+
+# %%
+def nearest(pictures):
+    """The row of data nearest to each picture, and how far it is: root mean square over the pixels."""
+    distance = torch.cdist(pictures.flatten(1), data.flatten(1)) / data[0].numel() ** 0.5
+    return data[distance.argmin(dim=1)], distance.amin(dim=1)
+
+
+twins, distance = nearest(painted)
+plots.images(
+    torch.cat([painted[:6], twins[:6]]),
+    "Above: six of the pictures just made. Below: the nearest picture of the world. They are the same.",
+    columns=6,
+)
+say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=distance.max().item())
+
+# %% [markdown]
+# They are copies. Of course: at the end of the road one picture is left that fits, and the best guess *is* that picture.
+# The best denoiser of a list of pictures knows the list by heart, and draws from it, each picture with the same chance.
+# It never makes anything new.
+#
+# # 4. Wrong in the right way
+#
+# **So what is a network good for?** It is trained for the same thing, to guess $x_0$ with the least square error, and if
+# it ever got there it would only copy. How does it learn the mean without knowing the chances? It is shown a noisy
+# picture and told one of those that it may have been; another time another one; and the square error
+# pulls it to their mean.
+#
+# ### Exercise 3: <!-- exercise denoising_loss -->
+#
+# The loss of any denoiser at one noise level, yours or a network.
+
+# %% [markdown] tags=["ja"]
+# どれも複製でした。考えてみれば当然です。道の終わりでは、当てはまる画像が 1 枚しか残りません。最良の推定は、その画像*そのもの*です。画像のリストに対する最良のデノイザーは、リストを丸暗記していて、そこから等しい確率で 1 枚を取り出すだけです。新しいものは何も作りません。
+#
+# # 4. 正しく間違える
+#
+# **では、ネットワークは何の役に立つのでしょうか。** ネットワークが学習するのも同じこと、つまり 2 乗誤差が最小になるように $x_0$ を当てることです。もし完璧にできたら、複製するだけになってしまいます。ところで、確率を知らないネットワークが、どうやって平均を学ぶのでしょうか。ノイズの入った画像を見せられ、もとだったかもしれない 1 枚を教えられます。別のときには別の 1 枚を教えられます。すると 2 乗誤差が、推定をそれらの平均へ引き寄せるのです。
+#
+# ### 演習 3：<!-- exercise denoising_loss -->
+#
+# あるノイズの段階での、デノイザーの損失（loss）です。あなたのデノイザーにもネットワークにも使えます。
+
+
+# %%
+@exercise("denoising_loss")
+def denoising_loss(denoise, x0, noise, ac_t):
+    """How far a denoiser's guesses are from the pictures, at one noise level: the mean squared error.
+
+    denoise(x_t, ac_t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; noise: like x0; ac_t: 0-d tensor in (0, 1).
+    Returns one number with its gradient.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(denoising_loss)
+
+# %% [markdown]
+# The network comes from the zoo: the model of Lab 00, asked with an empty caption. It has seen about 150,000 pictures of
+# such a world, in a world that never runs out; your denoiser knows its thousand by heart. Both are given **new** pictures that neither has ever seen:
+
+# %% [markdown] tags=["ja"]
+# ネットワークは学習済みモデル集（zoo）のもので、Lab 00 のモデルに空のキャプションを渡して使います。尽きることのない世界の画像を、約 15 万枚見てきました。あなたのデノイザーは、1,000 枚を丸暗記しています。どちらも見たことのない**新しい**画像を、両方に渡してみましょう。
+
+
+# %%
+def unet(x_t, t):
+    """The zoo's network with an empty caption."""
+    return pipe.unet(x_t, t, nothing_said.expand(len(x_t), -1, -1))
+
+
+with torch.no_grad():
+    nothing_said = pipe.encode([""])  # (1, L, D)
+network = NetworkDenoiser(unet, schedule, pipe.prediction_type, clip=1.0)
+new = World(size=32, seed=44, level=pipe.world).batch(0, 16)["image"].to(device)
+fresh = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(4)).to(device)
+
+
+@torch.no_grad()
+def errors(denoise, pictures, timesteps):
+    """The loss of denoise(x_t, t) at each of the timesteps, eight pictures at a time."""
+    totals = []
+    for t in timesteps:
+        halves = [
+            denoising_loss(lambda x_t, ac_t, t=t: denoise(x_t, t), pictures[i : i + 8], fresh[i : i + 8], ac[t])
+            for i in range(0, len(pictures), 8)
+        ]
+        totals.append(torch.stack(halves).mean().item())
+    return totals
+
+
+grid = list(range(25, 1000, 75))
+mine, mine_on_new = errors(best_of(data), data[:16], grid), errors(best_of(data), new, grid)
+networks = errors(network, new, grid)
+plots.lines(
+    {
+        "yours, on its own pictures": (grid, [max(error, 1e-6) for error in mine]),
+        "yours, on new pictures": (grid, mine_on_new),
+        "the network, on new pictures": (grid, networks),
+    },
+    "The error of three guesses at each timestep. On its own pictures the best denoiser has next to none until the noise is strong. "
+    "On new ones its error stays, however little noise there is, and the network's falls. (Below a millionth all is drawn alike.)",
+    xlabel="timestep t",
+    ylabel="mean squared error",
+    log="y",
+    markers=True,
+)
+say(
+    "At timestep {t}: yours on its own pictures {mine:.4f}, on new ones {new:.4f}; the network on new ones {net:.4f}.",
+    t=grid[2],
+    mine=mine[2],
+    new=mine_on_new[2],
+    net=networks[2],
+)
+
+# %% [markdown]
+# Read it from right to left. Under strong noise all three say about the same, the mean of the world. Then the ways part.
+# Your denoiser can say nothing but its own pictures and their mixtures: on a new one it goes wrong by as much as the
+# new one differs from all of them, **even if there is hardly any noise**. The network has never learnt its list by heart. It has too
+# few weights for that, and it looks at a picture through convolutions, which treat every place alike and build what they
+# see from edges and patches. So it is wrong, as a denoiser of its training set; and what it says instead is right for pictures that were never
+# in it. *That* is where generation comes from, and why it is still being studied
+# ([Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557), [Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)).
+#
+# Pull the sliders and see for yourself:
+
+# %% [markdown] tags=["ja"]
+# 右から左へ見ていきましょう。ノイズが強いところでは、3 つともほぼ同じ答え、つまり世界の平均です。そこから道が分かれます。あなたのデノイザーに答えられるのは、自分の画像とその混ぜ合わせだけです。新しい画像に対しては、それがどの画像とも違っている分だけ、必ず間違えます。**ノイズがほとんどなくても**です。ネットワークは、リストを丸暗記してはいません。そのためには重みが足りませんし、畳み込み（convolution）を通して画像を見ているからです。畳み込みはどの場所も同じように扱い、見たものを輪郭や小さな断片から組み立てます。ですから、学習データのデノイザーとしては間違っています。そのかわりに出す答えは、学習データになかった画像に対して正しいのです。新しい画像が生まれるのは*ここ*からで、その理由は今も研究されています（[Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557)、[Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)）。
+#
+# スライダーを動かして、自分の目で確かめてください。
+
+# %% tags=["nbval-ignore-output"]
+widgets.denoising_box(new[:12], schedule, {"your denoiser": best_of(data), "the network": network})
+
+# %% [markdown]
+# No widgets here? The same as a figure:
+
+# %% [markdown] tags=["ja"]
+# ウィジェットが表示されませんか。同じものを図で示します。
+
+# %%
+some = [150, 400, 600, 750]
+rows = []
+with torch.no_grad():
+    for t in some:
+        x_t = schedule.add_noise(new[:1], fresh[:1], t)
+        rows += [new[:1], x_t, best_of(data)(x_t, t), network(x_t, t)]
+plots.images(
+    torch.cat(rows),
+    "A new picture at timesteps {times}, from top to bottom. From left to right: clean, noisy, your denoiser's guess, the network's.",
+    titles=("clean", "noisy, x_t", "your denoiser", "the network"),
+    columns=4,
+    times=", ".join(map(str, some)),
+)
+
+# %% [markdown]
+# And if the network draws? The same noise, the same flow:
+
+# %% [markdown] tags=["ja"]
+# では、ネットワークに描かせるとどうなるでしょうか。同じノイズから、同じ流れに沿って進みます。
+
+# %%
+with torch.no_grad():
+    invented = flow(network, starts, 40)[-1]
+twins, distance = nearest(invented)
+plots.images(
+    torch.cat([invented[:6], twins[:6]]),
+    "Above: six pictures that the network makes of the same noise. Below: the nearest picture of the world. They are not the same.",
+    columns=6,
+)
+say("The smallest distance of the twelve to a picture of the world: {d:.2f}.", d=distance.min().item())
+
+# %% [markdown]
+# # Break it
+#
+# "A mean of pictures is a blur," somebody says. "A sharp answer must be better!" and answers with the single most
+# likely picture. **Before you run the cell**, write down: will its error be smaller or larger than yours? And where will
+# the two hundred walkers arrive? Then explain what you see. (What does a walker far outside take for the most likely
+# point? Which of the four is never the nearest to anybody out there?)
+
+# %% [markdown] tags=["ja"]
+# # 壊してみる
+#
+# 「画像の平均なんて、ぼやけているだけだ。くっきりした答えのほうがよいに決まっている！」と言って、だれかが、確率のいちばん高い 1 枚を答えることにしました。**セルを実行する前に**、予想を書いてください。誤差はあなたのデノイザーより小さくなりますか、大きくなりますか。200 人は、それぞれどこに着くでしょうか。そして、結果を説明してください。（ずっと外側にいる人にとって、確率のいちばん高い点はどれでしょうか。外側のだれからも最も近くならないのは、4 つのうちどれでしょうか。）
+
+
+# %%
+def likeliest(data):
+    """The single most likely picture, as a denoiser."""
+
+    def denoise(x_t, t):
+        distance = torch.cdist(x_t.flatten(1), ac[t].sqrt() * data.flatten(1))
+        return data[distance.argmin(dim=1)]
+
+    return denoise
+
+
+mine, theirs = (errors(denoise, new, [900])[0] for denoise in (best_of(data), likeliest(data)))
+say(
+    "Mean squared error at timestep 900: yours {mine:.3f}, the most likely picture {theirs:.3f}.",
+    mine=mine,
+    theirs=theirs,
+)
+paths = flow(likeliest(as_pictures(four)), as_pictures(walkers), 100).reshape(101, 200, 2)
+plots.plane(four, "The same two hundred walkers, each heading for the most likely point.", paths=paths)
+arrived = (paths[-1][:, None] - four).norm(dim=2).argmin(dim=1).bincount(minlength=4)
+say("Arrived at each of the four points: {counts}.", counts=", ".join(map(str, arrived.tolist())))
+
+# %% [markdown]
+# *Your explanation:*
+#
+# # To read
+#
+# - Kadkhodaie & Simoncelli, [Solving Linear Inverse Problems Using the Prior Implicit in a
+#   Denoiser](https://arxiv.org/abs/2007.13640) (2020): Miyasawa's identity, and pictures from denoising alone.
+# - Song & Ermon, [Generative Modeling by Estimating Gradients of the Data
+#   Distribution](https://arxiv.org/abs/1907.05600) (2019): the score, learnt, and walks that follow it.
+# - Karras et al., [Elucidating the Design Space of Diffusion-Based Generative
+#   Models](https://arxiv.org/abs/2206.00364) (2022): appendix B.3 has your exercise 1 as a formula.
+# - Efron, [Tweedie's Formula and Selection Bias](https://doi.org/10.1198/jasa.2011.tm11181) (2011): the same line in
+#   statistics.
+#
+# Next: Lab 05 trains such a network from nothing, with words.
+#
+# ## Optional: a denoiser of photographs
+#
+# With a network connection, the cell below downloads `google/ddpm-cifar10-32` from the Hugging Face hub (Apache-2.0,
+# about 143 MB), a network that has only ever seen small photographs, and gives it pictures of our world. It needs the
+# package `diffusers`. Set `DOWNLOAD = True` first. What does it make of what it does not know?
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+#
+# # もっと知りたい人のために
+#
+# - Kadkhodaie & Simoncelli, [Solving Linear Inverse Problems Using the Prior Implicit in a Denoiser](https://arxiv.org/abs/2007.13640) (2020)：宮沢の恒等式と、ノイズ除去だけから生まれる画像。
+# - Song & Ermon, [Generative Modeling by Estimating Gradients of the Data Distribution](https://arxiv.org/abs/1907.05600) (2019)：学習したスコアと、それに沿って進む方法。
+# - Karras et al., [Elucidating the Design Space of Diffusion-Based Generative Models](https://arxiv.org/abs/2206.00364) (2022)：付録 B.3 に、演習 1 の式があります。
+# - Efron, [Tweedie's Formula and Selection Bias](https://doi.org/10.1198/jasa.2011.tm11181) (2011)：統計学から見た、同じ 1 行。
+#
+# 次の Lab 05 では、このようなネットワークを、言葉も付けて、ゼロから学習させます。
+#
+# ## 発展：写真のデノイザー
+#
+# 次のセルは、`google/ddpm-cifar10-32`（Apache-2.0、約 143 MB）を Hugging Face Hub からダウンロードします。小さな写真しか見たことのないネットワークです。それに、この世界の画像を見せてみます。ネットワーク接続とパッケージ `diffusers` が必要です。実行する前に `DOWNLOAD = True` としてください。知らないものを、どのように見るでしょうか。
+
+# %% tags=["published"]
+DOWNLOAD = False
+PUBLISHED = "google/ddpm-cifar10-32"
+
+if DOWNLOAD:
+    from diffusers import UNet2DModel
+
+    published = machine.place(UNet2DModel.from_pretrained(PUBLISHED))
+    photographs = NetworkDenoiser(lambda x_t, t: published(x_t, t).sample, NoiseSchedule.linear(), "epsilon", clip=1.0)
+    rows = []
+    with torch.no_grad():
+        for t in (100, 300, 500):
+            x_t = photographs.schedule.add_noise(data[:4], torch.randn_like(data[:4]), t)
+            rows += [x_t, photographs(x_t, t)]
+    plots.images(
+        torch.cat(rows),
+        "Four pictures at three noise levels, and below each what a network of photographs sees.",
+        columns=4,
+    )

@@ -1,0 +1,658 @@
+# %% [markdown]
+# # Lab 06: The same road in ten steps
+#
+# <!-- badges -->
+#
+# **You will build** the samplers that people use: DDIM, Euler, Heun and DPM-Solver++. One trained model, nothing learnt
+# anew, and a picture after ten steps in place of a thousand. You will measure what "of second order" means, find a fault
+# that no picture shows, and train a model whose roads are straight to begin with.
+#
+# | | |
+# |---|---|
+# | Time | about 90 minutes, two of which your machine computes alone |
+# | You need | Python and PyTorch; Lab 05, or what $x_t$, $\hat x_0$ and $\bar\alpha_t$ stand for; what a derivative is |
+# | No need for | a GPU, a network connection, any data set |
+# | Exercises | five, 17 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+#
+# An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
+# answer stays in use: to go on without it, blank it again.) Hints cost nothing.
+
+# %% [markdown] tags=["ja"]
+# # Lab 06：同じ道を 10 歩で
+#
+# <!-- badges -->
+#
+# **このラボで作るもの**：実際に使われているサンプラー（sampler）、DDIM、オイラー法、ホイン法、DPM-Solver++ を自分で書きます。学習済みのモデルをひとつ使い、何も学習し直さずに、1000 歩のかわりに 10 歩で画像を描きます。「2 次」とはどういうことかを測り、どの画像を見てもわからない誤りを見つけ、最後に、はじめから道がまっすぐなモデルを学習させます。
+#
+# | | |
+# |---|---|
+# | 時間 | 約 90 分（そのうち、コンピュータの計算を待つのは 2 分） |
+# | 必要なもの | Python と PyTorch。Lab 05、または $x_t$、$\hat x_0$、$\bar\alpha_t$ の意味。微分の意味 |
+# | 不要なもの | GPU、ネットワーク接続、データセット |
+# | 演習 | 5 問、17 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+#
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、もう一度空欄に戻してください。）ヒントを見ても点は減りません。
+
+# %% tags=["colab-install"]
+
+# %%
+import math
+import time
+from itertools import pairwise
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from t2ilab.data.world import World
+from t2ilab.device import DeviceManager
+from t2ilab.diffusion.samplers import sample_ddpm, sample_euler_ancestral
+from t2ilab.lab import budget, check, exercise, hint, plots, say
+from t2ilab.metrics import faithfulness
+from t2ilab.pipelines.text_to_image import TextToImage
+
+machine = DeviceManager()
+device = machine.device
+pipe = TextToImage.from_pretrained("shapes-pixel")
+schedule, ac = pipe.schedule, pipe.schedule.alphas_cumprod
+prompts, scenes = World(seed=6, level=pipe.world).prompts(budget(lesson=64, ci=8))
+
+# %% [markdown]
+# # 1. Must it be a thousand steps?
+#
+# DDPM walks from noise to picture in a thousand small steps, and adds fresh noise in every one. **What happens if it takes
+# ten?** Here is the same model, the same noise at the start, and fewer and fewer steps:
+
+# %% [markdown] tags=["ja"]
+# # 1. 1000 歩も必要だろうか
+#
+# DDPM は、ノイズから画像まで、小さな 1000 歩で進みます。しかも 1 歩ごとに新しいノイズを加えます。**10 歩で歩かせたらどうなるでしょうか。** 同じモデルで、同じノイズから始めて、歩数を減らしていきます。
+
+# %% tags=["nbval-ignore-output"]
+few = budget(lesson=(200, 50, 10), ci=(20, 10, 5))
+rows = [pipe(prompts[:6], sampler="ddpm", num_inference_steps=n, seed=0, output_type="pt") * 2 - 1 for n in few]
+plots.images(
+    torch.cat(rows),
+    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom. With few steps the noise of each step is not cleaned up.",
+    columns=6,
+    steps=", ".join(map(str, few)),
+)
+
+# %% [markdown]
+# Each step leaves noise behind that only many later steps can clean up. So leave the fresh noise out; but then $x_t$ must get
+# its noise from somewhere, or it would hold less than its $t$ says (Lab 05's "Break it" shows what becomes of that).
+# Song, Meng & Ermon's answer ([2021](https://arxiv.org/abs/2010.02502)): **keep the noise that is there.** If the guess $\hat x_0$ were the picture, then $x_t$
+# would hold this noise,
+#
+# $$ \hat\epsilon = \frac{x_t - \sqrt{\bar\alpha_t}\,\hat x_0}{\sqrt{1 - \bar\alpha_t}} $$
+#
+# and at any lower noise level, near or far, the same picture with the same noise would look like this:
+#
+# $$ x_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\,\hat\epsilon \qquad \text{(DDIM, eq. 12 with } \sigma = 0) $$
+#
+# ### Exercise 1: <!-- exercise ddim_step -->
+#
+# Both formulas. `ac_prev` is $\bar\alpha_{t'}$, at the next level of the road (DDPM's "previous" timestep, as time runs
+# backwards).
+
+# %% [markdown] tags=["ja"]
+# 1 歩ごとに残るノイズは、そのあとに何歩もかけなければ消えません。そこで、新しいノイズを加えるのをやめてみます。けれども、$x_t$ のノイズがどこからも来なければ、$t$ の示す量より少なくなってしまいます（そうなるとどうなるかは、Lab 05 の「壊してみる」で見ました）。Song、Meng、Ermon の答え（[2021](https://arxiv.org/abs/2010.02502)）は、**今あるノイズを使い続ける**ことでした。推定値 $\hat x_0$ が本当の画像だとすると、$x_t$ に入っているノイズは次のとおりです。
+#
+# $$ \hat\epsilon = \frac{x_t - \sqrt{\bar\alpha_t}\,\hat x_0}{\sqrt{1 - \bar\alpha_t}} $$
+#
+# 同じ画像に同じノイズが入っているとすると、もっとノイズの少ない段階では、近くでも遠くでも、次のようになるはずです。
+#
+# $$ x_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat x_0 + \sqrt{1 - \bar\alpha_{t'}}\,\hat\epsilon \qquad \text{(DDIM, eq. 12 with } \sigma = 0) $$
+#
+# ### 演習 1：<!-- exercise ddim_step -->
+#
+# この 2 つの式です。`ac_prev` は、道の次の段階での $\bar\alpha_{t'}$ です（時刻は逆向きに進むので、DDPM では「前の」時刻と呼びます）。
+
+
+# %%
+@exercise("ddim_step")
+def ddim_step(x0_hat, x_t, ac_t, ac_prev):
+    """From noise level ac_t down to ac_prev, without fresh noise (Song, Meng & Ermon 2021, equation 12, sigma = 0).
+
+    x0_hat, x_t: (B, 3, H, W); ac_t < ac_prev: 0-d tensors in (0, 1], alphas_cumprod here and at the next level.
+    Returns the picture at the next level, like x_t.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(ddim_step)
+
+# %% [markdown]
+# # 2. A road is a differential equation
+#
+# **What does DDIM do when its steps become very short?** Divide the picture's fading out: $x = x_t / \sqrt{\bar\alpha_t}$ is
+# the picture at full size plus noise of the deviation $\sigma = \sqrt{(1 - \bar\alpha_t) / \bar\alpha_t}$. Divide DDIM's step likewise:
+#
+# $$ x' = \hat x_0 + \sigma'\,\hat\epsilon = x + (\sigma' - \sigma)\,\hat\epsilon, \qquad \hat\epsilon = \frac{x - \hat x_0}{\sigma} $$
+#
+# That is the step that Euler took in 1768 for the differential equation
+#
+# $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eq. 3)} $$
+#
+# with $\sigma$ in the place of time: stand somewhere, look at the slope, go straight on for a while. (By Tweedie's
+# line of Lab 04 the slope is $-\sigma$ times the score.) So a sampler *is* a solver of differential equations, and two hundred years of numerical mathematics apply.
+#
+# ### Exercise 2: <!-- exercise euler_step -->
+#
+# Euler's step, down from `sigma` to `sigma_next`.
+
+# %% [markdown] tags=["ja"]
+# # 2. 道とは微分方程式である
+#
+# **DDIM の歩幅をとても小さくすると、どうなるでしょうか。** まず、画像の薄まりを割り戻します。$x = x_t / \sqrt{\bar\alpha_t}$ は、元の濃さの画像に、標準偏差 $\sigma = \sqrt{(1 - \bar\alpha_t) / \bar\alpha_t}$ のノイズを加えたものです。DDIM の 1 歩も、同じように書き直します。
+#
+# $$ x' = \hat x_0 + \sigma'\,\hat\epsilon = x + (\sigma' - \sigma)\,\hat\epsilon, \qquad \hat\epsilon = \frac{x - \hat x_0}{\sigma} $$
+#
+# これは、オイラー（Euler）が 1768 年に、次の形の微分方程式に使った 1 歩です。
+#
+# $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eq. 3)} $$
+#
+# 時間の役をするのは $\sigma$ です。今いる場所で傾きを見て、しばらくまっすぐ進みます。（Lab 04 の Tweedie の式によれば、この傾きはスコア（score）の $-\sigma$ 倍です。）つまり、サンプラー*とは*微分方程式を解くものなのです。200 年にわたる数値計算の知恵が、ここで使えます。
+#
+# ### 演習 2：<!-- exercise euler_step -->
+#
+# `sigma` から `sigma_next` まで下りる、オイラー法の 1 歩です。
+
+
+# %%
+@exercise("euler_step")
+def euler_step(x0_hat, x, sigma, sigma_next):
+    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma (Karras et al. 2022, equation 3).
+
+    x0_hat, x: (B, 3, H, W), with x = x0 + sigma noise; sigma > sigma_next >= 0: 0-d tensors.
+    Returns x at sigma_next.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(euler_step)
+
+# %% [markdown]
+# Now two walks. Both take `denoise(x, sigma)`, a start, and a falling list of sigmas; DDIM's goes over to $x_t$ and back
+# for each step. The last function lets the course's pipeline walk with them, words, guidance and all.
+
+# %% [markdown] tags=["ja"]
+# 2 つの歩き方を書いておきます。どちらも `denoise(x, sigma)`、出発点、減っていく sigma の列を受け取ります。DDIM では、1 歩ごとに $x_t$ に直し、また戻します。最後の関数を使うと、言葉やガイダンス（guidance）も含めて、このコースのパイプライン（pipeline）がこの歩き方で進みます。
+
+
+# %%
+def level(sigma):
+    """alphas_cumprod where the noise has this deviation."""
+    return 1 / (1 + sigma**2)
+
+
+def by_ddim(denoise, x, sigmas):
+    for sigma, sigma_next in pairwise(sigmas):
+        ac_t, ac_next = level(sigma), level(sigma_next)
+        x = ddim_step(denoise(x, sigma), x * ac_t.sqrt(), ac_t, ac_next) / ac_next.sqrt()
+    return x
+
+
+def by_euler(denoise, x, sigmas):
+    for sigma, sigma_next in pairwise(sigmas):
+        x = euler_step(denoise(x, sigma), x, sigma, sigma_next)
+    return x
+
+
+def for_pipeline(by):
+    """A walk in sigmas as the pipeline's `sampler`, which is given x_t and whole timesteps."""
+
+    def sampler(denoise, x, schedule, timesteps, **_):
+        sigmas = torch.cat([schedule.sigmas[timesteps].double(), torch.zeros(1, dtype=torch.float64)])
+        time_of = dict(zip(sigmas.tolist(), timesteps.tolist(), strict=False))
+
+        def denoise_at(x, sigma):
+            return denoise((x * level(sigma).sqrt()).float(), time_of[sigma.item()]).double()
+
+        return by(denoise_at, x.double() / level(sigmas[0]).sqrt(), sigmas).float()
+
+    return sampler
+
+
+# %%
+drawn = {
+    by: pipe(prompts[:6], sampler=for_pipeline(by), num_inference_steps=10, seed=0, output_type="pt") * 2 - 1
+    for by in (by_ddim, by_euler)
+}
+plots.images(drawn[by_ddim], "The same six prompts in ten steps of DDIM.", columns=6)
+say("DDIM and Euler differ by at most {d:.4f}.", d=(drawn[by_ddim] - drawn[by_euler]).abs().max().item())
+
+# %% [markdown]
+# Ten steps, and the pictures are whole. And the two walks are one, found twice: from Bayes' rule in 2020, and
+# from calculus in 1768.
+#
+# # 3. Cutting corners less
+#
+# **How wrong is a walk of ten steps?** With a trained network nobody can tell: who knows the true road? So take a world whose road is
+# known. If $x_0$ is normal with the deviation $s$, then the best guess is $\hat x_0 = x\, s^2 / (s^2 + \sigma^2)$, and the
+# solution of the differential equation is $x(\sigma) \propto \sqrt{s^2 + \sigma^2}$ (put it in and see).
+#
+# A method is **of order $p$** if half the step makes the error $2^p$ times smaller. Euler goes straight on where the road
+# bends; its error falls with the number of steps, no faster. The cure is to look twice. Go Euler's step tentatively; look at
+# the slope *there*; then, from the start again, go along the mean of both slopes. Heun published it in 1900, and Karras et al.
+# brought it to diffusion ([2022](https://arxiv.org/abs/2206.00364), algorithm 1).
+#
+# ### Exercise 3: <!-- exercise heun_step -->
+#
+# Mind the last step: at `sigma_next = 0` there is no second slope.
+
+# %% [markdown] tags=["ja"]
+# 10 歩で、ちゃんとした画像になりました。しかも、2 つの歩き方は同じものでした。2020 年にはベイズの定理から、1768 年には微積分から、二度見つかったのです。
+#
+# # 3. 近道をしすぎない
+#
+# **10 歩で歩くと、どれくらい間違うのでしょうか。** 学習したネットワークでは、だれにもわかりません。正しい道を知る人がいないからです。そこで、道がわかっている世界を使います。$x_0$ が標準偏差 $s$ の正規分布に従うなら、最良の推定は $\hat x_0 = x\, s^2 / (s^2 + \sigma^2)$ で、微分方程式の解は $x(\sigma) \propto \sqrt{s^2 + \sigma^2}$ です（代入して確かめてください）。
+#
+# 歩幅を半分にすると誤差が $2^p$ 分の 1 になる方法を、**$p$ 次**の方法といいます。オイラー法は、道が曲がっていてもまっすぐ進みます。誤差は歩数に反比例して減るだけです。よくするには、二度見ることです。ためしにオイラー法で 1 歩進み、*その場所で*傾きを見ます。それから、もう一度出発点に戻って、2 つの傾きの平均で進みます。ホイン（Heun）が 1900 年に発表し、Karras らが拡散モデルに使いました（[2022](https://arxiv.org/abs/2206.00364)、アルゴリズム 1）。
+#
+# ### 演習 3：<!-- exercise heun_step -->
+#
+# 最後の 1 歩に気をつけてください。`sigma_next = 0` では、2 つ目の傾きがありません。
+
+
+# %%
+@exercise("heun_step")
+def heun_step(denoise, x, sigma, sigma_next):
+    """A step with the mean of the slopes at both its ends; to sigma_next = 0 it is Euler's (Karras et al. 2022, alg 1).
+
+    denoise(x, sigma) -> x0_hat; x: (B, 3, H, W), x0 + sigma noise; sigma > sigma_next >= 0: 0-d tensors.
+    Returns x at sigma_next.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(heun_step)
+
+
+# %%
+def by_heun(denoise, x, sigmas):
+    for sigma, sigma_next in pairwise(sigmas):
+        x = heun_step(denoise, x, sigma, sigma_next)
+    return x
+
+
+# %% [markdown]
+# # 4. Second order for one look
+#
+# Heun looks twice in each step, so ten of its steps cost as much as twenty of Euler's. **Is there anything that one already knows and
+# could use instead?** The guess of the step before. DPM-Solver++ ([Lu et al. 2022](https://arxiv.org/abs/2211.01095)) has
+# two ideas. First: the part of the equation that shrinks the noise is linear, and can be solved exactly.
+# With $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$, which rises as the noise falls, and $h = \lambda' - \lambda$, what
+# is left is
+#
+# $$ x_{t'} = \sqrt{\frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t}}\; x_t + \sqrt{\bar\alpha_{t'}}\,\big(1 - e^{-h}\big)\, D $$
+#
+# where $D$ stands for the guess along the step. With $D = \hat x_0$ this is DDIM once more. Second: the guess changes along the
+# way, so put a line through the last two guesses, over $\lambda$, and take its value in the middle of the step:
+#
+# $$ D = \hat x_0 + \frac{h}{2\,h_\text{before}}\,\big(\hat x_0 - \hat x_0^\text{before}\big), \qquad h_\text{before} = \lambda_t - \lambda_\text{before} $$
+#
+# ### Exercise 4: <!-- exercise dpmpp_2m_step -->
+#
+# Both together. (Its first step has nothing before it, and its last one goes to $\lambda = \infty$; there `by_dpmpp` below takes DDIM's.)
+
+# %% [markdown] tags=["ja"]
+# # 4. 一度見るだけで 2 次
+#
+# ホイン法は 1 歩ごとに二度見るので、10 歩でもオイラー法の 20 歩分の手間がかかります。**もう知っているもので、かわりに使えるものはないでしょうか。** 前の 1 歩での推定値があります。DPM-Solver++（[Lu et al. 2022](https://arxiv.org/abs/2211.01095)）には、2 つの考えがあります。ひとつめ。方程式のうち、ノイズを縮める部分は線形なので、正確に解けます。ノイズが減ると増える $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$ と、その増分 $h = \lambda' - \lambda$ を使うと、残りは次のようになります。
+#
+# $$ x_{t'} = \sqrt{\frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t}}\; x_t + \sqrt{\bar\alpha_{t'}}\,\big(1 - e^{-h}\big)\, D $$
+#
+# $D$ は、その 1 歩の間の推定値を表します。$D = \hat x_0$ とすれば、またしても DDIM です。ふたつめ。推定値は途中で変わっていきます。そこで、$\lambda$ を横軸にとり、最近の 2 つの推定値を通る直線を引いて、1 歩の真ん中での値を使います。
+#
+# $$ D = \hat x_0 + \frac{h}{2\,h_\text{before}}\,\big(\hat x_0 - \hat x_0^\text{before}\big), \qquad h_\text{before} = \lambda_t - \lambda_\text{before} $$
+#
+# ### 演習 4：<!-- exercise dpmpp_2m_step -->
+#
+# 2 つを合わせたものです。（最初の 1 歩には前がなく、最後の 1 歩は $\lambda = \infty$ へ進みます。下の `by_dpmpp` では、そこだけ DDIM で進みます。）
+
+
+# %%
+@exercise("dpmpp_2m_step")
+def dpmpp_2m_step(x0_hat, x0_hat_before, x_t, ac_t, ac_next, ac_before):
+    """From ac_t to ac_next < 1 at second order, by the guess of the step before (Lu et al. 2022, algorithm 2).
+
+    x0_hat, x0_hat_before, x_t: (B, 3, H, W), the guess here, the guess at ac_before, and the picture here;
+    ac_before < ac_t < ac_next < 1: 0-d tensors, alphas_cumprod. Returns the picture at ac_next, like x_t.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(dpmpp_2m_step)
+
+
+# %%
+def by_dpmpp(denoise, x, sigmas):
+    before = ac_before = None
+    for sigma, sigma_next in pairwise(sigmas):
+        ac_t, ac_next = level(sigma), level(sigma_next)
+        x0_hat, x_t = denoise(x, sigma), x * ac_t.sqrt()
+        if before is None or sigma_next == 0:
+            x_t = ddim_step(x0_hat, x_t, ac_t, ac_next)
+        else:
+            x_t = dpmpp_2m_step(x0_hat, before, x_t, ac_t, ac_next, ac_before)
+        x, before, ac_before = x_t / ac_next.sqrt(), x0_hat, ac_t
+    return x
+
+
+# %% [markdown]
+# Now measure. In the world whose road is known, four walks from $\sigma = 20$ to $\sigma = 0.1$, with more and more steps.
+# (Not onto the clean picture: the last jump would be of first order for all.)
+
+# %% [markdown] tags=["ja"]
+# では、測ってみましょう。道がわかっている世界で、$\sigma = 20$ から $\sigma = 0.1$ まで、4 つの方法で、歩数を増やしながら歩きます。（ノイズのない画像までは行きません。最後の 1 歩は、どの方法でも 1 次になってしまうからです。）
+
+# %%
+SPREAD = 0.3  # the deviation s of the known world
+
+
+def known(x, sigma):
+    """The best guess in the known world."""
+    return x * SPREAD**2 / (SPREAD**2 + sigma**2)
+
+
+def error_of(by, steps):
+    """How far a walk of so many steps ends from where the road leads."""
+    sigmas = torch.linspace(20 ** (1 / 3), 0.1 ** (1 / 3), steps + 1, dtype=torch.float64) ** 3
+    x = torch.linspace(-30, 30, 7, dtype=torch.float64).reshape(7, 1, 1, 1)
+    road = x * ((SPREAD**2 + sigmas[-1] ** 2) / (SPREAD**2 + sigmas[0] ** 2)).sqrt()
+    return (by(known, x, sigmas) - road).abs().max().item()
+
+
+counts = [12, 25, 50, 100, 200, 400]
+errors = {by: [error_of(by, steps) for steps in counts] for by in (by_ddim, by_euler, by_heun, by_dpmpp)}
+plots.lines(
+    {
+        "DDIM": (counts, errors[by_ddim]),
+        "Euler": (counts, errors[by_euler]),
+        "Heun": (counts, errors[by_heun]),
+        "DPM++ 2M": (counts, errors[by_dpmpp]),
+    },
+    "The error of four walks in a world whose road is known, against the number of steps, both axes logarithmic. DDIM and Euler "
+    "lie on each other; Heun and DPM++ 2M fall twice as steeply.",
+    xlabel="steps",
+    ylabel="error",
+    log="xy",
+    markers=True,
+)
+
+
+def order(values):
+    """The power of the number of steps with which the error falls, from the last doubling."""
+    return math.log2(values[-2] / values[-1])
+
+
+say("Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d:.2f}.",
+    a=order(errors[by_ddim]), b=order(errors[by_euler]), c=order(errors[by_heun]), d=order(errors[by_dpmpp]))  # fmt: skip
+
+# %% [markdown]
+# **Change one thing:** measure over calls of the denoiser in place of steps (Heun needs two for each). Which of the two
+# methods of second order is ahead now, and by how much?
+#
+# # 5. One model, six samplers
+#
+# **Does it matter for pictures?** The reader decides: the same prompts and the same noise at the start, with a budget
+# of 5, 10, 20 and 50 calls of the network. (Heun gets half the steps.) The two samplers that add fresh noise are the course's own; the
+# other four are yours.
+
+# %% [markdown] tags=["ja"]
+# **ひとつ変えてみましょう**：横軸を、歩数のかわりに、デノイザー（denoiser）を呼び出した回数にしてください（ホイン法は 1 歩に 2 回です）。2 つの 2 次の方法では、どちらがどれくらい優れていますか。
+#
+# # 5. ひとつのモデル、6 つのサンプラー
+#
+# **画像にとって、その違いは重要でしょうか。** 読み取り器（reader）に決めてもらいましょう。同じプロンプト、同じノイズから始めて、ネットワークを呼び出せる回数を 5、10、20、50 回とします。（ホイン法の歩数は半分です。）新しいノイズを加える 2 つのサンプラーはこのコースのもの、残りの 4 つはあなたのものです。
+
+# %% tags=["nbval-ignore-output"]
+samplers = {
+    "DDPM": sample_ddpm,
+    "Euler ancestral": sample_euler_ancestral,
+    "DDIM": for_pipeline(by_ddim),
+    "Euler": for_pipeline(by_euler),
+    "Heun": for_pipeline(by_heun),
+    "DPM++ 2M": for_pipeline(by_dpmpp),
+}
+calls = budget(lesson=(5, 10, 20, 50), ci=(4, 6))
+right, seconds = {}, {}
+for name, sampler in tqdm(samplers.items()):
+    for n in calls:
+        steps = (n + 1) // 2 if name == "Heun" else n  # its last step looks once
+        began = time.perf_counter()
+        pictures = pipe(prompts, sampler=sampler, num_inference_steps=steps, seed=0, output_type="pt") * 2 - 1
+        seconds[name, n] = time.perf_counter() - began
+        right[name, n] = faithfulness(pictures, scenes).all
+
+# %% tags=["nbval-ignore-output"]
+plots.heatmap(
+    torch.tensor([[right[name, n] for n in calls] for name in samplers]),
+    "Share of {count} pictures that are right in everything, for six samplers (rows) and numbers of network calls (columns).",
+    rows=list(samplers),
+    columns=[str(n) for n in calls],
+    count=len(prompts),
+)
+for name in samplers:
+    print(f"{name:16}", "   ".join(f"{right[name, n]:4.0%} {seconds[name, n]:5.1f} s" for n in calls))
+
+# %% [markdown]
+# Three things to read off. The samplers that keep their noise are good with few calls; those that add fresh noise need more of
+# them, and then catch up. DDIM and Euler are the same column for column. And the seconds go with the calls, whoever makes them: the
+# sampler itself costs next to nothing, so order is all that there is to gain.
+#
+# # 6. Straight roads
+#
+# All of this is work to follow bends. **Why not train the network on roads that are straight?** Join each picture to some
+# noise by a straight line and let $t$ run from 0 to 1 along it:
+#
+# $$ x_t = (1 - t)\, x_0 + t\, \epsilon, \qquad \frac{\mathrm d x_t}{\mathrm d t} = \epsilon - x_0 $$
+#
+# The network learns the velocity, at every point the mean of all roads that run through it. This is **flow matching** ([Lipman et al.
+# 2023](https://arxiv.org/abs/2210.02747)), or rectified flow ([Liu et al. 2023](https://arxiv.org/abs/2209.03003)), and
+# Stable Diffusion 3 learns so.
+#
+# ### Exercise 5: <!-- exercise flow_matching_loss -->
+#
+# The loss. `t` is a time in [0, 1] here, one for each picture, and no timestep.
+
+# %% [markdown] tags=["ja"]
+# 3 つのことが読み取れます。ノイズを使い続けるサンプラーは、少ない呼び出しでもよい結果を出します。新しいノイズを加えるものは、もっと回数が必要ですが、そのあと追いつきます。DDIM とオイラー法は、どの列でも同じです。そして、秒数は呼び出しの回数で決まります。サンプラー自身の計算はほとんどかからないので、得をするには次数を上げるしかありません。
+#
+# # 6. まっすぐな道
+#
+# ここまでの工夫は、どれも道の曲がりについていくためのものでした。**それなら、まっすぐな道でネットワークを学習させてはどうでしょうか。** 画像とノイズを直線で結び、$t$ をその上で 0 から 1 まで動かします。
+#
+# $$ x_t = (1 - t)\, x_0 + t\, \epsilon, \qquad \frac{\mathrm d x_t}{\mathrm d t} = \epsilon - x_0 $$
+#
+# ネットワークが学習するのは速度です。どの点でも、そこを通るすべての道の平均の速度を答えます。これを**フローマッチング**（flow matching、[Lipman et al. 2023](https://arxiv.org/abs/2210.02747)）、または rectified flow（[Liu et al. 2023](https://arxiv.org/abs/2209.03003)）といいます。Stable Diffusion 3 も、こうして学習しました。
+#
+# ### 演習 5：<!-- exercise flow_matching_loss -->
+#
+# 損失です。ここでの `t` は、画像ごとにひとつずつある、[0, 1] の時間です。時刻（timestep）の番号ではありません。
+
+
+# %%
+@exercise("flow_matching_loss")
+def flow_matching_loss(net, x0, noise, t):
+    """How far the network's velocity is from that of the straight road (Lipman et al. 2023; Liu et al. 2023).
+
+    net(x_t, t) is to be noise - x0, at x_t = (1 - t) x0 + t noise; x0: (B, 3, H, W) in [-1, 1]; noise: like x0;
+    t: (B,) in [0, 1]. Returns one number with its gradient, the mean squared error over everything.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(flow_matching_loss)
+
+# %% [markdown]
+# In the plane of Lab 04, with its four points (pictures of one pixel with two channels), a small network learns it in seconds:
+
+# %% [markdown] tags=["ja"]
+# Lab 04 の平面と 4 つの点（2 チャンネルで 1 画素の画像）なら、小さなネットワークが数秒で学習します。
+
+# %% tags=["nbval-ignore-output"]
+four = torch.tensor([[0.0, 1.6], [-1.39, -0.8], [1.39, -0.8], [0.0, 0.0]])
+
+
+class Velocity(nn.Module):
+    """A point of the plane and a time in, a velocity out."""
+
+    def __init__(self, width=96):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(5, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, 2),
+        )  # fmt: skip
+
+    def forward(self, x_t, t):
+        clock = torch.stack([t, torch.cos(math.pi * t), torch.sin(math.pi * t)], dim=1)  # (B, 3)
+        return self.layers(torch.cat([x_t.flatten(1), clock], dim=1)).reshape(x_t.shape)
+
+
+machine.seed(6)
+velocity = Velocity()
+optimizer = torch.optim.Adam(velocity.parameters(), lr=3e-3)
+STEPS = budget(lesson=3000, ci=30)
+cool = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+losses = []
+for _ in tqdm(range(STEPS)):
+    x0 = four[torch.randint(4, (256,))].reshape(256, 2, 1, 1)
+    loss = flow_matching_loss(velocity, x0, torch.randn_like(x0), torch.rand(256))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    cool.step()
+    losses.append(loss.item())
+plots.loss_curve(losses)
+
+
+# %% tags=["nbval-ignore-output"]
+@torch.no_grad()
+def follow(x, steps):
+    """Euler's walk along the learnt velocity, from t = 1 to t = 0: every moment, (steps + 1, B, 2)."""
+    moments = [x]
+    for t, t_next in pairwise(torch.linspace(1, 0, steps + 1).tolist()):
+        x = x + (t_next - t) * velocity(x.reshape(-1, 2, 1, 1), torch.full((len(x),), t)).reshape(-1, 2)
+        moments.append(x)
+    return torch.stack(moments)
+
+
+walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2))
+plots.plane(four, "Two hundred walkers along the learnt velocity in fifty steps.", paths=follow(walkers, 50))
+plots.plane(four, "The same in four steps.", paths=follow(walkers, 4))
+for steps in (1, 2, 4, 8, 50):
+    off = (follow(walkers, steps)[-1][:, None] - four).norm(dim=2).amin(dim=1)
+    say("{steps:2} steps: {off:.2f} from the nearest point on average", steps=steps, off=off.mean().item())
+
+# %% [markdown]
+# Each road that it was shown was straight, and yet the walkers bend: where many roads cross, the mean of their velocities changes
+# from place to place. One step leads to the mean of everything, as ever. But the bends are milder than a diffusion's in its own clock, and few
+# steps go far. (It is the same flow, by the way. Divide $x_t$ by $\sqrt{(1 - t)^2 + t^2}$ and it is a diffusion's with another clock.)
+#
+# # Break it
+#
+# Somebody wrote Heun's step by heart. It draws flawless pictures, look:
+
+# %% [markdown] tags=["ja"]
+# 見せられた道はどれもまっすぐでしたが、歩く人の道は曲がっています。たくさんの道が交わるところでは、速度の平均が場所ごとに変わるからです。1 歩で進むと、いつものように、すべての平均に着きます。それでも、曲がり方は拡散モデルの道より緩やかで、少ない歩数でもよく進みます。（じつは、これは同じ流れです。$x_t$ を $\sqrt{(1 - t)^2 + t^2}$ で割れば、時計の違う拡散モデルの流れになります。）
+#
+# # 壊してみる
+#
+# だれかが、ホイン法の 1 歩を、何も見ないで書きました。描いた画像には、何の問題もありません。ご覧のとおりです。
+
+
+# %%
+def heun_by_heart(denoise, x, sigma, sigma_next):
+    slope = (x - denoise(x, sigma)) / sigma
+    there = x + (sigma_next - sigma) * slope
+    if sigma_next == 0:
+        return there
+    slope_there = (there - denoise(there, sigma)) / sigma_next
+    return x + (sigma_next - sigma) * (slope + slope_there) / 2
+
+
+def by_heart(denoise, x, sigmas):
+    for sigma, sigma_next in pairwise(sigmas):
+        x = heun_by_heart(denoise, x, sigma, sigma_next)
+    return x
+
+
+# %% tags=["nbval-ignore-output"]
+many = budget(lesson=50, ci=6)
+pictures = pipe(prompts[:6], sampler=for_pipeline(by_heart), num_inference_steps=many, seed=0, output_type="pt") * 2 - 1
+plots.images(pictures, "The same six prompts by the step that somebody wrote by heart.", columns=6)
+
+# %% [markdown]
+# **Before you run the next cell:** read `heun_by_heart` closely. Is it Heun's? What order do you expect? Then find the line, mend it, and
+# measure again. What does this tell you about how to test a sampler?
+
+# %% [markdown] tags=["ja"]
+# **次のセルを実行する前に**：`heun_by_heart` をよく読んでください。これはホイン法でしょうか。次数はいくつになると思いますか。そのあと、間違っている行を見つけて直し、もう一度測ってください。サンプラーをどのようにテストすればよいか、ここから何がわかりますか。
+
+# %%
+by_heart_errors = [error_of(by_heart, steps) for steps in counts]
+say("Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and Heun's {b:.6f}.",
+    order=order(by_heart_errors), steps=counts[-1], a=by_heart_errors[-1], b=errors[by_heun][-1])  # fmt: skip
+
+# %% [markdown]
+# *Your explanation:*
+#
+# # To read
+#
+# - Song, Meng & Ermon, [Denoising Diffusion Implicit Models](https://arxiv.org/abs/2010.02502) (2021): exercise 1, and what lies
+#   between it and DDPM.
+# - Song et al., [Score-Based Generative Modeling through Stochastic Differential
+#   Equations](https://arxiv.org/abs/2011.13456) (2021): the road as a differential equation.
+# - Karras et al., [Elucidating the Design Space of Diffusion-Based Generative Models](https://arxiv.org/abs/2206.00364)
+#   (2022): everything in sigmas, and which sigmas to visit.
+# - Lu et al., [DPM-Solver++](https://arxiv.org/abs/2211.01095) (2022): exercise 4.
+# - Esser et al., [Scaling Rectified Flow Transformers](https://arxiv.org/abs/2403.03206) (2024): flow matching at the size of Stable
+#   Diffusion 3.
+#
+# ## Optional: your solver on a published model
+#
+# With a network connection, the cell below downloads `google/ddpm-cifar10-32` from the Hugging Face hub (Apache-2.0,
+# about 143 MB) and lets **your** `ddim_step` draw small photographs in twenty steps, where Lab 05 took a thousand. It needs
+# the package `diffusers`. Set `DOWNLOAD = True` first.
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+#
+# # もっと知りたい人のために
+#
+# - Song, Meng & Ermon, [Denoising Diffusion Implicit Models](https://arxiv.org/abs/2010.02502) (2021)：演習 1 と、それと DDPM の間にあるもの。
+# - Song et al., [Score-Based Generative Modeling through Stochastic Differential Equations](https://arxiv.org/abs/2011.13456) (2021)：微分方程式としての道。
+# - Karras et al., [Elucidating the Design Space of Diffusion-Based Generative Models](https://arxiv.org/abs/2206.00364) (2022)：すべてを sigma で書き、どの sigma を通るかを調べた論文です。
+# - Lu et al., [DPM-Solver++](https://arxiv.org/abs/2211.01095) (2022)：演習 4。
+# - Esser et al., [Scaling Rectified Flow Transformers](https://arxiv.org/abs/2403.03206) (2024)：Stable Diffusion 3 の規模でのフローマッチング。
+#
+# ## 発展：公開されているモデルを自分のソルバーで
+#
+# 次のセルは、`google/ddpm-cifar10-32`（Apache-2.0、約 143 MB）を Hugging Face Hub からダウンロードします。そして、**あなたの** `ddim_step` に、小さな写真を 20 歩で描かせます。Lab 05 では 1000 歩かかりました。ネットワーク接続とパッケージ `diffusers` が必要です。実行する前に `DOWNLOAD = True` としてください。
+
+# %% tags=["published"]
+DOWNLOAD = False
+PUBLISHED = "google/ddpm-cifar10-32"
+
+if DOWNLOAD:
+    from diffusers import UNet2DModel
+
+    from t2ilab.diffusion.schedule import NoiseSchedule
+
+    published = machine.place(UNet2DModel.from_pretrained(PUBLISHED))
+    linear = NoiseSchedule.linear()
+    size = published.config.sample_size
+    x_t = torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    levels = [*linear.alphas_cumprod[linear.timesteps(20, "trailing")], torch.tensor(1.0)]
+    for t, (ac_t, ac_prev) in zip(linear.timesteps(20, "trailing"), pairwise(levels), strict=True):
+        with torch.no_grad():
+            x0_hat = linear.to_x0(published(x_t, t).sample, x_t, t, "epsilon")
+        x_t = ddim_step(x0_hat.clamp(-1, 1), x_t, ac_t, ac_prev)
+    plots.images(x_t.clamp(-1, 1), "Four small photographs that never were, in twenty steps.", columns=4)
