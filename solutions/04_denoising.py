@@ -37,13 +37,14 @@
 
 # %%
 import torch
+import torch.nn.functional as F
 
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.lab import budget, check, exercise, hint, plots, say, widgets
+from t2ilab.lab import check, exercise, hint, plots, say, widgets
 from t2ilab.pipelines.text_to_image import TextToImage
 
 machine = DeviceManager()
@@ -71,7 +72,7 @@ device = machine.device
 # （記法は DDPM、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の式 4 のものです。導き方は Lab 05 で学びます。ここで必要なのは次のことだけです。$\bar\alpha_t$（コードでは `ac_t`）は、時刻（timestep）$t$ に残っている画像の割合です。$t = 0$ ではほぼ 1 で、$t = 999$ ではほぼ 0 まで下がります。）
 
 # %%
-COUNT = budget(lesson=1000, ci=200)
+COUNT = 1000
 MODEL = "shapes-pixel"
 pipe = TextToImage.from_pretrained(MODEL)
 world = World(size=32, seed=4, level=pipe.world)
@@ -81,13 +82,13 @@ ac = schedule.alphas_cumprod.to(device)
 plots.images(data[:16], "Sixteen of the pictures that this world consists of.", columns=8)
 
 # %%
-some = torch.tensor([100, 300, 500, 600, 700, 800, 950])
+some = [100, 400, 600, 750, 850, 950, 990]
 noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
-noisy = schedule.add_noise(data[:1].expand(7, -1, -1, -1), noise.expand(7, -1, -1, -1), some.to(device))
+noisy = torch.cat([schedule.add_noise(data[:1], noise, t) for t in some])
 plots.images(
     noisy,
     "One of the pictures at seven noise levels: hardly touched at timestep 100, nothing to be seen at 950.",
-    titles=[f"t = {t}" for t in some.tolist()],
+    titles=[f"t = {t}" for t in some],
     columns=7,
 )
 
@@ -140,30 +141,34 @@ def mmse_denoiser(x_t, data, ac_t):
 check(mmse_denoiser)
 
 # %% [markdown]
-# Now look at what the best guess looks like. Above what you are shown, below what is best to answer:
+# Now look at what the best guess looks like, for this picture and for three others. In the first row is what you are shown
+# of the first picture, in the four below what is best to answer:
 
 # %% [markdown] tags=["ja"]
-# 最良の推定はどのように見えるでしょうか。上は見えているもの、下は最良の答えです。
+# 最良の推定はどのように見えるでしょうか。この画像と、ほかの 3 枚で見てみましょう。1 行目は最初の画像について見えているもの、その下の 4 行は最良の答えです。
 
 # %%
-guesses = torch.cat([mmse_denoiser(x[None], data, ac[t]) for x, t in zip(noisy, some, strict=True)])
+guesses = [
+    mmse_denoiser(schedule.add_noise(data[i : i + 1], noise, t), data, ac[t]) for i in range(4) for t in some
+]
 plots.images(
-    torch.cat([noisy, guesses]),
-    "Above: one picture under more and more noise. Below: the best guess. It is the picture itself as long as only this one "
-    "fits, then it melts, step by step, into the mean of its neighbours and at last of the whole world.",
-    titles=[f"t = {t}" for t in some.tolist()],
+    torch.cat([noisy, *guesses]),
+    "First row: one picture under more and more noise. Below: the best guess for it and for three others. Each is the picture "
+    "itself as long as only this one fits, then it melts into the mean of its neighbours, and at last of the whole world.",
+    titles=[f"t = {t}" for t in some],
     columns=7,
 )
 
 # %% [markdown]
 # From left to right it is the picture itself, until other pictures become possible; then it is their mean, and where
-# nothing can be seen it is the mean of the whole world. What was lost first, and what last?
+# nothing can be seen it is the mean of the whole world. What is lost first, and what last? Why does a small thing melt before
+# a large one?
 #
 # How many pictures are still possible? If $n$ of them had the same chance, the entropy of the chances would be
 # $\ln n$; so turn it round: $e^{\text{entropy}}$ is an effective number of pictures.
 
 # %% [markdown] tags=["ja"]
-# 左から見ていくと、はじめは画像そのものです。ほかの画像の可能性が出てくると、それらの平均になり、何も見えなくなると世界全体の平均になります。最初に失われたのは何でしょうか。最後まで残ったのは何でしょうか。
+# 左から見ていくと、はじめは画像そのものです。ほかの画像の可能性が出てくると、それらの平均になり、何も見えなくなると世界全体の平均になります。最初に失われるのは何でしょうか。最後まで残るのは何でしょうか。小さなものが大きなものより先に溶けるのはなぜでしょうか。
 #
 # では、可能な画像はあと何枚あるのでしょうか。$n$ 枚が同じ確率なら、確率のエントロピー（entropy）は $\ln n$ です。逆に考えると、$e^{\text{entropy}}$ は実質的な枚数を表します。
 
@@ -517,6 +522,9 @@ plots.images(
 say("The smallest distance of the twelve to a picture of the world: {d:.2f}.", d=distance.min().item())
 
 # %% [markdown]
+# None of them is a copy. Nor are all of them shapes that have a name: asked for nothing in particular, this small network makes
+# things up between a heart and a square. To be new is not yet to be good; Lab 05 gives such a network words.
+#
 # # Break it
 #
 # "A mean of pictures is a blur," somebody says. "A sharp answer must be better!" and answers with the single most
@@ -525,6 +533,8 @@ say("The smallest distance of the twelve to a picture of the world: {d:.2f}.", d
 # point? Which of the four is never the nearest to anybody out there?)
 
 # %% [markdown] tags=["ja"]
+# どれも複製ではありません。けれども、どれもが名前のある図形というわけでもありません。何を描くかを言われないと、この小さなネットワークは、ハートと四角の間のようなものを作り出します。新しいからといって、よいものとは限りません。Lab 05 では、このようなネットワークに言葉を教えます。
+#
 # # 壊してみる
 #
 # 「画像の平均なんて、ぼやけているだけだ。くっきりした答えのほうがよいに決まっている！」と言って、だれかが、確率のいちばん高い 1 枚を答えることにしました。**セルを実行する前に**、予想を書いてください。誤差はあなたのデノイザーより小さくなりますか、大きくなりますか。200 人は、それぞれどこに着くでしょうか。そして、結果を説明してください。（ずっと外側にいる人にとって、確率のいちばん高い点はどれでしょうか。外側のだれからも最も近くならないのは、4 つのうちどれでしょうか。）

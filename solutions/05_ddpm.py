@@ -525,7 +525,9 @@ check(training_step)
 #   learns sooner. Biases, norms, embeddings and the first and last layer stay with AdamW;
 # - the learning rate rises for a moment and then falls to nothing, because small steps at the end leave less noise in
 #   the weights;
-# - a **running average** of the weights is kept, and it is the average that paints (DDPM does so too, appendix B).
+# - a **running average** of the weights is kept, and it is the average that paints (DDPM does so too, appendix B). After each
+#   step it moves a little towards them, $\bar\theta \leftarrow 0.995\,\bar\theta + 0.005\,\theta$: about the mean of the last 200 steps, so what one batch
+#   did to the weights and the next undid cancels out. Section 6 measures what that is worth.
 #
 # First, ten steps by the clock. If your machine would need more than eight minutes for this lab's training, the cell
 # says so, and what to do.
@@ -537,7 +539,7 @@ check(training_step)
 # - キャプションの 10 個に 1 個は空にします。何を描くか言われなくても描けるようにするためです。これは 5 節で必要になります。
 # - 最適化には **Muon** を使います（[Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)）。重み行列の勾配は、たいてい背景の色のような目立つ少数の方向を向いています。めったに出ない言葉が求めるものは、かすかな方向にしか現れません。Muon は、重み行列をどの方向にもほぼ同じだけ動かします。学習が速いのはそのためだろう、と著者たちは考えています。バイアス、正規化、埋め込み、最初と最後の層は AdamW が受け持ちます。
 # - 学習率（learning rate）は少しの間だけ上がり、そのあとゼロに向かって下がります。終わりの歩幅が小さいと、重みに残るノイズが減るからです。
-# - 重みの**移動平均**（running average）をとっておきます。絵を描くのは、この平均のほうです（DDPM も同じです。付録 B）。
+# - 重みの**移動平均**（running average）をとっておきます。絵を描くのは、この平均のほうです（DDPM も同じです。付録 B）。1 ステップごとに、重みのほうへ少しだけ動かします。$\bar\theta \leftarrow 0.995\,\bar\theta + 0.005\,\theta$ は、およそ最近 200 ステップの平均です。あるバッチが重みを動かし、次のバッチが戻した分は、打ち消し合います。その価値は 6 節で測ります。
 #
 # まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
@@ -722,8 +724,7 @@ plots.images(pictures, "Two prompts after a first look at the training: still no
 # and the weight, the signal-to-noise ratio, falls by a factor of more than 200 million along the road. Where the noise is strong,
 # and the words are all there is to go by, a wrong picture costs nothing. Stable Diffusion 1, which was trained on the noise
 # too, learnt its words all the same, in weeks on hundreds of GPUs. We have three minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
-# by SNR + 1 but no more than 5. ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512), section 4, compare the
-# questions, and SNR + 1 is the weight that their *velocity* has; [Hang et al. 2023](https://arxiv.org/abs/2303.09556)
+# by SNR + 1 but no more than 5. ([Hang et al. 2023](https://arxiv.org/abs/2303.09556)
 # put a ceiling of 5 on the SNR itself; with SNR + 1 the noisiest timesteps keep a weight of 1.)
 
 # %% [markdown] tags=["ja"]
@@ -734,7 +735,7 @@ plots.images(pictures, "Two prompts after a first look at the training: still no
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
 #
-# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 2 億分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。同じようにノイズを当てる Stable Diffusion 1 は、それでも何百台もの GPU で何週間もかけて言葉を覚えました。わたしたちには 3 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（問いの比較は [Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節にあります。SNR + 1 は、そこで提案された*速度*（velocity）の重みです。[Hang et al. 2023](https://arxiv.org/abs/2303.09556) は SNR そのものに 5 の上限を付けました。SNR + 1 なら、ノイズがもっとも強い時刻にも重み 1 が残ります）。
+# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 2 億分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。同じようにノイズを当てる Stable Diffusion 1 は、それでも何百台もの GPU で何週間もかけて言葉を覚えました。わたしたちには 3 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（[Hang et al. 2023](https://arxiv.org/abs/2303.09556) は SNR そのものに 5 の上限を付けました。SNR + 1 なら、ノイズがもっとも強い時刻にも重み 1 が残ります）。
 
 # %%
 snr = ac / (1 - ac)
@@ -746,6 +747,47 @@ plots.lines(
     ylabel="weight",
     log="y",
 )
+
+# %% [markdown]
+# ## The third question
+#
+# Why SNR + 1? It is what a third question weighs by, the **velocity** ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512),
+# section 4 and appendix D), which Stable Diffusion 2 was trained on:
+#
+# $$ v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1 - \bar\alpha_t}\,x_0 $$
+#
+# Near the picture $v$ is the noise, near the noise it is minus the picture: everywhere it asks for what cannot be seen. And $v$ holds all
+# of the answer. Put equation 4 beside it, and $\sqrt{\bar\alpha_t}\,x_t - \sqrt{1 - \bar\alpha_t}\,v = \bar\alpha_t\,x_0 + (1 - \bar\alpha_t)\,x_0 = x_0$.
+# Now let $x_0$ be wrong, with $x_t$ as it is: the noise is wrong by $\sqrt{\bar\alpha_t} / \sqrt{1 - \bar\alpha_t}$ of that, the other way round,
+# so $v$ is wrong by $\frac{\bar\alpha_t}{\sqrt{1 - \bar\alpha_t}} + \sqrt{1 - \bar\alpha_t} = \frac{1}{\sqrt{1 - \bar\alpha_t}}$ of it. Squared, that is
+# $\frac{1}{1 - \bar\alpha_t} = \mathrm{SNR}(t) + 1$. Three questions, one answer, three weights. Believe it after measuring:
+
+# %% [markdown] tags=["ja"]
+# ## 3 つめの問い
+#
+# なぜ SNR + 1 なのでしょうか。これは、3 つめの問いである**速度**（velocity）の重みです（[Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節と付録 D）。Stable Diffusion 2 は、この問いで学習しました。
+#
+# $$ v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1 - \bar\alpha_t}\,x_0 $$
+#
+# 画像の近くでは $v$ はほとんどノイズで、ノイズの近くではほとんど画像のマイナスです。つまり、どこでも、目に見えないほうをたずねています。しかも、$v$ がわかれば、すべてがわかります。式 4 と並べると、$\sqrt{\bar\alpha_t}\,x_t - \sqrt{1 - \bar\alpha_t}\,v = \bar\alpha_t\,x_0 + (1 - \bar\alpha_t)\,x_0 = x_0$ です。次に、$x_t$ はそのままで、$x_0$ の推定が間違っているとしましょう。ノイズの推定は、その誤差の $\sqrt{\bar\alpha_t} / \sqrt{1 - \bar\alpha_t}$ 倍だけ、逆向きにずれます。ですから $v$ のずれは、$\frac{\bar\alpha_t}{\sqrt{1 - \bar\alpha_t}} + \sqrt{1 - \bar\alpha_t} = \frac{1}{\sqrt{1 - \bar\alpha_t}}$ 倍になります。2 乗すると $\frac{1}{1 - \bar\alpha_t} = \mathrm{SNR}(t) + 1$ です。問いは 3 つ、答えはひとつ、重みは 3 通り。測って確かめましょう。
+
+# %%
+some = torch.tensor([50, 500, 950], device=device)
+x0, noise, guess = (torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(i)).to(device) for i in range(3))
+root, rest = ac[some].sqrt().reshape(-1, 1, 1, 1), (1 - ac[some]).sqrt().reshape(-1, 1, 1, 1)
+x_t = root * x0 + rest * noise
+velocity, guessed_velocity = (root * (x_t - root * x) / rest - rest * x for x in (x0, guess))
+say("The picture from the velocity is off by {d:.4f}.", d=(root * x_t - rest * velocity - x0).abs().max().item())
+for i, t in enumerate(some.tolist()):
+    ratio = (velocity - guessed_velocity)[i].square().mean() / (x0 - guess)[i].square().mean()
+    say("t = {t}: the velocity's error is {ratio:.2f} times the picture's; SNR + 1 is {weight:.2f}.",
+        t=t, ratio=ratio.item(), weight=1 + snr[t].item())  # fmt: skip
+
+# %% [markdown]
+# So the step below trains the velocity's question in the picture's words, with a ceiling:
+
+# %% [markdown] tags=["ja"]
+# ですから、次の学習ステップは、速度の問いを画像の言葉で言い換えて、上限を付けたものです。
 
 
 # %%
@@ -850,12 +892,16 @@ painted, result = measure(model, "picture", cosine_betas, COUNT)
 say("Right in everything: {all:.0%} of the pictures.", all=result.all)
 for attribute, share in result.attributes.items():
     say("{attribute:12} {share:.0%}", attribute=attribute, share=share)
+_, last = measure(painter, "picture", cosine_betas, COUNT)
+say("With the weights of the last step in place of their running average: {all:.0%}.", all=last.all)
 
 # %% [markdown]
 # With $n$ pictures a share $p$ is uncertain by about $2\sqrt{p (1 - p) / n}$: nine points up or down at 60% of 128.
 #
-# **Change one thing:** `_, last = measure(painter, "picture", cosine_betas, COUNT); print(last.all)`: what was the running
-# average worth, whose place the weights of the last step take here? Then change
+# Does the running average beat the last weights by more than that? As the learning rate falls to nearly nothing here, the last
+# weights hardly move any more, and little is left to average; where the rate stays high, as in DDPM's own training, the average is worth much.
+#
+# **Change one thing:** change
 # the default of `guidance_scale` in the cell of `guess_noise` to 1.0 and to 4.0; run that cell and the measuring one
 # again. And was it the question, or only the longer training? `old, _ = train(machine.place(Painter()), STEPS)` asks
 # the old question as long, which takes another three minutes; measure it with `measure(old, "noise", betas, COUNT)`.
@@ -870,7 +916,9 @@ for attribute, share in result.attributes.items():
 # %% [markdown] tags=["ja"]
 # $n$ 枚で測った割合 $p$ には、$2\sqrt{p (1 - p) / n}$ ほどの幅があります。128 枚で 60% なら、上下に 9 ポイントです。
 #
-# **ひとつ変えてみましょう**：`_, last = measure(painter, "picture", cosine_betas, COUNT); print(last.all)` を実行してください。移動平均ではなく、最後のステップの重みで描きます。移動平均にはどれくらいの価値がありましたか。次は、`guess_noise` のセルで `guidance_scale` の既定値を 1.0 や 4.0 に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
+# 移動平均は、最後の重みよりも、この幅を超えてよくなっていますか。ここでは学習率がほとんど 0 まで下がるので、最後の重みはもうあまり動かず、平均してもあまり変わりません。DDPM のもとの学習のように学習率を高いままにするときは、移動平均の価値が大きくなります。
+#
+# **ひとつ変えてみましょう**：`guess_noise` のセルで `guidance_scale` の既定値を 1.0 や 4.0 に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
 #
 # ## 同じ問いを、もっと長く
 #

@@ -41,10 +41,13 @@ import time
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from t2ilab.data.world import World
+from t2ilab.data.captions import describe
+from t2ilab.data.scenes import Scene
+from t2ilab.data.words import DRAWN
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.samplers import sample_ddpm, sample_euler_ancestral
 from t2ilab.lab import budget, check, exercise, hint, plots, say
@@ -53,23 +56,25 @@ from t2ilab.pipelines.text_to_image import TextToImage
 
 machine = DeviceManager()
 device = machine.device
-pipe = TextToImage.from_pretrained("shapes-pixel")
-schedule, ac = pipe.schedule, pipe.schedule.alphas_cumprod
-prompts, scenes = World(seed=6, level=pipe.world).prompts(budget(lesson=64, ci=8))
+pipe = TextToImage.from_pretrained("storybook-pixel")
+scenes = [Scene(thing=thing) for thing in DRAWN] * 2
+scenes = scenes[: budget(lesson=len(scenes), ci=6)]
+prompts = [describe(scene) for scene in scenes]
 
 # %% [markdown]
 # # 1. Must it be a thousand steps?
 #
 # DDPM walks from noise to picture in a thousand small steps, and adds fresh noise in every one. **What happens if it takes
-# ten?** Here is the same model, the same noise at the start, and fewer and fewer steps:
+# ten?** The zoo's model of the storybook draws for us today. Its prompts name a thing and nothing else, "a cat", so that much
+# is left for it to decide. Here are the same noise at the start, and fewer and fewer steps:
 
 # %% [markdown] tags=["ja"]
 # # 1. 1000 歩も必要だろうか
 #
-# DDPM は、ノイズから画像まで、小さな 1000 歩で進みます。しかも 1 歩ごとに新しいノイズを加えます。**10 歩で歩かせたらどうなるでしょうか。** 同じモデルで、同じノイズから始めて、歩数を減らしていきます。
+# DDPM は、ノイズから画像まで、小さな 1000 歩で進みます。しかも 1 歩ごとに新しいノイズを加えます。**10 歩で歩かせたらどうなるでしょうか。** 今日は、絵本の世界（storybook）を描く zoo のモデルを使います。プロンプトは "a cat" のように、描くものの名前だけです。ですから、モデルが自分で決めることがたくさんあります。同じノイズから始めて、歩数を減らしていきます。
 
 # %% tags=["nbval-ignore-output"]
-few = budget(lesson=(200, 50, 10), ci=(20, 10, 5))
+few = [budget(lesson=n, ci=m) for n, m in ((50, 6), (10, 5), (5, 4), (3, 3))]
 rows = [pipe(prompts[:6], sampler="ddpm", num_inference_steps=n, seed=0, output_type="pt") * 2 - 1 for n in few]
 plots.images(
     torch.cat(rows),
@@ -79,7 +84,8 @@ plots.images(
 )
 
 # %% [markdown]
-# Each step leaves noise behind that only many later steps can clean up. So leave the fresh noise out; but then $x_t$ must get
+# With fifty steps there are things that a child can name; with three there are stains. Each step leaves noise behind that only
+# later steps can clean up. So leave the fresh noise out; but then $x_t$ must get
 # its noise from somewhere, or it would hold less than its $t$ says (Lab 05's "Break it" shows what becomes of that).
 # Song, Meng & Ermon's answer ([2021](https://arxiv.org/abs/2010.02502)): **keep the noise that is there.** If the guess $\hat x_0$ were the picture, then $x_t$
 # would hold this noise,
@@ -96,7 +102,7 @@ plots.images(
 # backwards).
 
 # %% [markdown] tags=["ja"]
-# 1 歩ごとに残るノイズは、そのあとに何歩もかけなければ消えません。そこで、新しいノイズを加えるのをやめてみます。けれども、$x_t$ のノイズがどこからも来なければ、$t$ の示す量より少なくなってしまいます（そうなるとどうなるかは、Lab 05 の「壊してみる」で見ました）。Song、Meng、Ermon の答え（[2021](https://arxiv.org/abs/2010.02502)）は、**今あるノイズを使い続ける**ことでした。推定値 $\hat x_0$ が本当の画像だとすると、$x_t$ に入っているノイズは次のとおりです。
+# 50 歩なら、子どもにも名前のわかる絵になります。3 歩では、しみのようなものしか見えません。1 歩ごとに残るノイズは、そのあとに何歩もかけなければ消えません。そこで、新しいノイズを加えるのをやめてみます。けれども、$x_t$ のノイズがどこからも来なければ、$t$ の示す量より少なくなってしまいます（そうなるとどうなるかは、Lab 05 の「壊してみる」で見ました）。Song、Meng、Ermon の答え（[2021](https://arxiv.org/abs/2010.02502)）は、**今あるノイズを使い続ける**ことでした。推定値 $\hat x_0$ が本当の画像だとすると、$x_t$ に入っているノイズは次のとおりです。
 #
 # $$ \hat\epsilon = \frac{x_t - \sqrt{\bar\alpha_t}\,\hat x_0}{\sqrt{1 - \bar\alpha_t}} $$
 #
@@ -176,10 +182,11 @@ check(euler_step)
 
 # %% [markdown]
 # Now two walks. Both take `denoise(x, sigma)`, a start, and a falling list of sigmas; DDIM's goes over to $x_t$ and back
-# for each step. The last function lets the course's pipeline walk with them, words, guidance and all.
+# for each step. The last function lets the course's pipeline walk with them, words, guidance and all; and `walk` has it
+# visit the sigmas that Karras et al. recommend (eq. 5), close to one another where there is little noise.
 
 # %% [markdown] tags=["ja"]
-# 2 つの歩き方を書いておきます。どちらも `denoise(x, sigma)`、出発点、減っていく sigma の列を受け取ります。DDIM では、1 歩ごとに $x_t$ に直し、また戻します。最後の関数を使うと、言葉やガイダンス（guidance）も含めて、このコースのパイプライン（pipeline）がこの歩き方で進みます。
+# 2 つの歩き方を書いておきます。どちらも `denoise(x, sigma)`、出発点、減っていく sigma の列を受け取ります。DDIM では、1 歩ごとに $x_t$ に直し、また戻します。次の関数を使うと、言葉やガイダンス（guidance）も含めて、このコースのパイプライン（pipeline）がこの歩き方で進みます。最後の `walk` が通るのは、Karras らが勧める sigma の列（式 5）です。ノイズの少ないところほど、間隔が細かくなります。
 
 
 # %%
@@ -216,12 +223,17 @@ def for_pipeline(by):
     return sampler
 
 
-# %%
-drawn = {
-    by: pipe(prompts[:6], sampler=for_pipeline(by), num_inference_steps=10, seed=0, output_type="pt") * 2 - 1
-    for by in (by_ddim, by_euler)
-}
-plots.images(drawn[by_ddim], "The same six prompts in ten steps of DDIM.", columns=6)
+def walk(by, steps, prompts):
+    """Pictures of the prompts by this walk, (B, 3, H, W) in [-1, 1], always from the same noise."""
+    sampler = for_pipeline(by)
+    shown = pipe(prompts, sampler=sampler, num_inference_steps=steps, spacing="karras", seed=0, output_type="pt")
+    return shown * 2 - 1
+
+
+# %% tags=["nbval-ignore-output"]
+ten = budget(lesson=10, ci=5)
+drawn = {by: walk(by, ten, prompts[:6]) for by in (by_ddim, by_euler)}
+plots.images(drawn[by_ddim], "The same six prompts in {steps} steps of DDIM.", columns=6, steps=ten)
 say("DDIM and Euler differ by at most {d:.4f}.", d=(drawn[by_ddim] - drawn[by_euler]).abs().max().item())
 
 # %% [markdown]
@@ -400,51 +412,68 @@ say("Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d
 #
 # # 5. One model, six samplers
 #
-# **Does it matter for pictures?** The reader decides: the same prompts and the same noise at the start, with a budget
-# of 5, 10, 20 and 50 calls of the network. (Heun gets half the steps.) The two samplers that add fresh noise are the course's own; the
-# other four are yours.
+# **Does it matter for pictures?** Two judges. The reader says whether the thing that was asked for is there. And as the road from
+# a given noise has one end, there is a distance to it: to the pictures that DPM++ draws with very many steps. (A walk that adds
+# fresh noise goes somewhere else, so for those two the distance says nothing.) The budget is 5, 10, 20 and 50 calls of the network; Heun gets half the steps.
+# The two samplers with fresh noise are the course's own; the other four are yours.
 
 # %% [markdown] tags=["ja"]
 # **ひとつ変えてみましょう**：横軸を、歩数のかわりに、デノイザー（denoiser）を呼び出した回数にしてください（ホイン法は 1 歩に 2 回です）。2 つの 2 次の方法では、どちらがどれくらい優れていますか。
 #
 # # 5. ひとつのモデル、6 つのサンプラー
 #
-# **画像にとって、その違いは重要でしょうか。** 読み取り器（reader）に決めてもらいましょう。同じプロンプト、同じノイズから始めて、ネットワークを呼び出せる回数を 5、10、20、50 回とします。（ホイン法の歩数は半分です。）新しいノイズを加える 2 つのサンプラーはこのコースのもの、残りの 4 つはあなたのものです。
+# **画像にとって、その違いは重要でしょうか。** 審判は 2 人います。ひとりは読み取り器（reader）で、注文したものが描かれているかどうかを判定します。もうひとりは距離です。決まったノイズから出る道の終わりはひとつしかないので、そこまでの距離、つまり DPM++ がとても多い歩数で描いた画像との差を測れます。（新しいノイズを加える歩き方は別の場所に着くので、その 2 つについては、距離に意味はありません。）ネットワークを呼び出せる回数は 5、10、20、50 回です。ホイン法の歩数は半分です。新しいノイズを加える 2 つのサンプラーはこのコースのもの、残りの 4 つはあなたのものです。
 
-# %% tags=["nbval-ignore-output"]
-samplers = {
-    "DDPM": sample_ddpm,
-    "Euler ancestral": sample_euler_ancestral,
-    "DDIM": for_pipeline(by_ddim),
-    "Euler": for_pipeline(by_euler),
-    "Heun": for_pipeline(by_heun),
-    "DPM++ 2M": for_pipeline(by_dpmpp),
-}
-calls = budget(lesson=(5, 10, 20, 50), ci=(4, 6))
-right, seconds = {}, {}
-for name, sampler in tqdm(samplers.items()):
+# %%
+yours = {"DDIM": by_ddim, "Euler": by_euler, "Heun": by_heun, "DPM++ 2M": by_dpmpp}
+fresh_noise = {"DDPM": sample_ddpm, "Euler ancestral": sample_euler_ancestral}
+calls = [budget(lesson=n, ci=m) for n, m in ((5, 3), (10, 4), (20, 5), (50, 6))]
+end = walk(by_dpmpp, budget(lesson=100, ci=8), prompts)  # of the road
+right, seconds, distance = {}, {}, {}
+for name in tqdm([*fresh_noise, *yours]):
     for n in calls:
-        steps = (n + 1) // 2 if name == "Heun" else n  # its last step looks once
         began = time.perf_counter()
-        pictures = pipe(prompts, sampler=sampler, num_inference_steps=steps, seed=0, output_type="pt") * 2 - 1
+        if name in yours:
+            pictures = walk(yours[name], (n + 1) // 2 if name == "Heun" else n, prompts)  # Heun's last step looks once
+            distance[name, n] = (pictures - end).square().mean().sqrt().item()
+        else:
+            pictures = pipe(prompts, sampler=fresh_noise[name], num_inference_steps=n, seed=0, output_type="pt") * 2 - 1
         seconds[name, n] = time.perf_counter() - began
         right[name, n] = faithfulness(pictures, scenes).all
 
 # %% tags=["nbval-ignore-output"]
 plots.heatmap(
-    torch.tensor([[right[name, n] for n in calls] for name in samplers]),
-    "Share of {count} pictures that are right in everything, for six samplers (rows) and numbers of network calls (columns).",
-    rows=list(samplers),
+    torch.tensor([[right[name, n] for n in calls] for name in [*fresh_noise, *yours]]),
+    "Share of {count} pictures in which the reader finds what was asked for, for six samplers (rows) and numbers of network calls "
+    "(columns).",
+    rows=[*fresh_noise, *yours],
     columns=[str(n) for n in calls],
     count=len(prompts),
 )
-for name in samplers:
+plots.lines(
+    {name: (calls, [distance[name, n] for n in calls]) for name in yours},
+    "How far four walks end from the end of the road, against the calls of the network, both axes logarithmic. DDIM and "
+    "Euler lie on each other. Heun is far off with few calls; with fifty, the two methods of second order are nearest.",
+    xlabel="calls of the network",
+    ylabel="distance from the end of the road",
+    log="xy",
+    markers=True,
+)
+for name in [*fresh_noise, *yours]:
     print(f"{name:16}", "   ".join(f"{right[name, n]:4.0%} {seconds[name, n]:5.1f} s" for n in calls))
 
 # %% [markdown]
-# Three things to read off. The samplers that keep their noise are good with few calls; those that add fresh noise need more of
-# them, and then catch up. DDIM and Euler are the same column for column. And the seconds go with the calls, whoever makes them: the
-# sampler itself costs next to nothing, so order is all that there is to gain.
+# Read both figures together:
+#
+# - Everybody gains from more calls at first, and then nobody does. What is wrong with fifty calls is the model's own fault, and no
+#   sampler can mend it.
+# - By distance the second order shows: DPM++'s line is the steeper one, and goes on falling where the reader has long been content. To name
+#   a picture one need not be at the very end of the road.
+# - **Order is a promise about small steps.** With five or ten calls Heun's pictures are rubbish. Its first step goes from
+#   $\sigma = 160$ to a small part of that, $\sigma'$. The slope there is a difference of guesses divided by the small $\sigma'$, and half of
+#   it is multiplied by the whole stretch from $\sigma$. DPM++ solves the linear part exactly, so large steps do it no harm.
+# - Fresh noise is no disgrace: it forgets the mistakes of earlier steps, at the price of more calls.
+# - The seconds go with the calls, whoever makes them. The sampler itself costs next to nothing.
 #
 # # 6. Straight roads
 #
@@ -462,7 +491,13 @@ for name in samplers:
 # The loss. `t` is a time in [0, 1] here, one for each picture, and no timestep.
 
 # %% [markdown] tags=["ja"]
-# 3 つのことが読み取れます。ノイズを使い続けるサンプラーは、少ない呼び出しでもよい結果を出します。新しいノイズを加えるものは、もっと回数が必要ですが、そのあと追いつきます。DDIM とオイラー法は、どの列でも同じです。そして、秒数は呼び出しの回数で決まります。サンプラー自身の計算はほとんどかからないので、得をするには次数を上げるしかありません。
+# 2 つの図を合わせて読みましょう。
+#
+# - はじめのうちは、呼び出しを増やすとどれもよくなりますが、やがてどれもよくならなくなります。50 回呼び出しても間違っているのはモデル自身の責任で、どのサンプラーにも直せません。
+# - 距離を見ると、2 次であることがわかります。DPM++ の線のほうが急で、読み取り器がとうに満足したあとも下がり続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
+# - **次数とは、歩幅が小さいときの約束です。** 5 回や 10 回では、ホイン法の絵はめちゃくちゃです。最初の 1 歩は $\sigma = 160$ から、そのごく一部にすぎない $\sigma'$ まで下ります。そこでの傾きは、推定値の差を小さな $\sigma'$ で割ったものです。その半分に、$\sigma$ からの長い道のりがまるごと掛けられてしまいます。DPM++ は線形な部分を正確に解くので、歩幅が大きくても困りません。
+# - 新しいノイズを加えるのも、悪いことではありません。呼び出しは余計に必要ですが、それまでの間違いを忘れさせてくれます。
+# - 秒数は、どの方法でも、呼び出しの回数で決まります。サンプラー自身の計算は、ほとんどかかりません。
 #
 # # 6. まっすぐな道
 #
@@ -558,48 +593,46 @@ for steps in (1, 2, 4, 8, 50):
 #
 # # Break it
 #
-# Somebody wrote Heun's step by heart. It draws flawless pictures, look:
+# Somebody wrote the walk of DPM-Solver++ by heart. It calls your step, and draws flawless pictures, look:
 
 # %% [markdown] tags=["ja"]
 # 見せられた道はどれもまっすぐでしたが、歩く人の道は曲がっています。たくさんの道が交わるところでは、速度の平均が場所ごとに変わるからです。1 歩で進むと、いつものように、すべての平均に着きます。それでも、曲がり方は拡散モデルの道より緩やかで、少ない歩数でもよく進みます。（じつは、これは同じ流れです。$x_t$ を $\sqrt{(1 - t)^2 + t^2}$ で割れば、時計の違う拡散モデルの流れになります。）
 #
 # # 壊してみる
 #
-# だれかが、ホイン法の 1 歩を、何も見ないで書きました。描いた画像には、何の問題もありません。ご覧のとおりです。
+# だれかが、DPM-Solver++ の歩き方を、何も見ないで書きました。1 歩の計算には、あなたの関数を使っています。描いた画像には、何の問題もありません。ご覧のとおりです。
 
 
 # %%
-def heun_by_heart(denoise, x, sigma, sigma_next):
-    slope = (x - denoise(x, sigma)) / sigma
-    there = x + (sigma_next - sigma) * slope
-    if sigma_next == 0:
-        return there
-    slope_there = (there - denoise(there, sigma)) / sigma_next
-    return x + (sigma_next - sigma) * (slope + slope_there) / 2
-
-
 def by_heart(denoise, x, sigmas):
+    before, ac_before = None, level(sigmas[0])
     for sigma, sigma_next in pairwise(sigmas):
-        x = heun_by_heart(denoise, x, sigma, sigma_next)
+        ac_t, ac_next = level(sigma), level(sigma_next)
+        x0_hat, x_t = denoise(x, sigma), x * ac_t.sqrt()
+        first_or_last = before is None or sigma_next == 0
+        if first_or_last:
+            x_t = ddim_step(x0_hat, x_t, ac_t, ac_next)
+        else:
+            x_t = dpmpp_2m_step(x0_hat, before, x_t, ac_t, ac_next, ac_before)
+        x, before = x_t / ac_next.sqrt(), x0_hat
     return x
 
 
 # %% tags=["nbval-ignore-output"]
 many = budget(lesson=50, ci=6)
-pictures = pipe(prompts[:6], sampler=for_pipeline(by_heart), num_inference_steps=many, seed=0, output_type="pt") * 2 - 1
-plots.images(pictures, "The same six prompts by the step that somebody wrote by heart.", columns=6)
+plots.images(walk(by_heart, many, prompts[:6]), "The same six prompts by the walk that somebody wrote by heart.", columns=6)
 
 # %% [markdown]
-# **Before you run the next cell:** read `heun_by_heart` closely. Is it Heun's? What order do you expect? Then find the line, mend it, and
-# measure again. What does this tell you about how to test a sampler?
+# **Before you run the next cell:** read `by_heart` closely. Is it DPM-Solver++? What order do you expect, and why? Then find the fault, mend it,
+# and measure again. What does this tell you about how to test a sampler?
 
 # %% [markdown] tags=["ja"]
-# **次のセルを実行する前に**：`heun_by_heart` をよく読んでください。これはホイン法でしょうか。次数はいくつになると思いますか。そのあと、間違っている行を見つけて直し、もう一度測ってください。サンプラーをどのようにテストすればよいか、ここから何がわかりますか。
+# **次のセルを実行する前に**：`by_heart` をよく読んでください。これは DPM-Solver++ でしょうか。次数はいくつになると思いますか。それはなぜですか。そのあと、誤りを見つけて直し、もう一度測ってください。サンプラーをどのようにテストすればよいか、ここから何がわかりますか。
 
 # %%
 by_heart_errors = [error_of(by_heart, steps) for steps in counts]
-say("Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and Heun's {b:.6f}.",
-    order=order(by_heart_errors), steps=counts[-1], a=by_heart_errors[-1], b=errors[by_heun][-1])  # fmt: skip
+say("Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.",
+    order=order(by_heart_errors), steps=counts[-1], a=by_heart_errors[-1], b=errors[by_dpmpp][-1])  # fmt: skip
 
 # %% [markdown]
 # *Your explanation:*

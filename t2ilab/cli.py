@@ -233,6 +233,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimizer steps; the recipe's own number by default.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Instead: as many steps as fit, by timing ten.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data and noise.")] = 0,
+    start: Annotated[str | None, typer.Option(help="A model to go on from: of the zoo, or a folder.")] = None,
 ) -> None:
     """Train a model of the zoo again. Run once more in the same folder, it goes on where it stopped."""
     from tqdm.auto import tqdm
@@ -240,7 +241,7 @@ def train(
     from t2ilab.lab import plots
     from t2ilab.recipes.run import Run
 
-    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed)
+    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start)
     typer.echo(f"{recipe}: {run.plan.steps} steps in {run.folder}. {run.device.reason}", err=True)
     with tqdm(total=run.plan.steps, unit="step") as bar:
         for step in run.steps():

@@ -1,7 +1,7 @@
 """Speed and what it buys, as ratios within one run: `make bench`, or `make bench ARGS="--minutes 10"`.
 
 It prints the machine's convolution peak, the share of it that training reaches, the share of a step that drawing the
-data takes, and, for as many minutes each, this course's recipe beside the usual loop: diffusers' UNet2DConditionModel
+data takes, what samplers cost beside the network, and, for as many minutes each, this course's recipe beside the usual loop: diffusers' UNet2DConditionModel
 and DDPMScheduler, noise prediction, AdamW, the same data, captions and text encoder, measured by the same reader.
 """
 
@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.metrics import faithfulness
+from t2ilab.pipelines.text_to_image import SAMPLERS, TextToImage
 from t2ilab.recipes import shapes_pixel
 from t2ilab.training.loop import train
 
@@ -56,6 +57,23 @@ def training_share(recipe: shapes_pixel.Recipe) -> None:
     reached = counter.get_total_flops() / step / 1e9
     print(f"convolution peak {peak:.0f} GFLOP/s; a training step {reached:.0f} GFLOP/s, {reached / peak:.0%} of it")
     print(f"{BATCH / step:.0f} pictures a second; drawing the data takes {data / step:.1%} of a step")
+
+
+def sampler_overhead(steps: int = 50, batch: int = 4) -> None:
+    """Prints what a step of each sampler costs beside the network: the sampler alone, over a denoiser that does nothing."""
+    pipe = TextToImage.from_pretrained("shapes-pixel")
+    x = torch.randn(batch, 3, pipe.image_size, pipe.image_size)
+    context, t = pipe.encode(["a big red star"] * batch), torch.full((batch,), 500)
+    with torch.inference_mode():
+        network = median_seconds(lambda: pipe.unet(x, t, context))
+    grid = pipe.schedule.timesteps(steps, "karras")
+    shares = {}
+    for name, sampler in SAMPLERS.items():
+        calls = 2 * steps - 1 if name == "heun" else steps
+        alone = median_seconds(lambda sampler=sampler: sampler(lambda x_t, t: x_t, x, pipe.schedule, grid))
+        shares[name] = alone / calls / (network + alone / calls)
+    print(f"beside a call of shapes-pixel for {batch} pictures ({1000 * network:.1f} ms), a sampler takes of each step: "
+          + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))  # fmt: skip
 
 
 class Usual(nn.Module):
@@ -132,6 +150,7 @@ def main() -> None:
     minutes = parser.parse_args().minutes
     torch.manual_seed(0)
     training_share(shapes_pixel.Recipe(DeviceManager()))
+    sampler_overhead()
     if minutes:
         mine, theirs = ours(minutes), usual(minutes)
         print(f"all attributes right after {minutes:g} minutes: the recipe {mine:.1%}, the usual loop {theirs:.1%}")

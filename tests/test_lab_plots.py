@@ -174,3 +174,42 @@ def test_japanese_has_glyphs(shown, monkeypatch):
     )
     plots.lines({letters: ([0, 1], [0, 1])}, letters, letters, letters)
     assert one_figure(shown) == letters
+
+
+# ---- the plane -------------------------------------------------------------------------------------------------------
+
+CORNERS = torch.tensor([[0.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+
+
+def test_walkers_have_the_colour_of_the_point_where_they_end(shown, figures):
+    begin = torch.tensor([[0.5, -2.0], [-2.0, 2.0], [2.0, 2.0], [0.0, 0.0]])
+    end = torch.tensor([[0.0, 0.9], [0.1, 1.1], [-1.0, -1.0], [0.9, -1.0]])  # nearest: 0, 0, 1, 2
+    plots.plane(CORNERS, "Four walkers.", paths=torch.stack([begin, (begin + end) / 2, end]))
+    assert one_figure(shown) == "Four walkers."
+    walks = [line for line in figures[0].axes[0].lines if len(line.get_xdata()) == 3]
+    assert [tuple(line.get_xydata()[-1].round(1)) for line in walks] == [(0, 0.9), (0.1, 1.1), (-1, -1), (0.9, -1)]
+    first, second, third, fourth = (to_rgb(line.get_color()) for line in walks)
+    assert first == second
+    assert len({first, third, fourth}) == 3
+    assert len({line.get_linestyle() for line in walks}) == 3  # not by colour alone
+    marked = [line for line in figures[0].axes[0].lines if line.get_markersize() == 11]
+    assert [tuple(line.get_xydata()[0]) for line in marked] == [tuple(point.tolist()) for point in CORNERS]
+    assert len({line.get_marker() for line in marked}) == 3
+
+
+def test_a_point_that_nobody_reaches_is_still_shown(shown, figures):
+    plots.plane(CORNERS, "One walker.", paths=torch.zeros(2, 1, 2) + CORNERS[2])
+    one_figure(shown)
+    assert sum(line.get_markersize() == 11 for line in figures[0].axes[0].lines) == 3
+
+
+def test_arrows_have_one_length_and_the_steeper_are_darker(shown, figures):
+    where, slopes = CORNERS, torch.tensor([[0.0, 3.0], [0.3, 0.4], [0.0, 0.0]])
+    plots.plane(CORNERS, "Arrows.", arrows=(where, slopes))
+    one_figure(shown)
+    (arrows,) = [c for c in figures[0].axes[0].collections if hasattr(c, "U")]
+    directions = np.stack([arrows.U, arrows.V], axis=1)
+    assert directions == pytest.approx(np.array([[0, 1], [0.6, 0.8], [0, 0]]), abs=1e-6)
+    assert arrows.get_offsets() == pytest.approx(where.numpy())
+    steep, mild, none = arrows.get_array()
+    assert steep > mild > none

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.lab import widgets
-from t2ilab.lab.widgets import png, prompt_box
+from t2ilab.lab.widgets import denoising_box, png, prompt_box
 
 
 class Pipe:
@@ -160,3 +161,49 @@ def test_png_takes_one_picture_with_or_without_its_batch_axis(shape):
     with Image.open(io.BytesIO(png(torch.ones(shape), 2))) as picture:
         assert (picture.format, picture.size) == ("PNG", (8, 8))
     assert widgets.png(torch.full(shape, torch.nan))  # a broken picture is shown grey, not raised
+
+
+# ---- the denoising box -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def denoising():
+    """Three plain pictures, dark to light; one denoiser that always answers white, and one grey."""
+    schedule = NoiseSchedule.linear()
+    x0 = torch.tensor([-1.0, 0.0, 1.0]).reshape(3, 1, 1, 1).expand(3, 3, 4, 4).clone()
+    asked = []
+
+    def bright(x_t, t):
+        asked.append((x_t, t))
+        return torch.ones_like(x_t)
+
+    made = parts(denoising_box(x0, schedule, {"bright": bright, "grey": lambda x_t, t: torch.zeros_like(x_t)}, t=300))
+    which, time = made["IntSlider"]
+    return x0, schedule, asked, which, time, made
+
+
+def test_clean_noisy_and_every_guess_stand_side_by_side(denoising):
+    x0, schedule, asked, which, time, made = denoising
+    assert [label.value for label in made["Label"]] == ["clean", "noisy, x_t", "bright", "grey"]
+    assert len(made["Image"]) == 4
+    assert (which.value, time.value, time.max) == (0, 300, 999)
+    assert [brightness(made["Image"][i]) for i in (0, 2, 3)] == [0, 255, 128]
+    ((x_t, t),) = asked
+    assert t == 300
+    assert x_t.shape == (1, 3, 4, 4)
+
+
+def test_the_sliders_choose_picture_and_noise_level(denoising):
+    x0, schedule, asked, which, time, made = denoising
+    which.value = 2
+    assert brightness(made["Image"][0]) == 255
+    time.value = 0
+    assert [t for _, t in asked] == [300, 300, 0]
+    assert brightness(made["Image"][1]) > 240  # hardly any noise
+    faint = asked[-1][0]
+    time.value = 999
+    noise = asked[-1][0]
+    assert (faint - 1).abs().mean() < 0.05  # x0 itself
+    ac = schedule.alphas_cumprod[0]
+    expected = schedule.add_noise(x0[2:], (faint - ac.sqrt()) / (1 - ac).sqrt(), 999)
+    assert noise == pytest.approx(expected, abs=1e-3)  # the same noise at every level, so that only t changes

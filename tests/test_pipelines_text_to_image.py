@@ -204,7 +204,7 @@ def test_words_in_both_languages_change_the_picture(small_pipe):
         ({"negative_prompt": [OTHER, OTHER]}, "got 2 for 1 prompts"),
         ({"output_type": "np"}, "output_type is 'pil' or 'pt'; got 'np'"),
         ({"sampler": "dimm"}, r"There is no sampler 'dimm'; the nearest: ddim\.$"),
-        ({"sampler": "heun"}, r"There is no sampler 'heun'; the nearest: ddim, ddpm\.$"),
+        ({"sampler": "x"}, r"no sampler 'x'; the nearest: ddim, ddpm, euler, euler_ancestral, heun, dpmpp_2m\.$"),
         ({"height": 15}, "multiples of 2"),
         ({"height": 0}, "height and width are positive numbers of pixels; got 0 and 16"),
         ({"width": -16}, "got 16 and -16"),

@@ -160,14 +160,14 @@ def _things(rng: random.Random, relation: str) -> tuple[str, str]:
 
 
 def _thing(name: str, rng: random.Random, alone: bool = False, two_colors: bool = True) -> Scene:
-    """One thing with a colour: drawn things in their usual one as often as not, and now and then in two."""
+    """One thing with a colour: drawn things in their usual one one time in three, and often in two."""
     color = second = None
     size = rng.choice(list(SIZES)) if alone else None
     if name not in DRAWN:
         color = rng.choice(list(ALL_COLORS))
-    elif rng.random() < 0.6:
+    elif rng.random() < 0.65:
         color = rng.choice(list(ALL_COLORS))
-        if two_colors and size != "small" and rng.random() < 0.35:
+        if two_colors and size != "small" and rng.random() < 0.6:  # rarer, and no model learns to heed them
             second = rng.choice([c for c in ALL_COLORS if c != color])
             size = "big"  # or nobody could see it
     return Scene(thing=name, color=color, size=size, accent=second)

@@ -28,6 +28,9 @@ def check_prediction_type(prediction_type: str) -> None:
         )
 
 
+SIGMA_MAX = 160.0  # a little above the last sigma of DDPM's linear schedule
+
+
 class NoiseSchedule:
     """The forward process of DDPM for timesteps 0 (almost clean) to T - 1 (almost noise); it never changes.
 
@@ -163,9 +166,9 @@ class NoiseSchedule:
 
         The three spacings of Lin et al. 2023, table 2, on diffusers' grids: "leading" counts up from 0 in whole
         strides (so it stops short of T - 1), "trailing" counts down from T - 1, "linspace" holds both ends. "karras"
-        holds both ends too and spends most steps where there is little noise: sigma^(1/7) falls evenly (Karras et al.
+        spends most steps where there is little noise: sigma^(1/7) falls evenly (Karras et al.
         2022, eq. 5), each at the nearest timestep that is still free, where diffusers takes fractions of timesteps.
-        (It suits schedules that end near sigma 100; the cosine runs to 20,000, and most steps would go there.)
+        Where a schedule goes beyond sigma 160 (the cosine to 20,000), "karras" begins at 160: above, all is noise.
         `steps_offset` shifts "leading" only, as in diffusers; Stable Diffusion 1 has 1. A single "linspace" step is
         T - 1 here and 0 in diffusers. Raises ValueError for fewer than 1 or more than T steps, an unknown spacing, or
         an offset that leaves the schedule.
@@ -296,8 +299,9 @@ class NoiseSchedule:
         if self.has_zero_terminal_snr:
             raise ValueError("karras spacing needs a finite first sigma, got zero terminal SNR; use 'trailing'.")
         sigmas = self.sigmas.double()
+        first = sigmas[-1].clamp(max=SIGMA_MAX)
         ramp = torch.linspace(1, 0, n, dtype=torch.float64)
-        asked = (sigmas[0] ** (1 / rho) + ramp * (sigmas[-1] ** (1 / rho) - sigmas[0] ** (1 / rho))) ** rho
+        asked = (sigmas[0] ** (1 / rho) + ramp * (first ** (1 / rho) - sigmas[0] ** (1 / rho))) ** rho
         nearest = (sigmas.log()[:, None] - asked.log()).abs().argmin(0).tolist()
         grid: list[int] = []
         for i, t in enumerate(nearest):

@@ -69,10 +69,12 @@ JAPANESE: dict[str, str] = {
     "One of the pictures at seven noise levels: hardly touched at timestep 100, nothing to be seen at 950.": (
         "そのうちの 1 枚に 7 段階のノイズを加えたもの。時刻 100 ではほとんど変わりませんが、950 では何も見えません。"
     ),
-    "Above: one picture under more and more noise. Below: the best guess. It is the picture itself as long as only "
-    "this one fits, then it melts, step by step, into the mean of its neighbours and at last of the whole world.": (
-        "上：だんだん強くなるノイズに埋もれていく 1 枚の画像。下：最良の推定。当てはまる画像が 1 枚しかないうちは"
-        "その画像そのものですが、やがて近くの画像の平均へ、最後には世界全体の平均へと、少しずつ溶けていきます。"
+    "First row: one picture under more and more noise. Below: the best guess for it and for three others. Each is the "
+    "picture itself as long as only this one fits, then it melts into the mean of its neighbours, and at last of the "
+    "whole world.": (
+        "1 行目：だんだん強くなるノイズに埋もれていく 1 枚の画像。その下：その画像と、ほかの 3 枚に対する最良の推定。"
+        "当てはまる画像が 1 枚しかないうちはその画像そのものですが、やがて近くの画像の平均へ、最後には世界全体の平均へと"
+        "溶けていきます。"
     ),
     "effective number of pictures": "実質的な画像の枚数",
     "How many of the {count} pictures are still possible at each timestep, on average: one for most of the road, then, "
@@ -228,13 +230,20 @@ JAPANESE: dict[str, str] = {
     "cosine's.": (
         "画像が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、余弦の列では {cosine:.0%} です。"
     ),
+    "The picture from the velocity is off by {d:.4f}.": "速度から求めた画像の誤差：{d:.4f}。",
+    "t = {t}: the velocity's error is {ratio:.2f} times the picture's; SNR + 1 is {weight:.2f}.": (
+        "t = {t}：速度の誤差は画像の誤差の {ratio:.2f} 倍。SNR + 1 は {weight:.2f}。"
+    ),
+    "With the weights of the last step in place of their running average: {all:.0%}.": (
+        "移動平均のかわりに、最後のステップの重みを使うと：{all:.0%}。"
+    ),
     # Lab 06
     "Six prompts by DDPM's sampler in {steps} steps, from top to bottom. With few steps the noise of each step is not "
     "cleaned up.": (
         "6 個のプロンプトを、DDPM のサンプラーで描いたもの。歩数は上から {steps} です。"
         "歩数が少ないと、1 歩ごとのノイズが残ってしまいます。"
     ),
-    "The same six prompts in ten steps of DDIM.": "同じ 6 個のプロンプトを、DDIM の 10 歩で描いたもの。",
+    "The same six prompts in {steps} steps of DDIM.": "同じ 6 個のプロンプトを、DDIM の {steps} 歩で描いたもの。",
     "DDIM and Euler differ by at most {d:.4f}.": "DDIM とオイラー法の差は、最大で {d:.4f} です。",
     "DDIM": "DDIM（新しいノイズなし）",
     "DPM++ 2M": "DPM++ 2M（2 次の多段法）",
@@ -250,18 +259,27 @@ JAPANESE: dict[str, str] = {
     "Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d:.2f}.": (
         "測った次数。DDIM：{a:.2f}、オイラー法：{b:.2f}、ホイン法：{c:.2f}、DPM++ 2M：{d:.2f}。"
     ),
-    "Share of {count} pictures that are right in everything, for six samplers (rows) and numbers of network calls "
-    "(columns).": (
-        "{count} 枚のうち、すべて注文どおりの画像の割合。行は 6 つのサンプラー、列はネットワークを呼び出す回数。"
+    "Share of {count} pictures in which the reader finds what was asked for, for six samplers (rows) and numbers of "
+    "network calls (columns).": (
+        "{count} 枚のうち、読み取り器が注文どおりのものを見つけた画像の割合。行は 6 つのサンプラー、"
+        "列はネットワークを呼び出す回数。"
     ),
+    "How far four walks end from the end of the road, against the calls of the network, both axes logarithmic. DDIM and "
+    "Euler lie on each other. Heun is far off with few calls; with fifty, the two methods of second order are nearest.": (
+        "4 つの方法の着いた場所と道の終わりとの距離を、ネットワークを呼び出す回数に対して示したもの（どちらの軸も対数）。"
+        "DDIM とオイラー法は重なっています。呼び出しが少ないと、ホイン法は大きく外れます。50 回では、2 次の 2 つの方法が"
+        "最も近くなります。"
+    ),
+    "calls of the network": "ネットワークを呼び出す回数",
+    "distance from the end of the road": "道の終わりまでの距離",
     "Two hundred walkers along the learnt velocity in fifty steps.": "学習した速度に沿って、50 歩で進む 200 人。",
     "The same in four steps.": "同じものを 4 歩で。",
     "{steps:2} steps: {off:.2f} from the nearest point on average": "{steps:2} 歩：最も近い点まで平均 {off:.2f}",
-    "The same six prompts by the step that somebody wrote by heart.": (
-        "何も見ないで書かれた 1 歩で描いた、同じ 6 個のプロンプト。"
+    "The same six prompts by the walk that somebody wrote by heart.": (
+        "何も見ないで書かれた歩き方で描いた、同じ 6 個のプロンプト。"
     ),
-    "Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and Heun's {b:.6f}.": (
-        "測った次数：{order:.2f}。{steps} 歩での誤差：{a:.4f}、ホイン法では {b:.6f}。"
+    "Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.": (
+        "測った次数：{order:.2f}。{steps} 歩での誤差：{a:.4f}、DPM++ 2M では {b:.6f}。"
     ),
     "Four small photographs that never were, in twenty steps.": "20 歩で描いた、実在しない小さな写真 4 枚。",
 }

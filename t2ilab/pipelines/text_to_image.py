@@ -165,6 +165,7 @@ class TextToImage:
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
         sampler: str | Sampler = "ddim",
+        spacing: str | None = None,
         output_type: str = "pil",
         callback: Callback | None = None,
     ) -> Any:
@@ -181,6 +182,8 @@ class TextToImage:
             generator: draws the noise instead, from one stream for the whole batch.
             latents: or the noise itself, standard normal (B, 3, H, W).
             sampler: the name of one of `SAMPLERS`, or a function with their arguments.
+            spacing: of the timesteps, as `NoiseSchedule.timesteps` has them; by default "trailing", and "karras" for Heun,
+                whose second slope leads astray where sigma falls to a tiny part of itself in one step.
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
             callback: called as callback(step, t, x_t, x0_hat) before each step.
 
@@ -207,7 +210,8 @@ class TextToImage:
         height = self.image_size if height is None else height
         width = self.image_size if width is None else width
         x = self._start((len(prompts), self.unet.config.in_channels, height, width), seed, generator, latents)
-        timesteps = self.schedule.timesteps(num_inference_steps, spacing="trailing")
+        spacing = spacing or ("karras" if draw is sample_heun else "trailing")
+        timesteps = self.schedule.timesteps(num_inference_steps, spacing=spacing)  # type: ignore[arg-type]
         denoise = NetworkDenoiser(
             partial(self._guided, context=context, guidance_scale=guidance_scale),
             self.schedule,

@@ -14,13 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2ilab import zoo
 from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import render, render_placed
 from t2ilab.data.scenes import Scene, all_scenes, usual_accent
 from t2ilab.data.words import ALL_COLORS, SIZES, SURROUNDINGS, THINGS
 from t2ilab.data.world import storybook_scene
 from t2ilab.device import DeviceManager
-from t2ilab.metrics import read, save_reader
+from t2ilab.metrics import load_reader, read, save_reader
 from t2ilab.nets.reader import Logits, Reader
 from t2ilab.training.loop import Plan
 
@@ -52,6 +53,10 @@ class Recipe:
         self.device, self.seed = device, seed
         self.model = device.place(Reader(OF_THINGS, OF_THE_WHOLE, WIDTH))
         self.shapes = list(all_scenes())  # held-out pairs too: an instrument must read what a model may draw
+
+    def start_from(self, start: str) -> None:
+        folder = zoo.folder(start) if start in zoo.names() else Path(start)
+        self.model.load_state_dict(load_reader(folder).state_dict())
 
     def plan(self, steps: int = STEPS) -> Plan:
         return Plan(steps, LEARNING_RATE, facts={"recipe": NAME, "seed": self.seed, "steps": steps})

@@ -32,6 +32,7 @@ class Recipe(Protocol):
 
     model: nn.Module
 
+    def start_from(self, start: str) -> None: ...
     def plan(self, steps: int) -> Plan: ...
     def loss(self, step: int) -> Tensor: ...
     def measure(self, model: Any) -> dict[str, float]: ...
@@ -63,6 +64,7 @@ class Run:
         minutes: as many as fit into these, by timing ten steps first. By default the recipe's own number.
         seed: of the weights, the data and the noise.
         device: where.
+        start: a model of the zoo, or a folder, whose weights it begins with; None for random ones.
 
     Raises:
         ValueError: an unknown recipe, a seed out of range, or steps and minutes that are not positive, or both.
@@ -77,6 +79,7 @@ class Run:
         minutes: float | None = None,
         seed: int = 0,
         device: DeviceManager | None = None,
+        start: str | None = None,
     ):
         module = find(name)
         if steps is not None and minutes is not None:
@@ -86,7 +89,7 @@ class Run:
             raise ValueError(f"A run needs at least one step or a positive number of minutes; got {got}.")
         if not 0 <= seed < 2**32:
             raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
-        self.name, self.folder, self.seed = name, Path(folder), seed
+        self.name, self.folder, self.seed, self.start = name, Path(folder), seed, start
         self.device = device or DeviceManager()
         self.module = module
         settings = self.folder / "plan.json"
@@ -102,6 +105,10 @@ class Run:
             leftover.unlink()  # of a process that was killed while it wrote
         self.recipe: Recipe = module.Recipe(self.device, seed)
         self.plan = self.recipe.plan(steps)
+        if self.start:
+            self.recipe.start_from(self.start)
+            facts = self.plan.facts | {"start": self.start}
+            self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / 2, facts=facts)  # to lose less of it
         precision = {"device": self.device.device.type, "dtype": str(self.device.dtype).removeprefix("torch.")}
         zoo.write_json(settings, self.plan.facts | precision)
 
@@ -112,8 +119,10 @@ class Run:
             not known
             or (facts["recipe"], facts["seed"]) != (self.name, self.seed)
             or steps not in (None, facts["steps"])
+            or self.start not in (None, facts.get("start"))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
+        self.start = facts.get("start")
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
         if facts.get("device") == self.device.device.type:
@@ -185,11 +194,12 @@ class Run:
         """Measures the averaged model, and saves it with its card into model/."""
         scores = self.recipe.measure(model)
         folder = self.folder / "model"
+        begun = f" --start {self.start}" if self.start else ""
         self.recipe.save(model, folder)
         card = zoo.Card(
             name=self.name,
             summary=str(self.module.__doc__).strip().splitlines()[0],
-            command=f"t2ilab train {self.name} --steps {self.plan.steps} --seed {self.seed}",
+            command=f"t2ilab train {self.name} --steps {self.plan.steps} --seed {self.seed}" + begun,
             seed=self.seed,
             steps=self.plan.steps,
             minutes=round(sum(row["seconds"] for row in self.log()) / 60, 2),
