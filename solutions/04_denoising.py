@@ -148,9 +148,7 @@ check(mmse_denoiser)
 # 最良の推定はどのように見えるでしょうか。この画像と、ほかの 3 枚で見てみましょう。1 行目は最初の画像について見えているもの、その下の 4 行は最良の答えです。
 
 # %%
-guesses = [
-    mmse_denoiser(schedule.add_noise(data[i : i + 1], noise, t), data, ac[t]) for i in range(4) for t in some
-]
+guesses = [mmse_denoiser(schedule.add_noise(data[i : i + 1], noise, t), data, ac[t]) for i in range(4) for t in some]
 plots.images(
     torch.cat([noisy, *guesses]),
     "First row: one picture under more and more noise. Below: the best guess for it and for three others. Each is the picture "

@@ -1,8 +1,9 @@
 """Speed and what it buys, as ratios within one run: `make bench`, or `make bench ARGS="--minutes 10"`.
 
 It prints the machine's convolution peak, the share of it that training reaches, the share of a step that drawing the
-data takes, what samplers cost beside the network, and, for as many minutes each, this course's recipe beside the usual loop: diffusers' UNet2DConditionModel
-and DDPMScheduler, noise prediction, AdamW, the same data, captions and text encoder, measured by the same reader.
+data takes, what samplers cost beside the network, and, for as many minutes each, this course's recipe beside the usual
+loop: diffusers' UNet2DConditionModel and DDPMScheduler, noise prediction, AdamW, the same data, captions and text
+encoder, measured by the same reader.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def training_share(recipe: shapes_pixel.Recipe) -> None:
 
 
 def sampler_overhead(steps: int = 50, batch: int = 4) -> None:
-    """Prints what a step of each sampler costs beside the network: the sampler alone, over a denoiser that does nothing."""
+    """Prints what a step of each sampler costs beside the network, timed with a denoiser that does nothing."""
     pipe = TextToImage.from_pretrained("shapes-pixel")
     x = torch.randn(batch, 3, pipe.image_size, pipe.image_size)
     context, t = pipe.encode(["a big red star"] * batch), torch.full((batch,), 500)
@@ -72,8 +73,10 @@ def sampler_overhead(steps: int = 50, batch: int = 4) -> None:
         calls = 2 * steps - 1 if name == "heun" else steps
         alone = median_seconds(lambda sampler=sampler: sampler(lambda x_t, t: x_t, x, pipe.schedule, grid))
         shares[name] = alone / calls / (network + alone / calls)
-    print(f"beside a call of shapes-pixel for {batch} pictures ({1000 * network:.1f} ms), a sampler takes of each step: "
-          + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))  # fmt: skip
+    said = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    print(
+        f"of a step with {batch} pictures of shapes-pixel ({1000 * network:.1f} ms a call), the sampler takes: {said}"
+    )
 
 
 class Usual(nn.Module):

@@ -188,6 +188,15 @@ def test_karras_spacing_never_visits_a_timestep_twice(n):
     assert n == 1 or grid[-1] == 0
 
 
+def test_karras_spacing_does_not_climb_to_sigmas_where_all_is_noise():
+    schedule = NoiseSchedule.cosine()
+    sigmas = schedule.sigmas[schedule.timesteps(10, "karras")]
+    assert schedule.sigmas[-1] > 10_000
+    assert 100 < sigmas[0] < 200
+    ratios = sigmas[:-1] / sigmas[1:]
+    assert ratios[0] == ratios[:5].min()  # the steps grow in proportion, as eq. 5 has it, towards the picture
+
+
 # ---- between x0, noise, velocity and x_t -----------------------------------------------------------------------------
 
 

@@ -176,6 +176,14 @@ def test_japanese_has_glyphs(shown, monkeypatch):
     assert one_figure(shown) == letters
 
 
+def test_few_points_on_a_logarithmic_axis_are_named_one_by_one(shown, figures):
+    plots.lines({"": ([12, 25, 400], [3, 2, 1])}, "Falling.", "step", "loss", log="xy", markers=True)
+    one_figure(shown)
+    figures[0].canvas.draw()
+    (axis,) = figures[0].axes
+    assert [label.get_text() for label in axis.get_xticklabels() if label.get_text()] == ["12", "25", "400"]
+
+
 # ---- the plane -------------------------------------------------------------------------------------------------------
 
 CORNERS = torch.tensor([[0.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])

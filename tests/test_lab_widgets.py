@@ -183,7 +183,7 @@ def denoising():
 
 
 def test_clean_noisy_and_every_guess_stand_side_by_side(denoising):
-    x0, schedule, asked, which, time, made = denoising
+    _, _, asked, which, time, made = denoising
     assert [label.value for label in made["Label"]] == ["clean", "noisy, x_t", "bright", "grey"]
     assert len(made["Image"]) == 4
     assert (which.value, time.value, time.max) == (0, 300, 999)

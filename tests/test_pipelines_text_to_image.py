@@ -228,6 +228,24 @@ def test_parts_that_were_not_trained_together_are_refused(small_pipe, cpu):
         TextToImage(small_pipe.unet, other, small_pipe.tokenizer, small_pipe.schedule, device=cpu)
 
 
+def test_timesteps_are_spaced_as_asked_and_for_heun_as_karras_has_them(small_pipe):
+    def visited(**arguments):
+        seen = []
+
+        def note(step, t, x_t, x0_hat):
+            seen.append(t)
+
+        small_pipe(PROMPT, num_inference_steps=6, output_type="pt", callback=note, **arguments)
+        return seen
+
+    grids = {name: small_pipe.schedule.timesteps(6, name).tolist() for name in ("trailing", "leading", "karras")}
+    assert visited() == visited(sampler="dpmpp_2m") == grids["trailing"]
+    assert visited(sampler="heun") == visited(spacing="karras") == grids["karras"]
+    assert visited(sampler="heun", spacing="leading") == grids["leading"]
+    with pytest.raises(ValueError, match="spacing must be one of 'leading', 'trailing', 'linspace', 'karras', got 'x'"):
+        small_pipe(PROMPT, spacing="x")
+
+
 # ---- saved and opened -----------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,8 @@ RECIPE = '''"""`blur`: a convolution that learns to blur.
 
 More words, which no card shows."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 from t2ilab import zoo
@@ -38,6 +40,9 @@ class Recipe:
         self.device, self.seed = device, seed
         layers = nn.Conv2d(3, 6, 3, padding=1), nn.SiLU(), nn.Conv2d(6, 3, 3, padding=1)
         self.model = device.place(nn.Sequential(*layers))
+
+    def start_from(self, start):
+        zoo.read_weights(Path(start) / "model.safetensors", self.model)
 
     def plan(self, steps=STEPS):
         return Plan(steps, 1e-2, warmup=2, facts={"recipe": "blur", "seed": self.seed, "steps": steps})
@@ -185,6 +190,45 @@ def test_a_killed_process_leaves_a_run_that_goes_on_bit_for_bit(start, tmp_path)
     name = "checkpoint.safetensors"
     assert everything(tmp_path / "killed")[name] == everything(tmp_path / "whole")[name]
     assert everything(tmp_path / "killed").keys() == {"plan.json", "log.jsonl", name}
+
+
+def test_a_run_can_start_from_a_model_and_its_card_says_so(start, tmp_path):
+    *_, last = (first := start("first")).steps()
+    assert "--start" not in first.finish(last.average).command
+    model = str(tmp_path / "first" / "model")
+    second = start("second", seed=1, steps=3, start=model)
+    assert losses(second) == []
+    weights = [p.clone() for p in second.recipe.model.parameters()]
+    for mine, theirs in zip(weights, last.average.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)  # kept in half precision
+    assert second.plan.learning_rate == first.plan.learning_rate / 2
+    *_, last = second.steps()
+    assert second.finish(last.average).command == f"t2ilab train blur --steps 3 --seed 1 --start {model}"
+
+
+def test_a_run_that_started_from_a_model_goes_on_without_it(start, tmp_path):
+    *_, last = (first := start("first")).steps()
+    first.finish(last.average)
+    model = tmp_path / "first" / "model"
+    whole = start("whole", seed=1, start=str(model))
+    list(whole.steps())
+    broken = start("broken", seed=1, start=str(model))
+    for step in broken.steps():
+        if step.step == 5:
+            break
+    for file in model.iterdir():
+        file.unlink()
+    again = start("broken", seed=1)  # the folder knows what it started from
+    list(again.steps())
+    assert losses(again) == losses(whole)
+    with pytest.raises(OSError, match="holds another run"):
+        start("broken", seed=1, start="another")
+
+
+def test_a_start_that_does_not_fit_leaves_nothing(start, tmp_path):
+    with pytest.raises(OSError, match=r"model.safetensors is missing"):
+        start(start=str(tmp_path))
+    assert not (tmp_path / "run").exists() or list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_log_cut_in_a_line_is_mended_by_going_on(start, tmp_path):

@@ -116,6 +116,18 @@ def test_what_it_saves_opens_as_a_pipeline(recipe, tmp_path):
     assert pipe.unet.config == recipe.model.unet.config
 
 
+def test_it_goes_on_from_a_saved_model_of_its_own_words_and_widths(recipe, cpu, tmp_path):
+    recipe.save(recipe.model, tmp_path / "model")
+    other = small(cpu, 4)
+    other.start_from(str(tmp_path / "model"))
+    for mine, theirs in zip(other.model.parameters(), recipe.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
+    assert other.model.unet.training
+    narrow = small(cpu, 4, unet=replace(shapes_pixel.NUMBERS.unet, block_out_channels=(16, 32, 48)))
+    with pytest.raises(ValueError, match="other words or widths than shapes-pixel, so it cannot be its start"):
+        narrow.start_from(str(tmp_path / "model"))
+
+
 def test_lab_05_trains_this_network_but_for_the_scaling_that_its_exercise_leaves_out():
     source = (Path(__file__).parents[1] / "solutions" / "05_ddpm.py").read_text(encoding="utf-8")
     written = [

@@ -84,6 +84,9 @@ def lines(
     axis.set_ylabel(tr(ylabel))
     if "x" in log:
         axis.set_xscale("log")
+        if markers:  # few enough to be named
+            axis.set_xticks(_array(x), [f"{v:g}" for v in _array(x)])
+            axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     if "y" in log:
         axis.set_yscale("log")
     axis.grid(alpha=0.3)

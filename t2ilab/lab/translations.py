@@ -73,8 +73,8 @@ JAPANESE: dict[str, str] = {
     "picture itself as long as only this one fits, then it melts into the mean of its neighbours, and at last of the "
     "whole world.": (
         "1 行目：だんだん強くなるノイズに埋もれていく 1 枚の画像。その下：その画像と、ほかの 3 枚に対する最良の推定。"
-        "当てはまる画像が 1 枚しかないうちはその画像そのものですが、やがて近くの画像の平均へ、最後には世界全体の平均へと"
-        "溶けていきます。"
+        "当てはまる画像が 1 枚しかないうちはその画像そのものですが、やがて近くの画像の平均へ、"
+        "最後には世界全体の平均へと溶けていきます。"
     ),
     "effective number of pictures": "実質的な画像の枚数",
     "How many of the {count} pictures are still possible at each timestep, on average: one for most of the road, then, "
@@ -264,11 +264,12 @@ JAPANESE: dict[str, str] = {
         "{count} 枚のうち、読み取り器が注文どおりのものを見つけた画像の割合。行は 6 つのサンプラー、"
         "列はネットワークを呼び出す回数。"
     ),
-    "How far four walks end from the end of the road, against the calls of the network, both axes logarithmic. DDIM and "
-    "Euler lie on each other. Heun is far off with few calls; with fifty, the two methods of second order are nearest.": (
-        "4 つの方法の着いた場所と道の終わりとの距離を、ネットワークを呼び出す回数に対して示したもの（どちらの軸も対数）。"
-        "DDIM とオイラー法は重なっています。呼び出しが少ないと、ホイン法は大きく外れます。50 回では、2 次の 2 つの方法が"
-        "最も近くなります。"
+    "How far four walks end from the end of the road, against the calls of the network, both axes logarithmic. DDIM "
+    "and Euler lie on each other. Heun is far off with few calls; with fifty, the two methods of second order are "
+    "nearest.": (
+        "4 つの方法の着いた場所と道の終わりとの距離。横軸はネットワークを呼び出す回数で、どちらの軸も対数です。"
+        "DDIM とオイラー法は重なっています。呼び出しが少ないと、ホイン法は大きく外れます。"
+        "50 回では、2 次の 2 つの方法が最も近くなります。"
     ),
     "calls of the network": "ネットワークを呼び出す回数",
     "distance from the end of the road": "道の終わりまでの距離",

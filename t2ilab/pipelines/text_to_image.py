@@ -182,8 +182,8 @@ class TextToImage:
             generator: draws the noise instead, from one stream for the whole batch.
             latents: or the noise itself, standard normal (B, 3, H, W).
             sampler: the name of one of `SAMPLERS`, or a function with their arguments.
-            spacing: of the timesteps, as `NoiseSchedule.timesteps` has them; by default "trailing", and "karras" for Heun,
-                whose second slope leads astray where sigma falls to a tiny part of itself in one step.
+            spacing: of the timesteps, as `NoiseSchedule.timesteps` has them; by default "trailing", and "karras" for
+                Heun, whose second slope leads astray where sigma falls to a tiny part of itself in one step.
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
             callback: called as callback(step, t, x_t, x0_hat) before each step.
 

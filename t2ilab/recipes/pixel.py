@@ -85,10 +85,10 @@ class PixelRecipe:
         device.place(self.model)
 
     def start_from(self, start: str) -> None:
-        """Takes over the weights of a model of the zoo or of a folder. Raises ValueError for one of other words or widths."""
+        """Takes over the weights of a saved model. Raises ValueError for one of other words or widths."""
         pipe = TextToImage.from_pretrained(start, str(self.device.device))
-        same = pipe.tokenizer.vocab == self.tokenizer.vocab and pipe.text_encoder.config == self.model.text_encoder.config
-        if not same or pipe.unet.config != self.numbers.unet:
+        theirs = pipe.tokenizer.vocab, pipe.text_encoder.config, pipe.unet.config
+        if theirs != (self.tokenizer.vocab, self.model.text_encoder.config, self.numbers.unet):
             raise ValueError(f"{start} has other words or widths than {self.numbers.name}, so it cannot be its start.")
         self.model.unet.load_state_dict(pipe.unet.state_dict())
         self.model.text_encoder.load_state_dict(pipe.text_encoder.state_dict())

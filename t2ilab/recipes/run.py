@@ -106,7 +106,8 @@ class Run:
         self.recipe: Recipe = module.Recipe(self.device, seed)
         self.plan = self.recipe.plan(steps)
         if self.start:
-            self.recipe.start_from(self.start)
+            if not (self.folder / "checkpoint.safetensors").exists():
+                self.recipe.start_from(self.start)
             facts = self.plan.facts | {"start": self.start}
             self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / 2, facts=facts)  # to lose less of it
         precision = {"device": self.device.device.type, "dtype": str(self.device.dtype).removeprefix("torch.")}
