@@ -252,3 +252,24 @@ def test_a_pair_is_what_progress_is_handed(tmp_path):
 
     write_dataset(tmp_path / "a", 3, size=16, progress=watch)
     assert [type(pair) for pair in seen] == 3 * [Pair]
+
+
+# Opened as docs/world.md says
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_datasets_library_opens_every_form(form, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    datasets = pytest.importorskip("datasets")
+    target = target_of(form, tmp_path)
+    write_dataset(target, 5, form, 32)
+    how = {
+        "imagefolder": {"data_dir": str(target)},
+        "parquet": {"data_files": str(target)},
+        "webdataset": {"data_files": str(target / "*.tar")},
+    }[form]
+    rows = datasets.load_dataset(form, split="train", cache_dir=str(tmp_path / "cache"), **how)
+    image, text = ("png", "txt") if form == "webdataset" else ("image", "text")
+    assert rows[text] == [pair.text for pair in pairs(5, 32)]
+    for row, pair in zip(rows, pairs(5, 32), strict=True):
+        assert np.array_equal(np.asarray(row[image]), np.asarray(opened(pair.pictures["image"])))
