@@ -61,7 +61,7 @@ def generate(
         str,
         typer.Option(help="ddim, dpmpp_2m, heun, euler; or, with fresh noise and more steps, ddpm, euler_ancestral."),
     ] = "ddim",
-    model: Annotated[str, typer.Option(help="A model of the zoo, or a folder.")] = "shapes-pixel",
+    model: Annotated[str, typer.Option(help="A model of the zoo, or a folder.")] = "storybook-pixel",
     scale: Annotated[int, typer.Option(help="Each pixel becomes a square of so many.")] = 8,
     gif: Annotated[Path | None, typer.Option(help="Also an animation of the denoising.")] = None,
 ) -> None:

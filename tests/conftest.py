@@ -76,12 +76,12 @@ def make_card():
 
 @pytest.fixture
 def small_zoo(tmp_path, monkeypatch, small_pipe, make_card):
-    """The zoo, for the length of a test, is a folder that holds the small model as `shapes-pixel`."""
+    """The zoo, for the length of a test, is a folder that holds the small model as `storybook-pixel`."""
     from t2ilab import zoo
 
     root = tmp_path / "zoo"
-    small_pipe.save_pretrained(root / "shapes-pixel")
-    zoo.write_card(root / "shapes-pixel", make_card("shapes-pixel"))
+    small_pipe.save_pretrained(root / "storybook-pixel")
+    zoo.write_card(root / "storybook-pixel", make_card("storybook-pixel"))
     monkeypatch.setattr(zoo, "ROOT", root)
     return root
 
@@ -91,6 +91,7 @@ def command(monkeypatch, capsys, tmp_path):
     """Runs `t2ilab ARGUMENTS` in this process, in an empty folder: code, out, err, and the files it left there."""
     from t2ilab import cli
 
+    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)  # measured on a busy machine it may be anything
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -81,7 +81,7 @@ def test_a_prompt_becomes_a_picture(command, small_zoo, small_pipe):
             "num_inference_steps": "2",
             "guidance_scale": "3.0",
             "sampler": "ddim",
-            "model": "shapes-pixel",
+            "model": "storybook-pixel",
             "seed": "4",
         }
         small = picture.convert("RGB").resize((16, 16), Image.Resampling.NEAREST)
@@ -150,7 +150,7 @@ def test_unknown_words_are_said_and_the_rest_is_drawn(command, small_zoo):
         ([RED, "--guidance", "inf"], "guidance_scale must be a finite number; got inf"),
         ([RED, "--negative", "blue", "--guidance", 1], "no effect without guidance above 1"),
         ([RED, "--sampler", "dim"], "There is no sampler 'dim'; the nearest: ddim"),
-        ([RED, "--model", "shape-pixels"], "the nearest it has: shapes-pixel"),
+        ([RED, "--model", "story-pixels"], "the nearest it has: storybook-pixel"),
         ([RED, "-o", "a.bmp"], "must end in .png or .jpg or .jpeg or .webp; got 'a.bmp'"),
         ([RED, "-o", "a"], "must end in .png"),
         ([RED, "--gif", "a.png"], "must end in .gif; got 'a.png'"),
@@ -204,7 +204,7 @@ def test_a_disk_that_fills_leaves_no_half_picture(command, small_zoo, monkeypatc
 
 @pytest.mark.parametrize("kind", ["cut", "changed", "missing"])
 def test_a_damaged_checkpoint_is_a_failure(command, small_zoo, kind):
-    path = small_zoo / "shapes-pixel" / "unet" / "diffusion_pytorch_model.safetensors"
+    path = small_zoo / "storybook-pixel" / "unet" / "diffusion_pytorch_model.safetensors"
     data = bytearray(path.read_bytes())
     data[-7] ^= 4
     if kind == "missing":
@@ -215,7 +215,7 @@ def test_a_damaged_checkpoint_is_a_failure(command, small_zoo, kind):
     words = "is missing" if kind == "missing" else "cut short or changed"
     assert words in sentence(result, 1)
     assert result.files == []
-    assert words in sentence(command("zoo", "shapes-pixel"), 1)
+    assert words in sentence(command("zoo", "storybook-pixel"), 1)
 
 
 def test_a_folder_of_ones_own_can_be_drawn_with_and_is_checked(command, small_zoo, small_pipe):
@@ -418,7 +418,7 @@ def test_scenes_where_nothing_can_be_written_is_one_sentence(command, tmp_path, 
     ("arguments", "words"),
     [
         (["genrate", RED], "No such command 'genrate'. Did you mean 'generate'?"),
-        (["zoo", "shapes-pixl"], "the nearest it has: shapes-pixel"),
+        (["zoo", "storybook-pixl"], "the nearest it has: storybook-pixel"),
         (["train", "shapes-pixl"], "There is no recipe 'shapes-pixl'; the nearest: shapes-pixel"),
         (["train", "shapes-pixel", "--steps", 0], "at least one step or a positive number of minutes; got 0"),
         (["train", "shapes-pixel", "--minutes", "nan"], "got nan"),
@@ -442,20 +442,20 @@ def test_names_and_numbers_that_are_none_get_one_sentence(command, small_zoo, tm
 
 
 def test_the_zoo_is_listed_and_a_card_is_shown(command, small_zoo):
-    assert re.search(r"^shapes-pixel +shapes-pixel, for a test\.$", command("zoo").out, re.MULTILINE)
-    shown = command("zoo", "shapes-pixel").out
-    for words in ("command: t2ilab train shapes-pixel --steps 1 --seed 0", "hardware: none", "  en: 0.5", "sha256:"):
+    assert re.search(r"^storybook-pixel +storybook-pixel, for a test\.$", command("zoo").out, re.MULTILINE)
+    shown = command("zoo", "storybook-pixel").out
+    for words in ("command: t2ilab train storybook-pixel --steps 1 --seed 0", "hardware: none", "  en: 0.5", "sha256:"):
         assert words in shown
 
 
 def test_the_doctor_says_what_it_found_and_fails_for_a_fault(command, small_zoo):
     result = command("doctor")
     assert result.code == 0
-    assert "zoo shapes-pixel: whole" in result.out
-    (small_zoo / "shapes-pixel" / "model_index.json").write_text("{}")
+    assert "zoo storybook-pixel: whole" in result.out
+    (small_zoo / "storybook-pixel" / "model_index.json").write_text("{}")
     result = command("doctor")
     assert result.code == 1
-    assert "FAULT zoo shapes-pixel" in result.out
+    assert "FAULT zoo storybook-pixel" in result.out
 
 
 # ---- train ----------------------------------------------------------------------------------------------------------

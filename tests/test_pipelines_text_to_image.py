@@ -306,15 +306,15 @@ def test_a_published_tokenizer_opens_its_vocabulary(folder, tokenizer):
 
 def test_the_zoos_name_goes_before_a_folder_of_that_name(small_zoo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "shapes-pixel").mkdir()  # such as the folder of a training run
-    assert TextToImage.from_pretrained("shapes-pixel", "cpu").image_size == 16
+    (tmp_path / "storybook-pixel").mkdir()  # such as the folder of a training run
+    assert TextToImage.from_pretrained("storybook-pixel", "cpu").image_size == 16
     with pytest.raises(OSError, match=r"model_index\.json is missing"):
-        TextToImage.from_pretrained("./shapes-pixel", "cpu")
+        TextToImage.from_pretrained("./storybook-pixel", "cpu")
 
 
 def test_an_unknown_name_gets_the_nearest(small_zoo):
-    with pytest.raises(ValueError, match=r"The zoo has no 'shape-pixels'; the nearest it has: shapes-pixel\."):
-        TextToImage.from_pretrained("shape-pixels")
+    with pytest.raises(ValueError, match=r"The zoo has no 'story-pixels'; the nearest it has: storybook-pixel\."):
+        TextToImage.from_pretrained("story-pixels")
 
 
 def test_a_model_of_another_kind_is_said(folder, tmp_path):
@@ -330,7 +330,7 @@ def test_a_model_of_another_kind_is_said(folder, tmp_path):
 
 def test_a_device_that_is_not_there_is_said_first(small_zoo):
     with pytest.raises(ValueError, match="'warp'"):
-        TextToImage.from_pretrained("shapes-pixel", device="warp")
+        TextToImage.from_pretrained("storybook-pixel", device="warp")
 
 
 FILES = [

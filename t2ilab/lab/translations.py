@@ -41,8 +41,12 @@ JAPANESE: dict[str, str] = {
         "上：ノイズの中から現れていく画像の 6 つの時点。下：モデルが推定した完成画像。"
         "ぼやけた像が、次第にはっきりします。"
     ),
-    "Sixteen pictures for sixteen prompts, one shape each.": (
-        "16 個のプロンプトに対する 16 枚の画像。それぞれに図形がひとつあります。"
+    "Sixteen pictures for sixteen prompts, of one to three things.": (
+        "16 個のプロンプトに対する 16 枚の画像。描くものは 1 つから 3 つです。"
+    ),
+    "{parameters:,} numbers, made by: {command}": "数の個数は {parameters:,}。作ったコマンド：{command}",
+    "Prompts with {things}: everything right in {share:.0%} of 512.": (
+        "{things} つのものを頼んだとき：512 枚のうち {share:.0%} がすべて注文どおり。"
     ),
     "All attributes right: {all:.0%} of 16.": "すべて注文どおり：16 枚のうち {all:.0%}。",
     "Stored: {low} to {high}. For the model: {a:.2f} to {b:.2f}.": (

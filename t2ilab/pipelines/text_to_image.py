@@ -84,7 +84,7 @@ class TextToImage:
         self.prediction_type, self.image_size, self.world = prediction_type, image_size, world
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = "shapes-pixel", device: str | None = None) -> TextToImage:
+    def from_pretrained(cls, name: str | Path = "storybook-pixel", device: str | None = None) -> TextToImage:
         """Opens a model of the zoo by its name, or a folder that `save_pretrained` wrote.
 
         A name of the zoo goes first; a folder of the same name opens as ./name. Where a card lies in the folder, its
@@ -102,11 +102,15 @@ class TextToImage:
             if (folder / "card.json").exists():
                 zoo.verify(folder, zoo.card_of(folder))
         if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
-            raise ValueError(f"{folder} holds one network; this call opens a {cls.__name__}, such as 'shapes-pixel'.")
+            raise ValueError(
+                f"{folder} holds one network; this call opens a {cls.__name__}, such as 'storybook-pixel'."
+            )
         index = zoo.read_json(folder / "model_index.json")
         try:
             if (kind := index.get("_class_name")) != cls.__name__:
-                raise _OtherKind(f"{folder} holds a {kind}; this call opens a {cls.__name__}, such as 'shapes-pixel'.")
+                raise _OtherKind(
+                    f"{folder} holds a {kind}; this call opens a {cls.__name__}, such as 'storybook-pixel'."
+                )
             unet = UNet(UNetConfig.from_dict(zoo.read_json(folder / "unet" / "config.json")))
             text_encoder = TextEncoder(TextConfig.from_dict(zoo.read_json(folder / "text_encoder" / "config.json")))
             zoo.read_weights(folder / "unet" / "diffusion_pytorch_model.safetensors", unet)
