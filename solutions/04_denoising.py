@@ -59,7 +59,7 @@ device = machine.device
 # $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon, \qquad \epsilon \sim \mathcal N(0, I) $$
 #
 # (The notation is that of DDPM, [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239), eq. 4, which Lab 05 derives.
-# All you need here: $\bar\alpha_t$, in code `ac_t`, is the share of the picture that is left at timestep $t$. It falls
+# All you need here: $\bar\alpha_t$, in code `ac_t`, is the share of the picture's variance that is left at timestep $t$. It falls
 # from nearly 1 at $t = 0$ to nearly 0 at $t = 999$.)
 
 # %% [markdown] tags=["ja"]
@@ -69,7 +69,7 @@ device = machine.device
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon, \qquad \epsilon \sim \mathcal N(0, I) $$
 #
-# （記法は DDPM、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の式 4 のものです。導き方は Lab 05 で学びます。ここで必要なのは次のことだけです。$\bar\alpha_t$（コードでは `ac_t`）は、時刻（timestep）$t$ に残っている画像の割合です。$t = 0$ ではほぼ 1 で、$t = 999$ ではほぼ 0 まで下がります。）
+# （記法は DDPM、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の式 4 のものです。導き方は Lab 05 で学びます。ここで必要なのは次のことだけです。$\bar\alpha_t$（コードでは `ac_t`）は、時刻（timestep）$t$ に残っている、画像の分散の割合です。$t = 0$ ではほぼ 1 で、$t = 999$ ではほぼ 0 まで下がります。）
 
 # %%
 COUNT = 1000
@@ -87,7 +87,7 @@ noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to
 noisy = torch.cat([schedule.add_noise(data[:1], noise, t) for t in some])
 plots.images(
     noisy,
-    "One of the pictures at seven noise levels: hardly touched at timestep 100, nothing to be seen at 950.",
+    "One of the pictures at seven noise levels: hardly touched at timestep 100, hardly anything to be seen at 950.",
     titles=[f"t = {t}" for t in some],
     columns=7,
 )
@@ -129,7 +129,7 @@ plots.images(
 # %%
 @exercise("mmse_denoiser")
 def mmse_denoiser(x_t, data, ac_t):
-    """E[x0 | x_t], the mean of all clean pictures that x_t may come from, when x0 is any row of data alike.
+    """E[x0 | x_t], the mean of all clean pictures that x_t may come from, when every row of data is equally likely.
 
     x_t: (B, 3, H, W), noisy; data: (N, 3, H, W), all pictures that there are; ac_t: 0-d tensor in (0, 1).
     Returns the estimate of x0, like x_t.
@@ -152,21 +152,27 @@ guesses = [mmse_denoiser(schedule.add_noise(data[i : i + 1], noise, t), data, ac
 plots.images(
     torch.cat([noisy, *guesses]),
     "First row: one picture under more and more noise. Below: the best guess for it and for three others. Each is the picture "
-    "itself as long as only this one fits, then it melts into the mean of its neighbours, and at last of the whole world.",
+    "itself as long as only this one fits, then it melts into the mean of others that fit, and at last nearly of the whole world.",
     titles=[f"t = {t}" for t in some],
     columns=7,
 )
 
 # %% [markdown]
 # From left to right it is the picture itself, until other pictures become possible; then it is their mean, and where
-# nothing can be seen it is the mean of the whole world. What is lost first, and what last? Why does a small thing melt before
+# next to nothing can be seen it is nearly the mean of the whole world. What is lost first, and what last? Why does a small thing melt before
 # a large one?
+#
+# Look at the last row, too: on its way the small heart becomes another thing of the list, and a sharp one. By chance the noise makes
+# that picture look likelier than the true one. **Best** means right on average over all noises, not right every time; and
+# to be sure is not to be right.
 #
 # How many pictures are still possible? If $n$ of them had the same chance, the entropy of the chances would be
 # $\ln n$; so turn it round: $e^{\text{entropy}}$ is an effective number of pictures.
 
 # %% [markdown] tags=["ja"]
-# 左から見ていくと、はじめは画像そのものです。ほかの画像の可能性が出てくると、それらの平均になり、何も見えなくなると世界全体の平均になります。最初に失われるのは何でしょうか。最後まで残るのは何でしょうか。小さなものが大きなものより先に溶けるのはなぜでしょうか。
+# 左から見ていくと、はじめは画像そのものです。ほかの画像の可能性が出てくると、それらの平均になり、ほとんど何も見えなくなると、世界全体の平均に近づきます。最初に失われるのは何でしょうか。最後まで残るのは何でしょうか。小さなものが大きなものより先に溶けるのはなぜでしょうか。
+#
+# 最後の行にも注目してください。小さなハートは、途中でリストの中の別のものに、しかもくっきりと変わります。たまたまノイズが、本物よりもその画像らしく見せたのです。**最良**とは、あらゆるノイズについて平均すると正しいという意味です。毎回正しいわけではありません。自信があることと、正しいことは違います。
 #
 # では、可能な画像はあと何枚あるのでしょうか。$n$ 枚が同じ確率なら、確率のエントロピー（entropy）は $\ln n$ です。逆に考えると、$e^{\text{entropy}}$ は実質的な枚数を表します。
 
@@ -184,8 +190,8 @@ fresh = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(1)).t
 numbers = [effective_number(schedule.add_noise(data[:16], fresh, t), ac[t]).mean().item() for t in grid]
 plots.lines(
     {"": (grid, numbers)},
-    "How many of the {count} pictures are still possible at each timestep, on average: one for most of the road, then, within "
-    "a few hundred timesteps, nearly all of them.",
+    "How many of the {count} pictures are still possible at each timestep, on average: one for the first half of the road, then, "
+    "within a few hundred timesteps, more than half of them.",
     xlabel="timestep t",
     ylabel="effective number of pictures",
     log="y",
@@ -207,8 +213,8 @@ say("Up to timestep {t} there is practically one picture that it may have been."
 #
 # $$ \nabla_{x_t} \log p(x_t) = \frac{\sqrt{\bar\alpha_t}\;\mathbb E[x_0 \mid x_t] - x_t}{1 - \bar\alpha_t} $$
 #
-# This holds for any distribution of $x_0$, not only for lists. Miyasawa found it in 1961, and Robbins had published it in
-# 1956 and thanked Tweedie. Whoever can denoise knows the slope of the log density, its **score**, without ever knowing
+# This holds for any distribution of $x_0$, not only for lists. Robbins reported such formulas in 1956, crediting Tweedie; Miyasawa published
+# this one, for normal noise, in 1961. Whoever can denoise knows the slope of the log density, its **score**, without ever knowing
 # the density; whoever knows the score can denoise. Everything that follows in this course lives on this line.
 #
 # ### Exercise 2: <!-- exercise tweedie_score -->
@@ -224,7 +230,7 @@ say("Up to timestep {t} there is practically one picture that it may have been."
 #
 # $$ \nabla_{x_t} \log p(x_t) = \frac{\sqrt{\bar\alpha_t}\;\mathbb E[x_0 \mid x_t] - x_t}{1 - \bar\alpha_t} $$
 #
-# これは、有限個の画像だけでなく、$x_0$ のどのような分布でも成り立ちます。宮沢（Miyasawa）が 1961 年に見つけました。Robbins も 1956 年に発表していて、Tweedie に謝辞を述べています。ノイズを除去できるなら、確率密度そのものを知らなくても、その対数の勾配、つまり**スコア**（score）がわかります。スコアがわかれば、ノイズを除去できます。このコースのこれから先は、すべてこの 1 行の上に成り立っています。
+# これは、有限個の画像だけでなく、$x_0$ のどのような分布でも成り立ちます。このような式を 1956 年に紹介したのは Robbins で、Tweedie の名を挙げています。正規分布のノイズについてのこの式は、宮沢（Miyasawa）が 1961 年に発表しました。ノイズを除去できるなら、確率密度そのものを知らなくても、その対数の勾配、つまり**スコア**（score）がわかります。スコアがわかれば、ノイズを除去できます。このコースのこれから先は、すべてこの 1 行の上に成り立っています。
 #
 # ### 演習 2：<!-- exercise tweedie_score -->
 #
@@ -246,10 +252,11 @@ check(tweedie_score)
 
 # %% [markdown]
 # In 3,072 dimensions nobody can see a slope. So here is a world of four points in a plane, three around and one in the
-# middle. (For your functions they are pictures of one pixel with two channels.) The arrows are your scores:
+# middle. (For your functions they are pictures of one pixel with two channels.) The arrows are your scores, all drawn with one
+# length, the longer ones darker. And at timestep $t$ the points have moved towards the middle, to $\sqrt{\bar\alpha_t}$ of where they were: there the picture has faded.
 
 # %% [markdown] tags=["ja"]
-# 3,072 次元の傾きは、だれにも見えません。そこで、平面の上の 4 つの点からなる世界を見てみましょう。3 つが周りに、1 つが真ん中にあります。（あなたの関数にとっては、2 チャンネルで 1 画素の画像です。）矢印があなたのスコアです。
+# 3,072 次元の傾きは、だれにも見えません。そこで、平面の上の 4 つの点からなる世界を見てみましょう。3 つが周りに、1 つが真ん中にあります。（あなたの関数にとっては、2 チャンネルで 1 画素の画像です。）矢印があなたのスコアです。長さはどれも同じに描き、長いものほど濃くしてあります。時刻 $t$ の点は、真ん中へ $\sqrt{\bar\alpha_t}$ 倍だけ近づいています。画像が薄くなるのと同じことです。
 
 # %%
 four = torch.tensor([[0.0, 1.6], [-1.39, -0.8], [1.39, -0.8], [0.0, 0.0]], device=device)
@@ -279,8 +286,7 @@ plots.plane(
 )
 
 # %% [markdown]
-# Compare the two. Under strong noise there is one hill, and only later do the four part: at which noise level is it decided
-# where a walker ends?
+# Compare the two. Under strong noise there is one hill, and only under weaker noise do the four part.
 #
 # # 3. Denoising, again and again, makes pictures
 #
@@ -290,7 +296,7 @@ plots.plane(
 # all it ever asks for is a denoiser). First in the plane, two hundred walkers:
 
 # %% [markdown] tags=["ja"]
-# 2 つの図を比べてください。ノイズが強いうちは山がひとつしかなく、あとになってから 4 つに分かれます。歩く人の行き先が決まるのは、ノイズがどの段階のときでしょうか。
+# 2 つの図を比べてください。ノイズが強いうちは山がひとつしかなく、ノイズが弱くなってから 4 つに分かれます。
 #
 # # 3. ノイズ除去を繰り返すと、絵になる
 #
@@ -315,7 +321,8 @@ walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2)).to(dev
 paths = flow(best_of(as_pictures(four)), as_pictures(walkers), 100).reshape(101, 200, 2)
 plots.plane(
     four,
-    "Two hundred walkers on their way from noise (grey dots) to the four points. They first head for the middle, and part later.",
+    "Two hundred walkers on their way from noise (grey dots) to the four points. They hardly move while the noise is strong; then "
+    "each is drawn to one of the four.",
     paths=paths,
 )
 arrived = (paths[-1][:, None] - four).norm(dim=2).argmin(dim=1).bincount(minlength=4)
@@ -323,12 +330,13 @@ say("Arrived at each of the four points: {counts}.", counts=", ".join(map(str, a
 
 # %% [markdown]
 # Each of the four gets about a quarter, as it should. The walkers do not know of each other; the slope alone tells
-# each of them where to go.
+# each of them where to go. There is no chance on the way, so where they end was decided when they began. But from which timestep on could *you*
+# tell, from the best guess alone?
 #
 # Now the same with pictures. Twelve walkers in 3,072 dimensions:
 
 # %% [markdown] tags=["ja"]
-# 4 つの点には、それぞれおよそ 4 分の 1 ずつが着きました。期待どおりです。歩く人どうしは、お互いのことを知りません。どこへ行けばよいかは、傾きだけが教えてくれます。
+# 4 つの点には、それぞれおよそ 4 分の 1 ずつが着きました。期待どおりです。歩く人どうしは、お互いのことを知りません。どこへ行けばよいかは、傾きだけが教えてくれます。途中に偶然はないので、行き先は出発したときに決まっています。けれども、最良の推定だけを見て、*あなた*に行き先がわかるのは、どの時刻からでしょうか。
 #
 # 同じことを画像でやってみましょう。3,072 次元の空間を、12 人が歩きます。
 
@@ -370,9 +378,15 @@ say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=
 # # 4. Wrong in the right way
 #
 # **So what is a network good for?** It is trained for the same thing, to guess $x_0$ with the least square error, and if
-# it ever got there it would only copy. How does it learn the mean without knowing the chances? It is shown a noisy
+# it got there on a finite list it would only copy. How does it learn the mean without knowing the chances? It is shown a noisy
 # picture and told one of those that it may have been; another time another one; and the square error
-# pulls it to their mean.
+# pulls it to their mean. For any guess $g(x_t)$ the error splits in two,
+#
+# $$ \mathbb E\,\lVert g - x_0 \rVert^2 = \mathbb E\,\lVert g - \mathbb E[x_0 \mid x_t] \rVert^2 + \mathbb E\,\lVert x_0 - \mathbb E[x_0 \mid x_t] \rVert^2 $$
+#
+# (the mixed term vanishes: given $x_t$, $x_0$ minus its mean is 0 on average). The first part is all that a network can change, and it is least
+# at the best guess. The second is what nobody can know, and the reason why such a loss never reaches 0
+# ([Vincent 2011](https://doi.org/10.1162/NECO_a_00142)).
 #
 # ### Exercise 3: <!-- exercise denoising_loss -->
 #
@@ -383,7 +397,11 @@ say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=
 #
 # # 4. 正しく間違える
 #
-# **では、ネットワークは何の役に立つのでしょうか。** ネットワークが学習するのも同じこと、つまり 2 乗誤差が最小になるように $x_0$ を当てることです。もし完璧にできたら、複製するだけになってしまいます。ところで、確率を知らないネットワークが、どうやって平均を学ぶのでしょうか。ノイズの入った画像を見せられ、もとだったかもしれない 1 枚を教えられます。別のときには別の 1 枚を教えられます。すると 2 乗誤差が、推定をそれらの平均へ引き寄せるのです。
+# **では、ネットワークは何の役に立つのでしょうか。** ネットワークが学習するのも同じこと、つまり 2 乗誤差が最小になるように $x_0$ を当てることです。もし有限のリストで完璧にできたら、複製するだけになってしまいます。ところで、確率を知らないネットワークが、どうやって平均を学ぶのでしょうか。ノイズの入った画像を見せられ、もとだったかもしれない 1 枚を教えられます。別のときには別の 1 枚を教えられます。すると 2 乗誤差が、推定をそれらの平均へ引き寄せるのです。どのような推定 $g(x_t)$ でも、誤差は次の 2 つに分かれます。
+#
+# $$ \mathbb E\,\lVert g - x_0 \rVert^2 = \mathbb E\,\lVert g - \mathbb E[x_0 \mid x_t] \rVert^2 + \mathbb E\,\lVert x_0 - \mathbb E[x_0 \mid x_t] \rVert^2 $$
+#
+# （$x_t$ を決めたとき、$x_0$ とその平均との差は平均すると 0 なので、積の項は消えます。）ネットワークが変えられるのは 1 つめだけで、それは最良の推定で最小になります。2 つめは、だれにも知りようのない部分です。このような損失が 0 にならないのは、そのためです（[Vincent 2011](https://doi.org/10.1162/NECO_a_00142)）。
 #
 # ### 演習 3：<!-- exercise denoising_loss -->
 #
@@ -405,11 +423,11 @@ def denoising_loss(denoise, x0, noise, ac_t):
 check(denoising_loss)
 
 # %% [markdown]
-# The network comes from the zoo: the model of Lab 00, asked with an empty caption. It has seen about 150,000 pictures of
-# such a world, in a world that never runs out; your denoiser knows its thousand by heart. Both are given **new** pictures that neither has ever seen:
+# The network comes from the zoo, the course's collection of trained models: `shapes-pixel`, asked with an empty caption. It has seen about
+# 150,000 pictures of such a world, hardly one of them twice; your denoiser knows its thousand by heart. Both are given **new** pictures that neither has ever seen:
 
 # %% [markdown] tags=["ja"]
-# ネットワークは学習済みモデル集（zoo）のもので、Lab 00 のモデルに空のキャプションを渡して使います。尽きることのない世界の画像を、約 15 万枚見てきました。あなたのデノイザーは、1,000 枚を丸暗記しています。どちらも見たことのない**新しい**画像を、両方に渡してみましょう。
+# ネットワークは学習済みモデル集（zoo）の `shapes-pixel` で、空のキャプションを渡して使います。この世界の画像を約 15 万枚見てきましたが、同じものを二度見たことはほとんどありません。あなたのデノイザーは、1,000 枚を丸暗記しています。どちらも見たことのない**新しい**画像を、両方に渡してみましょう。
 
 
 # %%
@@ -447,7 +465,7 @@ plots.lines(
         "yours, on new pictures": (grid, mine_on_new),
         "the network, on new pictures": (grid, networks),
     },
-    "The error of three guesses at each timestep. On its own pictures the best denoiser has next to none until the noise is strong. "
+    "The error of three guesses at each timestep. On its own pictures the best denoiser makes hardly any until the noise is strong. "
     "On new ones its error stays, however little noise there is, and the network's falls. (Below a millionth all is drawn alike.)",
     xlabel="timestep t",
     ylabel="mean squared error",
@@ -465,16 +483,22 @@ say(
 # %% [markdown]
 # Read it from right to left. Under strong noise all three say about the same, the mean of the world. Then the ways part.
 # Your denoiser can say nothing but its own pictures and their mixtures: on a new one it goes wrong by as much as the
-# new one differs from all of them, **even if there is hardly any noise**. The network has never learnt its list by heart. It has too
-# few weights for that, and it looks at a picture through convolutions, which treat every place alike and build what they
-# see from edges and patches. So it is wrong, as a denoiser of its training set; and what it says instead is right for pictures that were never
-# in it. *That* is where generation comes from, and why it is still being studied
-# ([Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557), [Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)).
+# new one differs from all of them, **even if there is hardly any noise**. The network never had a list: it hardly saw a picture twice.
+# (Trained on a small list for long enough, such networks do begin to copy,
+# [Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557).) With many pictures it is easier to learn the rule than the list, and
+# convolutions help: they treat every place alike, and build what they see from edges and patches. Why that gives *good* new pictures is
+# still being studied ([Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)).
+#
+# **Change one thing:** a longer list, `COUNT = 4000`, in the cell that draws the world. How much does it help your denoiser on new pictures?
+# How long would the list have to be, do you think, before it matches the network? And if a picture of this world had not five, but twenty
+# things to decide?
 #
 # Pull the sliders and see for yourself:
 
 # %% [markdown] tags=["ja"]
-# 右から左へ見ていきましょう。ノイズが強いところでは、3 つともほぼ同じ答え、つまり世界の平均です。そこから道が分かれます。あなたのデノイザーに答えられるのは、自分の画像とその混ぜ合わせだけです。新しい画像に対しては、それがどの画像とも違っている分だけ、必ず間違えます。**ノイズがほとんどなくても**です。ネットワークは、リストを丸暗記してはいません。そのためには重みが足りませんし、畳み込み（convolution）を通して画像を見ているからです。畳み込みはどの場所も同じように扱い、見たものを輪郭や小さな断片から組み立てます。ですから、学習データのデノイザーとしては間違っています。そのかわりに出す答えは、学習データになかった画像に対して正しいのです。新しい画像が生まれるのは*ここ*からで、その理由は今も研究されています（[Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557)、[Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)）。
+# 右から左へ見ていきましょう。ノイズが強いところでは、3 つともほぼ同じ答え、つまり世界の平均です。そこから道が分かれます。あなたのデノイザーに答えられるのは、自分の画像とその混ぜ合わせだけです。新しい画像に対しては、それがどの画像とも違っている分だけ、必ず間違えます。**ノイズがほとんどなくても**です。ネットワークには、そもそもリストがありません。同じ画像をほとんど二度見ていないのです。（少ない画像で長く学習させれば、このようなネットワークも複製を始めます。[Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557)。）画像が多ければ、リストより規則を覚えるほうが楽です。畳み込み（convolution）も助けになります。どの場所も同じように扱い、見たものを輪郭や小さな断片から組み立てるからです。それがなぜ*よい*新しい画像になるのかは、今も研究されています（[Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)）。
+#
+# **ひとつ変えてみましょう**：世界を描くセルで `COUNT = 4000` とし、リストを長くしてください。新しい画像に対するあなたのデノイザーは、どれくらいよくなりますか。ネットワークに追いつくには、リストはどれくらいの長さが必要でしょうか。この世界の画像で決めることが、5 つではなく 20 もあったらどうでしょうか。
 #
 # スライダーを動かして、自分の目で確かめてください。
 
@@ -518,10 +542,12 @@ plots.images(
     columns=6,
 )
 say("The smallest distance of the twelve to a picture of the world: {d:.2f}.", d=distance.min().item())
+say("That of sixteen new pictures of the same world: {d:.2f}.", d=nearest(new)[1].min().item())
 
 # %% [markdown]
-# None of them is a copy. Nor are all of them shapes that have a name: asked for nothing in particular, this small network makes
-# things up between a heart and a square. To be new is not yet to be good; Lab 05 gives such a network words.
+# They are about as far from the thousand as new pictures are. (The network's own training pictures were others, too many to keep.) Not all of
+# them are shapes that have a name, though: asked for nothing in particular, this small network makes
+# up things between a heart and a square. New is not yet good; Lab 05 gives such a network words.
 #
 # # Break it
 #
@@ -531,7 +557,7 @@ say("The smallest distance of the twelve to a picture of the world: {d:.2f}.", d
 # point? Which of the four is never the nearest to anybody out there?)
 
 # %% [markdown] tags=["ja"]
-# どれも複製ではありません。けれども、どれもが名前のある図形というわけでもありません。何を描くかを言われないと、この小さなネットワークは、ハートと四角の間のようなものを作り出します。新しいからといって、よいものとは限りません。Lab 05 では、このようなネットワークに言葉を教えます。
+# 1,000 枚からの距離は、新しい画像の場合と同じくらいです。（ネットワークが学習に使った画像は別のもので、とっておくには多すぎました。）けれども、どれもが名前のある図形というわけではありません。何を描くかを言われないと、この小さなネットワークは、ハートと四角の間のようなものを作り出します。新しいからといって、よいものとは限りません。Lab 05 では、このようなネットワークに言葉を教えます。
 #
 # # 壊してみる
 #

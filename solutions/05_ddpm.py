@@ -526,8 +526,8 @@ check(training_step)
 # - the learning rate rises for a moment and then falls to nothing, because small steps at the end leave less noise in
 #   the weights;
 # - a **running average** of the weights is kept, and it is the average that paints (DDPM does so too, appendix B). After each
-#   step it moves a little towards them, $\bar\theta \leftarrow 0.995\,\bar\theta + 0.005\,\theta$: about the mean of the last 200 steps, so what one batch
-#   did to the weights and the next undid cancels out. Section 6 measures what that is worth.
+#   step it moves a little towards them, $\bar\theta \leftarrow k\,\bar\theta + (1 - k)\,\theta$. Here $k = \min\big(0.995, \tfrac{1 + n}{10 + n}\big)$ after step $n$, which makes it
+#   roughly the mean over the last ninth of the training so far: what one batch did to the weights and the next undid cancels out. Section 6 measures what that is worth.
 #
 # First, ten steps by the clock. If your machine would need more than eight minutes for this lab's training, the cell
 # says so, and what to do.
@@ -539,7 +539,7 @@ check(training_step)
 # - キャプションの 10 個に 1 個は空にします。何を描くか言われなくても描けるようにするためです。これは 5 節で必要になります。
 # - 最適化には **Muon** を使います（[Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)）。重み行列の勾配は、たいてい背景の色のような目立つ少数の方向を向いています。めったに出ない言葉が求めるものは、かすかな方向にしか現れません。Muon は、重み行列をどの方向にもほぼ同じだけ動かします。学習が速いのはそのためだろう、と著者たちは考えています。バイアス、正規化、埋め込み、最初と最後の層は AdamW が受け持ちます。
 # - 学習率（learning rate）は少しの間だけ上がり、そのあとゼロに向かって下がります。終わりの歩幅が小さいと、重みに残るノイズが減るからです。
-# - 重みの**移動平均**（running average）をとっておきます。絵を描くのは、この平均のほうです（DDPM も同じです。付録 B）。1 ステップごとに、重みのほうへ少しだけ動かします。$\bar\theta \leftarrow 0.995\,\bar\theta + 0.005\,\theta$ は、およそ最近 200 ステップの平均です。あるバッチが重みを動かし、次のバッチが戻した分は、打ち消し合います。その価値は 6 節で測ります。
+# - 重みの**移動平均**（running average）をとっておきます。絵を描くのは、この平均のほうです（DDPM も同じです。付録 B）。1 ステップごとに、$\bar\theta \leftarrow k\,\bar\theta + (1 - k)\,\theta$ として、重みのほうへ少しだけ動かします。$n$ ステップ目では $k = \min\big(0.995, \tfrac{1 + n}{10 + n}\big)$ で、およそ、それまでの学習の最後の 9 分の 1 の平均になります。あるバッチが重みを動かし、次のバッチが戻した分は、打ち消し合います。その価値は 6 節で測ります。
 #
 # まず、10 ステップにかかる時間を計ります。このラボの学習に 8 分より長くかかりそうなら、次のセルがそう知らせ、どうすればよいかを示します。
 
@@ -752,7 +752,7 @@ plots.lines(
 # ## The third question
 #
 # Why SNR + 1? It is what a third question weighs by, the **velocity** ([Salimans & Ho 2022](https://arxiv.org/abs/2202.00512),
-# section 4 and appendix D), which Stable Diffusion 2 was trained on:
+# section 4 and appendix D), with which the 768-pixel version of Stable Diffusion 2 was finished:
 #
 # $$ v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1 - \bar\alpha_t}\,x_0 $$
 #
@@ -765,7 +765,7 @@ plots.lines(
 # %% [markdown] tags=["ja"]
 # ## 3 つめの問い
 #
-# なぜ SNR + 1 なのでしょうか。これは、3 つめの問いである**速度**（velocity）の重みです（[Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節と付録 D）。Stable Diffusion 2 は、この問いで学習しました。
+# なぜ SNR + 1 なのでしょうか。これは、3 つめの問いである**速度**（velocity）の重みです（[Salimans & Ho 2022](https://arxiv.org/abs/2202.00512) の 4 節と付録 D）。Stable Diffusion 2 の 768 画素版は、この問いで仕上げられました。
 #
 # $$ v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1 - \bar\alpha_t}\,x_0 $$
 #
@@ -898,7 +898,7 @@ say("With the weights of the last step in place of their running average: {all:.
 # %% [markdown]
 # With $n$ pictures a share $p$ is uncertain by about $2\sqrt{p (1 - p) / n}$: nine points up or down at 60% of 128.
 #
-# Does the running average beat the last weights by more than that? As the learning rate falls to nearly nothing here, the last
+# Does the running average beat the last weights? (Both had the same prompts and the same noise, so their difference is surer than either share.) As the learning rate falls to nearly nothing here, the last
 # weights hardly move any more, and little is left to average; where the rate stays high, as in DDPM's own training, the average is worth much.
 #
 # **Change one thing:** change
@@ -916,13 +916,13 @@ say("With the weights of the last step in place of their running average: {all:.
 # %% [markdown] tags=["ja"]
 # $n$ 枚で測った割合 $p$ には、$2\sqrt{p (1 - p) / n}$ ほどの幅があります。128 枚で 60% なら、上下に 9 ポイントです。
 #
-# 移動平均は、最後の重みよりも、この幅を超えてよくなっていますか。ここでは学習率がほとんど 0 まで下がるので、最後の重みはもうあまり動かず、平均してもあまり変わりません。DDPM のもとの学習のように学習率を高いままにするときは、移動平均の価値が大きくなります。
+# 移動平均は、最後の重みよりもよくなっていますか。（どちらも同じプロンプトと同じノイズなので、差はそれぞれの割合よりも確かです。）ここでは学習率がほとんど 0 まで下がるので、最後の重みはもうあまり動かず、平均してもあまり変わりません。DDPM のもとの学習のように学習率を高いままにするときは、移動平均の価値が大きくなります。
 #
 # **ひとつ変えてみましょう**：`guess_noise` のセルで `guidance_scale` の既定値を 1.0 や 4.0 に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
 #
 # ## 同じ問いを、もっと長く
 #
-# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で11 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
+# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で 11 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.pipelines.text_to_image import TextToImage

@@ -5,11 +5,11 @@
 #
 # **You will build** the samplers that people use: DDIM, Euler, Heun and DPM-Solver++. One trained model, nothing learnt
 # anew, and a picture after ten steps in place of a thousand. You will measure what "of second order" means, find a fault
-# that no picture shows, and train a model whose roads are straight to begin with.
+# that no picture shows, and train a model on straight roads.
 #
 # | | |
 # |---|---|
-# | Time | about 90 minutes, two of which your machine computes alone |
+# | Time | about 120 minutes, three of which your machine computes alone |
 # | You need | Python and PyTorch; Lab 05, or what $x_t$, $\hat x_0$ and $\bar\alpha_t$ stand for; what a derivative is |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | five, 17 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
@@ -22,11 +22,11 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：実際に使われているサンプラー（sampler）、DDIM、オイラー法、ホイン法、DPM-Solver++ を自分で書きます。学習済みのモデルをひとつ使い、何も学習し直さずに、1000 歩のかわりに 10 歩で画像を描きます。「2 次」とはどういうことかを測り、どの画像を見てもわからない誤りを見つけ、最後に、はじめから道がまっすぐなモデルを学習させます。
+# **このラボで作るもの**：実際に使われているサンプラー（sampler）、DDIM、オイラー法、ホイン法、DPM-Solver++ を自分で書きます。学習済みのモデルをひとつ使い、何も学習し直さずに、1000 歩のかわりに 10 歩で画像を描きます。「2 次」とはどういうことかを測り、どの画像を見てもわからない誤りを見つけ、最後に、まっすぐな道でモデルを学習させます。
 #
 # | | |
 # |---|---|
-# | 時間 | 約 90 分（そのうち、コンピュータの計算を待つのは 2 分） |
+# | 時間 | 約 120 分（そのうち、コンピュータの計算を待つのは 3 分） |
 # | 必要なもの | Python と PyTorch。Lab 05、または $x_t$、$\hat x_0$、$\bar\alpha_t$ の意味。微分の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | 5 問、17 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
@@ -78,14 +78,15 @@ few = [budget(lesson=n, ci=m) for n, m in ((50, 6), (10, 5), (5, 4), (3, 3))]
 rows = [pipe(prompts[:6], sampler="ddpm", num_inference_steps=n, seed=0, output_type="pt") * 2 - 1 for n in few]
 plots.images(
     torch.cat(rows),
-    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom. With few steps the noise of each step is not cleaned up.",
+    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom: the fewer steps, the less can be made out.",
     columns=6,
     steps=", ".join(map(str, few)),
 )
 
 # %% [markdown]
-# With fifty steps there are things that a child can name; with three there are stains. Each step leaves noise behind that only
-# later steps can clean up. So leave the fresh noise out; but then $x_t$ must get
+# With three steps there are stains. DDPM draws each step from a Gaussian around the mean of all that is possible, and the way back is a Gaussian only
+# if the step is small: after a long one *many* pictures are possible, and what lies around their mean is none of them.
+# So leave the drawing out, and with it the fresh noise; but then $x_t$ must get
 # its noise from somewhere, or it would hold less than its $t$ says (Lab 05's "Break it" shows what becomes of that).
 # Song, Meng & Ermon's answer ([2021](https://arxiv.org/abs/2010.02502)): **keep the noise that is there.** If the guess $\hat x_0$ were the picture, then $x_t$
 # would hold this noise,
@@ -102,7 +103,7 @@ plots.images(
 # backwards).
 
 # %% [markdown] tags=["ja"]
-# 50 歩なら、子どもにも名前のわかる絵になります。3 歩では、しみのようなものしか見えません。1 歩ごとに残るノイズは、そのあとに何歩もかけなければ消えません。そこで、新しいノイズを加えるのをやめてみます。けれども、$x_t$ のノイズがどこからも来なければ、$t$ の示す量より少なくなってしまいます（そうなるとどうなるかは、Lab 05 の「壊してみる」で見ました）。Song、Meng、Ermon の答え（[2021](https://arxiv.org/abs/2010.02502)）は、**今あるノイズを使い続ける**ことでした。推定値 $\hat x_0$ が本当の画像だとすると、$x_t$ に入っているノイズは次のとおりです。
+# 3 歩では、しみのようなものしか見えません。DDPM は、1 歩ごとに、可能なものすべての平均のまわりのガウス分布から選びます。けれども、帰り道がガウス分布になるのは、歩幅が小さいときだけです。大きな 1 歩では*多くの*画像がありうるのに、その平均のまわりには、そのどれもありません。そこで、選ぶのをやめ、新しいノイズを加えるのもやめてみます。けれども、$x_t$ のノイズがどこからも来なければ、$t$ の示す量より少なくなってしまいます（そうなるとどうなるかは、Lab 05 の「壊してみる」で見ました）。Song、Meng、Ermon の答え（[2021](https://arxiv.org/abs/2010.02502)）は、**今あるノイズを使い続ける**ことでした。推定値 $\hat x_0$ が本当の画像だとすると、$x_t$ に入っているノイズは次のとおりです。
 #
 # $$ \hat\epsilon = \frac{x_t - \sqrt{\bar\alpha_t}\,\hat x_0}{\sqrt{1 - \bar\alpha_t}} $$
 #
@@ -139,7 +140,7 @@ check(ddim_step)
 #
 # That is the step that Euler took in 1768 for the differential equation
 #
-# $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eq. 3)} $$
+# $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eqs. 1 and 3)} $$
 #
 # with $\sigma$ in the place of time: stand somewhere, look at the slope, go straight on for a while. (By Tweedie's
 # line of Lab 04 the slope is $-\sigma$ times the score.) So a sampler *is* a solver of differential equations, and two hundred years of numerical mathematics apply.
@@ -157,7 +158,7 @@ check(ddim_step)
 #
 # これは、オイラー（Euler）が 1768 年に、次の形の微分方程式に使った 1 歩です。
 #
-# $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eq. 3)} $$
+# $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eqs. 1 and 3)} $$
 #
 # 時間の役をするのは $\sigma$ です。今いる場所で傾きを見て、しばらくまっすぐ進みます。（Lab 04 の Tweedie の式によれば、この傾きはスコア（score）の $-\sigma$ 倍です。）つまり、サンプラー*とは*微分方程式を解くものなのです。200 年にわたる数値計算の知恵が、ここで使えます。
 #
@@ -169,7 +170,7 @@ check(ddim_step)
 # %%
 @exercise("euler_step")
 def euler_step(x0_hat, x, sigma, sigma_next):
-    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma (Karras et al. 2022, equation 3).
+    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma (Karras et al. 2022, equations 1 and 3).
 
     x0_hat, x: (B, 3, H, W), with x = x0 + sigma noise; sigma > sigma_next >= 0: 0-d tensors.
     Returns x at sigma_next.
@@ -182,11 +183,11 @@ check(euler_step)
 
 # %% [markdown]
 # Now two walks. Both take `denoise(x, sigma)`, a start, and a falling list of sigmas; DDIM's goes over to $x_t$ and back
-# for each step. The last function lets the course's pipeline walk with them, words, guidance and all; and `walk` has it
-# visit the sigmas that Karras et al. recommend (eq. 5), close to one another where there is little noise.
+# for each step. The last function lets the course's pipeline walk with them, words, guidance and all: it translates sigmas into
+# the timesteps that the network was trained with. (Guidance follows the words more closely than the network would on its own; Lab 05 used it, too.)
 
 # %% [markdown] tags=["ja"]
-# 2 つの歩き方を書いておきます。どちらも `denoise(x, sigma)`、出発点、減っていく sigma の列を受け取ります。DDIM では、1 歩ごとに $x_t$ に直し、また戻します。次の関数を使うと、言葉やガイダンス（guidance）も含めて、このコースのパイプライン（pipeline）がこの歩き方で進みます。最後の `walk` が通るのは、Karras らが勧める sigma の列（式 5）です。ノイズの少ないところほど、間隔が細かくなります。
+# 2 つの歩き方を書いておきます。どちらも `denoise(x, sigma)`、出発点、減っていく sigma の列を受け取ります。DDIM では、1 歩ごとに $x_t$ に直し、また戻します。次の関数を使うと、言葉やガイダンス（guidance）も含めて、このコースのパイプライン（pipeline）がこの歩き方で進みます。sigma を、ネットワークが学習した時刻に言い換えるのです。（ガイダンスは、ネットワークだけのときよりも忠実に言葉に従わせる仕組みで、Lab 05 でも使いました。）
 
 
 # %%
@@ -223,46 +224,44 @@ def for_pipeline(by):
     return sampler
 
 
-def walk(by, steps, prompts):
-    """Pictures of the prompts by this walk, (B, 3, H, W) in [-1, 1], always from the same noise."""
-    sampler = for_pipeline(by)
-    shown = pipe(prompts, sampler=sampler, num_inference_steps=steps, spacing="karras", seed=0, output_type="pt")
-    return shown * 2 - 1
+def draw(prompts, sampler, steps, spacing="trailing"):
+    """Pictures of the prompts, (B, 3, H, W) in [-1, 1], always from the same noise."""
+    return pipe(prompts, sampler=sampler, num_inference_steps=steps, spacing=spacing, seed=0, output_type="pt") * 2 - 1
 
 
 # %% tags=["nbval-ignore-output"]
 ten = budget(lesson=10, ci=5)
-drawn = {by: walk(by, ten, prompts[:6]) for by in (by_ddim, by_euler)}
+drawn = {by: draw(prompts[:6], for_pipeline(by), ten) for by in (by_ddim, by_euler)}
 plots.images(drawn[by_ddim], "The same six prompts in {steps} steps of DDIM.", columns=6, steps=ten)
 say("DDIM and Euler differ by at most {d:.4f}.", d=(drawn[by_ddim] - drawn[by_euler]).abs().max().item())
 
 # %% [markdown]
-# Ten steps, and the pictures are whole. And the two walks are one, found twice: from Bayes' rule in 2020, and
-# from calculus in 1768.
+# Ten steps, and most of the things can be named. And the two walks are one, found twice: by Song, Meng & Ermon in 2020 (who say so
+# themselves, eqs. 13 and 14), and by Euler in 1768.
 #
 # # 3. Cutting corners less
 #
-# **How wrong is a walk of ten steps?** With a trained network nobody can tell: who knows the true road? So take a world whose road is
-# known. If $x_0$ is normal with the deviation $s$, then the best guess is $\hat x_0 = x\, s^2 / (s^2 + \sigma^2)$, and the
+# **How wrong is a walk of ten steps?** With a trained network only a very long walk can tell. So take a world whose road is
+# known. If $x_0$ is normal around 0 with the deviation $s$, then the best guess is $\hat x_0 = x\, s^2 / (s^2 + \sigma^2)$, and the
 # solution of the differential equation is $x(\sigma) \propto \sqrt{s^2 + \sigma^2}$ (put it in and see).
 #
 # A method is **of order $p$** if half the step makes the error $2^p$ times smaller. Euler goes straight on where the road
-# bends; its error falls with the number of steps, no faster. The cure is to look twice. Go Euler's step tentatively; look at
+# bends; twice the steps, half the error. The cure is to look twice. Go Euler's step tentatively; look at
 # the slope *there*; then, from the start again, go along the mean of both slopes. Heun published it in 1900, and Karras et al.
-# brought it to diffusion ([2022](https://arxiv.org/abs/2206.00364), algorithm 1).
+# made it popular for diffusion ([2022](https://arxiv.org/abs/2206.00364), algorithm 1).
 #
 # ### Exercise 3: <!-- exercise heun_step -->
 #
 # Mind the last step: at `sigma_next = 0` there is no second slope.
 
 # %% [markdown] tags=["ja"]
-# 10 歩で、ちゃんとした画像になりました。しかも、2 つの歩き方は同じものでした。2020 年にはベイズの定理から、1768 年には微積分から、二度見つかったのです。
+# 10 歩で、たいていのものは名前がわかるようになりました。しかも、2 つの歩き方は同じものでした。2020 年に Song、Meng、Ermon によって（論文の式 13 と 14 で自ら指摘しています）、1768 年にオイラーによって、二度見つかったのです。
 #
 # # 3. 近道をしすぎない
 #
-# **10 歩で歩くと、どれくらい間違うのでしょうか。** 学習したネットワークでは、だれにもわかりません。正しい道を知る人がいないからです。そこで、道がわかっている世界を使います。$x_0$ が標準偏差 $s$ の正規分布に従うなら、最良の推定は $\hat x_0 = x\, s^2 / (s^2 + \sigma^2)$ で、微分方程式の解は $x(\sigma) \propto \sqrt{s^2 + \sigma^2}$ です（代入して確かめてください）。
+# **10 歩で歩くと、どれくらい間違うのでしょうか。** 学習したネットワークでは、とても多い歩数で歩いてみるしかありません。そこで、道がわかっている世界を使います。$x_0$ が平均 0、標準偏差 $s$ の正規分布に従うなら、最良の推定は $\hat x_0 = x\, s^2 / (s^2 + \sigma^2)$ で、微分方程式の解は $x(\sigma) \propto \sqrt{s^2 + \sigma^2}$ です（代入して確かめてください）。
 #
-# 歩幅を半分にすると誤差が $2^p$ 分の 1 になる方法を、**$p$ 次**の方法といいます。オイラー法は、道が曲がっていてもまっすぐ進みます。誤差は歩数に反比例して減るだけです。よくするには、二度見ることです。ためしにオイラー法で 1 歩進み、*その場所で*傾きを見ます。それから、もう一度出発点に戻って、2 つの傾きの平均で進みます。ホイン（Heun）が 1900 年に発表し、Karras らが拡散モデルに使いました（[2022](https://arxiv.org/abs/2206.00364)、アルゴリズム 1）。
+# 歩幅を半分にすると誤差が $2^p$ 分の 1 になる方法を、**$p$ 次**の方法といいます。オイラー法は、道が曲がっていてもまっすぐ進みます。歩数を 2 倍にして、やっと誤差が半分になります。よくするには、二度見ることです。ためしにオイラー法で 1 歩進み、*その場所で*傾きを見ます。それから、もう一度出発点に戻って、2 つの傾きの平均で進みます。ホイン（Heun）が 1900 年に発表し、Karras らが拡散モデルで広めました（[2022](https://arxiv.org/abs/2206.00364)、アルゴリズム 1）。
 #
 # ### 演習 3：<!-- exercise heun_step -->
 #
@@ -296,7 +295,7 @@ def by_heun(denoise, x, sigmas):
 #
 # Heun looks twice in each step, so ten of its steps cost as much as twenty of Euler's. **Is there anything that one already knows and
 # could use instead?** The guess of the step before. DPM-Solver++ ([Lu et al. 2022](https://arxiv.org/abs/2211.01095)) has
-# two ideas. First: the part of the equation that shrinks the noise is linear, and can be solved exactly.
+# two ideas. First: the part of the equation that shrinks the noise is linear, and can be solved exactly (with the guess held still, a stretch of any length is one formula).
 # With $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$, which rises as the noise falls, and $h = \lambda' - \lambda$, what
 # is left is
 #
@@ -314,7 +313,7 @@ def by_heun(denoise, x, sigmas):
 # %% [markdown] tags=["ja"]
 # # 4. 一度見るだけで 2 次
 #
-# ホイン法は 1 歩ごとに二度見るので、10 歩でもオイラー法の 20 歩分の手間がかかります。**もう知っているもので、かわりに使えるものはないでしょうか。** 前の 1 歩での推定値があります。DPM-Solver++（[Lu et al. 2022](https://arxiv.org/abs/2211.01095)）には、2 つの考えがあります。ひとつめ。方程式のうち、ノイズを縮める部分は線形なので、正確に解けます。ノイズが減ると増える $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$ と、その増分 $h = \lambda' - \lambda$ を使うと、残りは次のようになります。
+# ホイン法は 1 歩ごとに二度見るので、10 歩でもオイラー法の 20 歩分の手間がかかります。**もう知っているもので、かわりに使えるものはないでしょうか。** 前の 1 歩での推定値があります。DPM-Solver++（[Lu et al. 2022](https://arxiv.org/abs/2211.01095)）には、2 つの考えがあります。ひとつめ。方程式のうち、ノイズを縮める部分は線形なので、正確に解けます（推定値を止めておけば、長い区間でもひとつの式になります）。ノイズが減ると増える $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$ と、その増分 $h = \lambda' - \lambda$ を使うと、残りは次のようになります。
 #
 # $$ x_{t'} = \sqrt{\frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t}}\; x_t + \sqrt{\bar\alpha_{t'}}\,\big(1 - e^{-h}\big)\, D $$
 #
@@ -380,7 +379,7 @@ def error_of(by, steps):
     return (by(known, x, sigmas) - road).abs().max().item()
 
 
-counts = [12, 25, 50, 100, 200, 400]
+counts = [25, 50, 100, 200, 400, 800]
 errors = {by: [error_of(by, steps) for steps in counts] for by in (by_ddim, by_euler, by_heun, by_dpmpp)}
 plots.lines(
     {
@@ -410,70 +409,111 @@ say("Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d
 # **Change one thing:** measure over calls of the denoiser in place of steps (Heun needs two for each). Which of the two
 # methods of second order is ahead now, and by how much?
 #
-# # 5. One model, six samplers
+# # 5. One model, six samplers, two roads
 #
-# **Does it matter for pictures?** Two judges. The reader says whether the thing that was asked for is there. And as the road from
-# a given noise has one end, there is a distance to it: to the pictures that DPM++ draws with very many steps. (A walk that adds
-# fresh noise goes somewhere else, so for those two the distance says nothing.) The budget is 5, 10, 20 and 50 calls of the network; Heun gets half the steps.
-# The two samplers with fresh noise are the course's own; the other four are yours.
+# **Does it matter for pictures?** Two of the six you can strike off at once: as Euler is DDIM, so *Euler ancestral*, which many
+# programs offer, is DDPM in sigmas. Four are left. The next question is **which noise levels to visit**: timesteps at equal distances
+# (`"trailing"`), or those that Karras et al. recommend (eq. 5, `"karras"`), close to one another where there is little noise.
+#
+# There are two judges. The reader, the course's network that names what it sees, says whether the thing that was asked for is there. And as the road from
+# a given noise has one end, there is a distance to it: to the pictures that DPM++ draws with very many steps. (A walk with
+# fresh noise goes somewhere else, so for DDPM the distance says nothing.) The budget is about 5, 10, 20 and 40 calls of the network.
 
 # %% [markdown] tags=["ja"]
 # **ひとつ変えてみましょう**：横軸を、歩数のかわりに、デノイザー（denoiser）を呼び出した回数にしてください（ホイン法は 1 歩に 2 回です）。2 つの 2 次の方法では、どちらがどれくらい優れていますか。
 #
-# # 5. ひとつのモデル、6 つのサンプラー
+# # 5. ひとつのモデル、6 つのサンプラー、2 つの道
 #
-# **画像にとって、その違いは重要でしょうか。** 審判は 2 人います。ひとりは読み取り器（reader）で、注文したものが描かれているかどうかを判定します。もうひとりは距離です。決まったノイズから出る道の終わりはひとつしかないので、そこまでの距離、つまり DPM++ がとても多い歩数で描いた画像との差を測れます。（新しいノイズを加える歩き方は別の場所に着くので、その 2 つについては、距離に意味はありません。）ネットワークを呼び出せる回数は 5、10、20、50 回です。ホイン法の歩数は半分です。新しいノイズを加える 2 つのサンプラーはこのコースのもの、残りの 4 つはあなたのものです。
+# **画像にとって、その違いは重要でしょうか。** 6 つのうち 2 つは、すぐに外せます。オイラー法が DDIM だったように、多くのソフトにある *Euler ancestral* は、DDPM を sigma で書いたものだからです。残りは 4 つです。次の問題は、**どのノイズの段階を通るか**です。時刻を等間隔にする（`"trailing"`）か、Karras らが勧める列（式 5、`"karras"`）にするか。後者は、ノイズの少ないところほど間隔が細かくなります。
+#
+# 審判は 2 人います。ひとりは読み取り器（reader）です。見えるものの名前を答えるこのコースのネットワークで、注文したものが描かれているかどうかを判定します。もうひとりは距離です。決まったノイズから出る道の終わりはひとつしかないので、そこまでの距離、つまり DPM++ がとても多い歩数で描いた画像との差を測れます。（新しいノイズを加える歩き方は別の場所に着くので、DDPM の距離に意味はありません。）ネットワークを呼び出せる回数は、およそ 5、10、20、40 回です。
 
 # %% tags=["nbval-ignore-output"]
-yours = {"DDIM": by_ddim, "Euler": by_euler, "Heun": by_heun, "DPM++ 2M": by_dpmpp}
-fresh_noise = {"DDPM": sample_ddpm, "Euler ancestral": sample_euler_ancestral}
-calls = [budget(lesson=n, ci=m) for n, m in ((5, 3), (10, 4), (20, 5), (50, 6))]
-end = walk(by_dpmpp, budget(lesson=100, ci=8), prompts)  # of the road
+twins = [draw(prompts[:6], sampler, ten) for sampler in (sample_ddpm, sample_euler_ancestral)]
+say("DDPM and Euler ancestral differ by at most {d:.3f}.", d=(twins[0] - twins[1]).abs().max().item())
+
+# %% tags=["nbval-ignore-output"]
+samplers = {
+    "DDPM": sample_ddpm,
+    "DDIM": for_pipeline(by_ddim),
+    "Heun": for_pipeline(by_heun),
+    "DPM++ 2M": for_pipeline(by_dpmpp),
+}
+calls = [budget(lesson=n, ci=m) for n, m in ((5, 3), (10, 4), (20, 5), (40, 6))]
+end = draw(prompts, samplers["DPM++ 2M"], budget(lesson=100, ci=8), "karras")  # of the road
+rows = [(name, spacing) for spacing in ("trailing", "karras") for name in samplers]
 right, seconds, distance = {}, {}, {}
-for name in tqdm([*fresh_noise, *yours]):
+for name, spacing in tqdm(rows):
     for n in calls:
         began = time.perf_counter()
-        if name in yours:
-            pictures = walk(yours[name], (n + 1) // 2 if name == "Heun" else n, prompts)  # Heun's last step looks once
-            distance[name, n] = (pictures - end).square().mean().sqrt().item()
-        else:
-            pictures = pipe(prompts, sampler=fresh_noise[name], num_inference_steps=n, seed=0, output_type="pt") * 2 - 1
-        seconds[name, n] = time.perf_counter() - began
-        right[name, n] = faithfulness(pictures, scenes).all
+        pictures = draw(prompts, samplers[name], (n + 1) // 2 if name == "Heun" else n, spacing)  # Heun looks twice
+        seconds[name, spacing, n] = time.perf_counter() - began
+        distance[name, spacing, n] = (pictures - end).square().mean().sqrt().item()
+        right[name, spacing, n] = faithfulness(pictures, scenes).all
 
 # %% tags=["nbval-ignore-output"]
 plots.heatmap(
-    torch.tensor([[right[name, n] for n in calls] for name in [*fresh_noise, *yours]]),
-    "Share of {count} pictures in which the reader finds what was asked for, for six samplers (rows) and numbers of network calls "
-    "(columns).",
-    rows=[*fresh_noise, *yours],
+    torch.tensor([[right[*row, n] for n in calls] for row in rows]),
+    "Share of {count} pictures in which the reader finds what was asked for, for four samplers on two roads (rows) and numbers of "
+    "network calls (columns).",
+    rows=[f"{name}, {spacing}" for name, spacing in rows],
     columns=[str(n) for n in calls],
     count=len(prompts),
 )
 plots.lines(
-    {name: (calls, [distance[name, n] for n in calls]) for name in yours},
-    "How far four walks end from the end of the road, against the calls of the network, both axes logarithmic. DDIM and "
-    "Euler lie on each other. Heun is far off with few calls; with fifty, the two methods of second order are nearest.",
+    {name: (calls, [distance[name, "karras", n] for n in calls]) for name in ("DDIM", "Heun", "DPM++ 2M")},
+    "How far three walks over Karras's noise levels end from the end of the road, against the calls of the network, both axes "
+    "logarithmic. DPM++ is nearest, and its line is the steepest in the end; Heun is far off with few calls.",
     xlabel="calls of the network",
     ylabel="distance from the end of the road",
     log="xy",
     markers=True,
 )
-for name in [*fresh_noise, *yours]:
-    print(f"{name:16}", "   ".join(f"{right[name, n]:4.0%} {seconds[name, n]:5.1f} s" for n in calls))
+for name, spacing in rows:
+    print(
+        f"{name:9} {spacing:9}",
+        "  ".join(f"{right[name, spacing, n]:4.0%} {seconds[name, spacing, n]:5.1f} s" for n in calls),
+    )
 
 # %% [markdown]
-# Read both figures together. (With 56 pictures a share is uncertain by about 13 points.)
+# Read it all together. (With 56 pictures a share is uncertain by about 13 points.)
 #
-# - Everybody gains from more calls at first, and then nobody does. What is wrong with fifty calls is the model's own fault, and no
-#   sampler can mend it.
-# - By distance the second order shows: DPM++'s line is the steeper one, and goes on falling where the reader has long been content. To name
+# - Nearly everybody gains from more calls at first, and then nobody does. More steps will not mend what is wrong then: it is the model.
+# - **With few calls the noise levels matter more than the sampler.** Karras's levels were chosen for other models, at many steps; with five
+#   of them this model spends most on noise so weak that everything has long been decided. With many calls they lead nearest to the end of the road.
+# - By distance, order shows: DPM++ goes on approaching where the reader has long been content. To name
 #   a picture one need not be at the very end of the road.
-# - **Order is a promise about small steps.** With five or ten calls Heun's pictures are rubbish. Its first step goes from
-#   $\sigma = 160$ to a small part of that, $\sigma'$. The slope there is a difference of guesses divided by the small $\sigma'$, and half of
-#   it is multiplied by the whole stretch from $\sigma$. DPM++ solves the linear part exactly, so large steps do it no harm.
-# - Fresh noise is no disgrace: it forgets the mistakes of earlier steps, at the price of more calls.
 # - The seconds go with the calls, whoever makes them. The sampler itself costs next to nothing.
+# - **Order is a promise about small steps.** With few calls Heun's pictures are rubbish, and here is why. Put Euler's step into Heun's: beyond it, Heun moves
+#   $x$ by
+#
+# $$ \frac{\sigma - \sigma'}{2 \sigma'}\,\big(\hat x_0(x', \sigma') - \hat x_0(x, \sigma)\big) $$
+#
+# How large does that factor get?
+
+# %% [markdown] tags=["ja"]
+# まとめて読みましょう。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
+#
+# - はじめのうちは、呼び出しを増やすとほとんどどれもよくなりますが、やがてどれもよくならなくなります。残った間違いは歩数を増やしても直りません。モデル自身の間違いです。
+# - **呼び出しが少ないときは、サンプラーよりもノイズの段階の選び方が重要です。** Karras らの段階は、別のモデルのために、多い歩数で選ばれたものです。5 歩しかないと、このモデルでは、もう何もかも決まったあとの弱いノイズにほとんどの歩数を使ってしまいます。呼び出しが多ければ、道の終わりに最も近づきます。
+# - 距離を見ると、次数の違いがわかります。DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
+# - 秒数は、どの方法でも、呼び出しの回数で決まります。サンプラー自身の計算は、ほとんどかかりません。
+# - **次数とは、歩幅が小さいときの約束です。** 呼び出しが少ないと、ホイン法の絵はめちゃくちゃです。その理由はこうです。ホイン法の式をオイラー法の 1 歩と比べると、ホイン法はそこからさらに、$x$ を次の分だけ動かします。
+#
+# $$ \frac{\sigma - \sigma'}{2 \sigma'}\,\big(\hat x_0(x', \sigma') - \hat x_0(x, \sigma)\big) $$
+#
+# この倍率は、どこまで大きくなるでしょうか。
+
+# %%
+for spacing in ("trailing", "karras"):
+    for steps in (3, 5, 10, 20):
+        sigmas = pipe.schedule.sigmas[pipe.schedule.timesteps(steps, spacing)].tolist()
+        factors = ", ".join(f"{(sigma - after) / (2 * after):.1f}" for sigma, after in pairwise(sigmas[:6]))
+        say("{spacing:9} {steps:3} steps: {factors}", spacing=spacing, steps=steps, factors=factors)
+
+# %% [markdown]
+# A factor of 10 makes ten out of a small change of the guess. On this schedule, which begins at $\sigma = 20{,}000$, even many timesteps at equal distances
+# begin with such a step; Karras's levels begin at 160 and have it at the end, as long as there are few of them. DDIM and DPM++ never divide by $\sigma'$.
 #
 # # 6. Straight roads
 #
@@ -491,13 +531,7 @@ for name in [*fresh_noise, *yours]:
 # The loss. `t` is a time in [0, 1] here, one for each picture, and no timestep.
 
 # %% [markdown] tags=["ja"]
-# 2 つの図を合わせて読みましょう。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
-#
-# - はじめのうちは、呼び出しを増やすとどれもよくなりますが、やがてどれもよくならなくなります。50 回呼び出しても間違っているのはモデル自身の責任で、どのサンプラーにも直せません。
-# - 距離を見ると、2 次であることがわかります。DPM++ の線のほうが急で、読み取り器がとうに満足したあとも下がり続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
-# - **次数とは、歩幅が小さいときの約束です。** 5 回や 10 回では、ホイン法の絵はめちゃくちゃです。最初の 1 歩は $\sigma = 160$ から、そのごく一部にすぎない $\sigma'$ まで下ります。そこでの傾きは、推定値の差を小さな $\sigma'$ で割ったものです。その半分に、$\sigma$ からの長い道のりがまるごと掛けられてしまいます。DPM++ は線形な部分を正確に解くので、歩幅が大きくても困りません。
-# - 新しいノイズを加えるのも、悪いことではありません。呼び出しは余計に必要ですが、それまでの間違いを忘れさせてくれます。
-# - 秒数は、どの方法でも、呼び出しの回数で決まります。サンプラー自身の計算は、ほとんどかかりません。
+# 倍率が 10 なら、推定値のわずかな変化が 10 倍になります。このスケジュールは $\sigma = 20{,}000$ から始まるので、等間隔の時刻では、歩数が多くても最初にそのような 1 歩があります。Karras らの段階は 160 から始まりますが、歩数が少ないうちは、終わりのほうにあります。DDIM と DPM++ は、$\sigma'$ で割ることがありません。
 #
 # # 6. まっすぐな道
 #
@@ -536,6 +570,10 @@ check(flow_matching_loss)
 four = torch.tensor([[0.0, 1.6], [-1.39, -0.8], [1.39, -0.8], [0.0, 0.0]])
 
 
+def as_pictures(points):
+    return points.reshape(-1, 2, 1, 1)
+
+
 class Velocity(nn.Module):
     """A point of the plane and a time in, a velocity out."""
 
@@ -558,7 +596,7 @@ STEPS = budget(lesson=3000, ci=30)
 cool = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
 losses = []
 for _ in tqdm(range(STEPS)):
-    x0 = four[torch.randint(4, (256,))].reshape(256, 2, 1, 1)
+    x0 = as_pictures(four[torch.randint(4, (256,))])
     loss = flow_matching_loss(velocity, x0, torch.randn_like(x0), torch.rand(256))
     optimizer.zero_grad()
     loss.backward()
@@ -574,7 +612,7 @@ def follow(x, steps):
     """Euler's walk along the learnt velocity, from t = 1 to t = 0: every moment, (steps + 1, B, 2)."""
     moments = [x]
     for t, t_next in pairwise(torch.linspace(1, 0, steps + 1).tolist()):
-        x = x + (t_next - t) * velocity(x.reshape(-1, 2, 1, 1), torch.full((len(x),), t)).reshape(-1, 2)
+        x = x + (t_next - t) * velocity(as_pictures(x), torch.full((len(x),), t)).reshape(-1, 2)
         moments.append(x)
     return torch.stack(moments)
 
@@ -582,29 +620,52 @@ def follow(x, steps):
 walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2))
 plots.plane(four, "Two hundred walkers along the learnt velocity in fifty steps.", paths=follow(walkers, 50))
 plots.plane(four, "The same in four steps.", paths=follow(walkers, 4))
+end = follow(walkers, 200)[-1]
 for steps in (1, 2, 4, 8, 50):
-    off = (follow(walkers, steps)[-1][:, None] - four).norm(dim=2).amin(dim=1)
-    say("{steps:2} steps: {off:.2f} from the nearest point on average", steps=steps, off=off.mean().item())
+    off = (follow(walkers, steps)[-1] - end).norm(dim=1)
+    say("{steps:2} steps: {off:.2f} from where two hundred lead, on average", steps=steps, off=off.mean().item())
 
 # %% [markdown]
-# Each road that it was shown was straight, and yet the walkers bend: where many roads cross, the mean of their velocities changes
-# from place to place. One step leads to the mean of everything, as ever (which in this world happens to be one of its points). But the bends are milder than a diffusion's in its own clock, and few
-# steps go far. (It is the same flow, by the way. Divide $x_t$ by $\sqrt{(1 - t)^2 + t^2}$ and it is a diffusion's with another clock.)
+# Each road that it was shown was straight, and yet the walkers bend. Straight roads may cross; two paths along *one* velocity cannot, as
+# at each point there is one velocity only, the mean of all roads through it. And on a walker's way that mean changes, as roads drop out. One step leads to the mean of
+# everything, as ever (which in this world happens to be one of its points).
+#
+# And it is the same flow as a diffusion's. Divide $x_t$ by $1 - t$, and it is the picture plus noise of $\sigma = t / (1 - t)$. So is a step along the
+# velocity anything new?
+
+# %% [markdown] tags=["ja"]
+# 見せられた道はどれもまっすぐでしたが、歩く人の道は曲がっています。まっすぐな道どうしは交わることができます。けれども、*ひとつの*速度に沿う 2 つの道は交われません。どの点でも速度はひとつ、そこを通る道すべての平均だからです。進むうちに外れていく道があり、その平均も変わっていきます。1 歩で進むと、いつものように、すべての平均に着きます（この世界では、それがたまたま 4 点のひとつです）。
+#
+# しかも、これは拡散モデルと同じ流れです。$x_t$ を $1 - t$ で割れば、画像に $\sigma = t / (1 - t)$ のノイズを加えたものになります。では、速度に沿う 1 歩は、何か新しいものなのでしょうか。
+
+# %% tags=["nbval-ignore-output"]
+t, t_next = torch.tensor(0.7), torch.tensor(0.4)
+x_t = as_pictures(walkers)
+with torch.no_grad():
+    v = velocity(x_t, t.expand(len(x_t)))
+along_the_velocity = x_t + (t_next - t) * v
+x0_hat = x_t - t * v  # the end of the straight road that this velocity points along
+in_sigmas = euler_step(x0_hat, x_t / (1 - t), t / (1 - t), t_next / (1 - t_next)) * (1 - t_next)
+say("Both steps differ by at most {d:.4f}.", d=(along_the_velocity - in_sigmas).abs().max().item())
+
+# %% [markdown]
+# Not new: it *is* Euler's step, and so DDIM's. What flow matching changes is what the loss weighs and which noise levels are visited. To have roads
+# that are straight indeed takes a second training, on the pairs of noise and picture that the first flow joins (*reflow*, Liu et al.).
 #
 # # Break it
 #
-# Somebody wrote the walk of DPM-Solver++ by heart. It calls your step, and draws flawless pictures, look:
+# Somebody wrote the walk of DPM-Solver++ from memory. It calls your step, and its pictures are as good as any, look:
 
 # %% [markdown] tags=["ja"]
-# 見せられた道はどれもまっすぐでしたが、歩く人の道は曲がっています。たくさんの道が交わるところでは、速度の平均が場所ごとに変わるからです。1 歩で進むと、いつものように、すべての平均に着きます（この世界では、それがたまたま 4 点のひとつです）。それでも、曲がり方は拡散モデルの道より緩やかで、少ない歩数でもよく進みます。（じつは、これは同じ流れです。$x_t$ を $\sqrt{(1 - t)^2 + t^2}$ で割れば、時計の違う拡散モデルの流れになります。）
+# 新しいものではありません。オイラー法の 1 歩*そのもの*で、ですから DDIM の 1 歩です。フローマッチングで変わるのは、損失の重みと、どのノイズの段階を通るかです。道を本当にまっすぐにするには、最初の流れが結んだノイズと画像の組で、もう一度学習させます（Liu らの *reflow*）。
 #
 # # 壊してみる
 #
-# だれかが、DPM-Solver++ の歩き方を、何も見ないで書きました。1 歩の計算には、あなたの関数を使っています。描いた画像には、何の問題もありません。ご覧のとおりです。
+# だれかが、DPM-Solver++ の歩き方を、何も見ないで書きました。1 歩の計算には、あなたの関数を使っています。画像は、ほかの方法に劣りません。ご覧のとおりです。
 
 
 # %%
-def by_heart(denoise, x, sigmas):
+def from_memory(denoise, x, sigmas):
     before, ac_before = None, level(sigmas[0])
     for sigma, sigma_next in pairwise(sigmas):
         ac_t, ac_next = level(sigma), level(sigma_next)
@@ -621,20 +682,22 @@ def by_heart(denoise, x, sigmas):
 # %% tags=["nbval-ignore-output"]
 many = budget(lesson=50, ci=6)
 plots.images(
-    walk(by_heart, many, prompts[:6]), "The same six prompts by the walk that somebody wrote by heart.", columns=6
+    draw(prompts[:6], for_pipeline(from_memory), many),
+    "The same six prompts by the walk that somebody wrote from memory.",
+    columns=6,
 )
 
 # %% [markdown]
-# **Before you run the next cell:** read `by_heart` closely. Is it DPM-Solver++? What order do you expect, and why? Then find the fault, mend it,
+# **Before you run the next cell:** read `from_memory` closely. Is it DPM-Solver++? What order do you expect, and why? Then find the fault, mend it,
 # and measure again. What does this tell you about how to test a sampler?
 
 # %% [markdown] tags=["ja"]
-# **次のセルを実行する前に**：`by_heart` をよく読んでください。これは DPM-Solver++ でしょうか。次数はいくつになると思いますか。それはなぜですか。そのあと、誤りを見つけて直し、もう一度測ってください。サンプラーをどのようにテストすればよいか、ここから何がわかりますか。
+# **次のセルを実行する前に**：`from_memory` をよく読んでください。これは DPM-Solver++ でしょうか。次数はいくつになると思いますか。それはなぜですか。そのあと、誤りを見つけて直し、もう一度測ってください。サンプラーをどのようにテストすればよいか、ここから何がわかりますか。
 
 # %%
-by_heart_errors = [error_of(by_heart, steps) for steps in counts]
+from_memory_errors = [error_of(from_memory, steps) for steps in counts]
 say("Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.",
-    order=order(by_heart_errors), steps=counts[-1], a=by_heart_errors[-1], b=errors[by_dpmpp][-1])  # fmt: skip
+    order=order(from_memory_errors), steps=counts[-1], a=from_memory_errors[-1], b=errors[by_dpmpp][-1])  # fmt: skip
 
 # %% [markdown]
 # *Your explanation:*

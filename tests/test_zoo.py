@@ -61,7 +61,9 @@ def test_a_changed_byte_in_a_small_file_is_seen_too(small_zoo):
 def test_a_file_cut_in_half_is_seen(small_zoo):
     path = small_zoo / "storybook-pixel" / "text_encoder" / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(OSError, match=r"cut short or changed; install the package again, or run `t2ilab train storybook-"):
+    with pytest.raises(
+        OSError, match=r"cut short or changed; install the package again, or run `t2ilab train storybook-"
+    ):
         zoo.folder("storybook-pixel")
 
 

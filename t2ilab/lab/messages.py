@@ -267,6 +267,8 @@ CASES: dict[str, Text] = {
     "second_loss": Text("the loss of the second step", "2 回目のステップの損失"),
     "after_second": Text("the parameters after the second step", "2 回目のステップ後のパラメータ"),
     "no_step": Text("a step to the same noise level", "同じノイズの段階への 1 歩"),
+    "loud": Text("a guess far outside of [-1, 1]", "推定値が [-1, 1] を大きく外れる"),
+    "time_given": Text("the time that your function gives the network", "ネットワークに渡す時刻"),
     "to_clean": Text("a step onto the clean picture", "ノイズのない画像への 1 歩"),
     "coarse": Text("a long step", "長い 1 歩"),
     "fine": Text("a short step", "短い 1 歩"),

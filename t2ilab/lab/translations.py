@@ -70,21 +70,21 @@ JAPANESE: dict[str, str] = {
     "An astronaut riding a horse, by a published model.": "公開されているモデルが描いた、馬に乗る宇宙飛行士。",
     # Lab 04
     "Sixteen of the pictures that this world consists of.": "この世界にある画像のうちの 16 枚。",
-    "One of the pictures at seven noise levels: hardly touched at timestep 100, nothing to be seen at 950.": (
-        "そのうちの 1 枚に 7 段階のノイズを加えたもの。時刻 100 ではほとんど変わりませんが、950 では何も見えません。"
+    "One of the pictures at seven noise levels: hardly touched at timestep 100, hardly anything to be seen at 950.": (
+        "そのうちの 1 枚に 7 段階のノイズを加えたもの。時刻 100 ではほとんど変わらず、950 ではほとんど見えません。"
     ),
     "First row: one picture under more and more noise. Below: the best guess for it and for three others. Each is the "
-    "picture itself as long as only this one fits, then it melts into the mean of its neighbours, and at last of the "
-    "whole world.": (
+    "picture itself as long as only this one fits, then it melts into the mean of others that fit, and at last nearly "
+    "of the whole world.": (
         "1 行目：だんだん強くなるノイズに埋もれていく 1 枚の画像。その下：その画像と、ほかの 3 枚に対する最良の推定。"
-        "当てはまる画像が 1 枚しかないうちはその画像そのものですが、やがて近くの画像の平均へ、"
-        "最後には世界全体の平均へと溶けていきます。"
+        "当てはまる画像が 1 枚しかないうちはその画像そのものですが、やがてほかの当てはまる画像との平均へ、"
+        "最後にはほとんど世界全体の平均へと溶けていきます。"
     ),
     "effective number of pictures": "実質的な画像の枚数",
-    "How many of the {count} pictures are still possible at each timestep, on average: one for most of the road, then, "
-    "within a few hundred timesteps, nearly all of them.": (
-        "{count} 枚のうち、各時刻でまだ可能な画像の枚数（平均）。道の大半では 1 枚で、"
-        "そのあと数百ステップのうちに、ほとんどすべてになります。"
+    "How many of the {count} pictures are still possible at each timestep, on average: one for the first half of the "
+    "road, then, within a few hundred timesteps, more than half of them.": (
+        "{count} 枚のうち、各時刻でまだ可能な画像の枚数（平均）。道の前半では 1 枚で、"
+        "そのあと数百ステップのうちに、半分を超えます。"
     ),
     "Up to timestep {t} there is practically one picture that it may have been.": (
         "時刻 {t} までは、もとの画像の候補は実質 1 枚です。"
@@ -95,8 +95,11 @@ JAPANESE: dict[str, str] = {
     "At timestep 350 each of the four points has a hill of its own, with watersheds in between.": (
         "時刻 350 では、4 つの点がそれぞれ自分の山を持ち、その間に境界があります。"
     ),
-    "Two hundred walkers on their way from noise (grey dots) to the four points. They first head for the middle, and "
-    "part later.": ("ノイズ（灰色の点）から 4 つの点へ向かう 200 人。はじめは真ん中へ向かい、あとで分かれます。"),
+    "Two hundred walkers on their way from noise (grey dots) to the four points. They hardly move while the noise is "
+    "strong; then each is drawn to one of the four.": (
+        "ノイズ（灰色の点）から 4 つの点へ向かう 200 人。ノイズが強いうちはほとんど動かず、"
+        "やがて 4 点のひとつに引き寄せられます。"
+    ),
     "Arrived at each of the four points: {counts}.": "4 つの点のそれぞれに着いた人数：{counts}。",
     "The first of the twelve on its way out of the noise.": "12 枚のうちの最初の 1 枚が、ノイズから現れるまで。",
     "Twelve pictures, made of noise by denoising alone.": "ノイズ除去だけで、ノイズから作られた 12 枚の画像。",
@@ -109,7 +112,7 @@ JAPANESE: dict[str, str] = {
     "yours, on its own pictures": "あなたのデノイザー、自分の画像",
     "yours, on new pictures": "あなたのデノイザー、新しい画像",
     "the network, on new pictures": "ネットワーク、新しい画像",
-    "The error of three guesses at each timestep. On its own pictures the best denoiser has next to none until the "
+    "The error of three guesses at each timestep. On its own pictures the best denoiser makes hardly any until the "
     "noise is strong. On new ones its error stays, however little noise there is, and the network's falls. (Below a "
     "millionth all is drawn alike.)": (
         "3 つの推定の、各時刻での誤差。最良のデノイザーは、自分の画像に対しては、"
@@ -140,6 +143,7 @@ JAPANESE: dict[str, str] = {
     "The smallest distance of the twelve to a picture of the world: {d:.2f}.": (
         "12 枚それぞれの、この世界の画像までの距離のうち、最小のもの：{d:.2f}。"
     ),
+    "That of sixteen new pictures of the same world: {d:.2f}.": "同じ世界の新しい画像 16 枚では：{d:.2f}。",
     "Mean squared error at timestep 900: yours {mine:.3f}, the most likely picture {theirs:.3f}.": (
         "時刻 900 での平均二乗誤差：あなたのデノイザーは {mine:.3f}、確率のいちばん高い画像は {theirs:.3f}。"
     ),
@@ -242,10 +246,9 @@ JAPANESE: dict[str, str] = {
         "移動平均のかわりに、最後のステップの重みを使うと：{all:.0%}。"
     ),
     # Lab 06
-    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom. With few steps the noise of each step is not "
-    "cleaned up.": (
+    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom: the fewer steps, the less can be made out.": (
         "6 個のプロンプトを、DDPM のサンプラーで描いたもの。歩数は上から {steps} です。"
-        "歩数が少ないと、1 歩ごとのノイズが残ってしまいます。"
+        "少ないほど、何の絵かわかりません。"
     ),
     "The same six prompts in {steps} steps of DDIM.": "同じ 6 個のプロンプトを、DDIM の {steps} 歩で描いたもの。",
     "DDIM and Euler differ by at most {d:.4f}.": "DDIM とオイラー法の差は、最大で {d:.4f} です。",
@@ -263,24 +266,30 @@ JAPANESE: dict[str, str] = {
     "Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d:.2f}.": (
         "測った次数。DDIM：{a:.2f}、オイラー法：{b:.2f}、ホイン法：{c:.2f}、DPM++ 2M：{d:.2f}。"
     ),
-    "Share of {count} pictures in which the reader finds what was asked for, for six samplers (rows) and numbers of "
-    "network calls (columns).": (
-        "{count} 枚のうち、読み取り器が注文どおりのものを見つけた画像の割合。行は 6 つのサンプラー、"
+    "DDPM and Euler ancestral differ by at most {d:.3f}.": "DDPM と Euler ancestral の差は、最大で {d:.3f} です。",
+    "Share of {count} pictures in which the reader finds what was asked for, for four samplers on two roads (rows) and "
+    "numbers of network calls (columns).": (
+        "{count} 枚のうち、読み取り器が注文どおりのものを見つけた画像の割合。行は 2 つの道での 4 つのサンプラー、"
         "列はネットワークを呼び出す回数。"
     ),
-    "How far four walks end from the end of the road, against the calls of the network, both axes logarithmic. DDIM "
-    "and Euler lie on each other. Heun is far off with few calls; with fifty, the two methods of second order are "
-    "nearest.": (
-        "4 つの方法の着いた場所と道の終わりとの距離。横軸はネットワークを呼び出す回数で、どちらの軸も対数です。"
-        "DDIM とオイラー法は重なっています。呼び出しが少ないと、ホイン法は大きく外れます。"
-        "50 回では、2 次の 2 つの方法が最も近くなります。"
+    "How far three walks over Karras's noise levels end from the end of the road, against the calls of the network, "
+    "both axes logarithmic. DPM++ is nearest, and its line is the steepest in the end; Heun is far off with few "
+    "calls.": (
+        "Karras らのノイズの段階を通る 3 つの方法の着いた場所と、道の終わりとの距離。"
+        "横軸はネットワークを呼び出す回数で、どちらの軸も対数です。"
+        "DPM++ が最も近く、終わりのほうではその線が最も急です。"
+        "呼び出しが少ないと、ホイン法は大きく外れます。"
     ),
+    "{spacing:9} {steps:3} steps: {factors}": "{spacing:9} {steps:3} 歩：{factors}",
     "calls of the network": "ネットワークを呼び出す回数",
     "distance from the end of the road": "道の終わりまでの距離",
     "Two hundred walkers along the learnt velocity in fifty steps.": "学習した速度に沿って、50 歩で進む 200 人。",
     "The same in four steps.": "同じものを 4 歩で。",
-    "{steps:2} steps: {off:.2f} from the nearest point on average": "{steps:2} 歩：最も近い点まで平均 {off:.2f}",
-    "The same six prompts by the walk that somebody wrote by heart.": (
+    "{steps:2} steps: {off:.2f} from where two hundred lead, on average": (
+        "{steps:2} 歩：200 歩で着く場所まで、平均 {off:.2f}"
+    ),
+    "Both steps differ by at most {d:.4f}.": "2 つの 1 歩の差は、最大で {d:.4f} です。",
+    "The same six prompts by the walk that somebody wrote from memory.": (
         "何も見ないで書かれた歩き方で描いた、同じ 6 個のプロンプト。"
     ),
     "Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.": (

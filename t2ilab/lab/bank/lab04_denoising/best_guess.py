@@ -11,7 +11,7 @@ LAB = "04_denoising"
 
 
 def mmse_denoiser(x_t, data, ac_t):
-    """E[x0 | x_t], the mean of all clean pictures that x_t may come from, when x0 is any row of data alike.
+    """E[x0 | x_t], the mean of all clean pictures that x_t may come from, when every row of data is equally likely.
 
     x_t: (B, 3, H, W), noisy; data: (N, 3, H, W), all pictures that there are; ac_t: 0-d tensor in (0, 1).
     Returns the estimate of x0, like x_t.

@@ -7,7 +7,7 @@ from t2ilab.lab.bank.draws import at_level, level, noise_like, pictures
 from t2ilab.lab.bank.lab04_denoising.best_guess import LAB
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.messages import Text
-from t2ilab.lab.probing import cases
+from t2ilab.lab.probing import Unfit, cases
 
 
 def denoising_loss(denoise, x0, noise, ac_t):
@@ -39,7 +39,9 @@ def _probe(denoising_loss, inputs):
     def slope():
         weight = gain.clone().requires_grad_()
         loss = denoising_loss(lambda x_t, ac_t: denoise(x_t, ac_t, weight), x0, noise, ac_t)
-        return torch.autograd.grad(loss, weight)[0]
+        if not (torch.is_tensor(loss) and loss.requires_grad):
+            raise Unfit("no_gradient")
+        return torch.autograd.grad(loss.sum(), weight)[0]
 
     yield "batch", lambda: denoising_loss(denoise, x0, noise, ac_t)
     yield "single", lambda: denoising_loss(denoise, x0[:1], noise[:1], ac_t)
@@ -182,13 +184,13 @@ DENOISING_LOSS = Exercise(
             lambda denoise, x0, noise, ac_t: 0.5 * F.mse_loss(denoise(at_level(x0, noise, ac_t), ac_t), x0),
             Text("there is a factor of one half too many.", "余分な 1/2 が掛かっています。"),
         ),
-        "no_gradient": Misconception(
-            lambda denoise, x0, noise, ac_t: F.mse_loss(denoise(at_level(x0, noise, ac_t), ac_t).detach(), x0),
+        "root_of_the_wrong_thing": Misconception(
+            lambda denoise, x0, noise, ac_t: F.mse_loss(
+                denoise(ac_t.sqrt() * x0 + (1 - ac_t.sqrt()) * noise, ac_t), x0
+            ),
             Text(
-                "the number is right, but its gradient does not reach the denoiser (`detach`, `item` or `no_grad`), "
-                "so that no network could learn from it.",
-                "値は正しいですが、勾配がデノイザーまで届きません（`detach`、`item`、`no_grad` のどれか）。"
-                "これではネットワークが学習できません。",
+                "the noise's factor is the root of 1 - ac_t; yours is 1 minus the root of ac_t.",
+                "ノイズの係数は 1 - ac_t の平方根です。1 から ac_t の平方根を引いたものになっています。",
             ),
         ),
     },

@@ -141,7 +141,7 @@ TWEEDIE_SCORE = Exercise(
             lambda x_t, x0_hat, ac_t: (ac_t.sqrt() * x0_hat - x_t) / ac_t,
             Text(
                 "ac_t is the picture's share of the variance; divide by the noise's, 1 - ac_t.",
-                "ac_t は画像の分散です。ノイズの分散 1 - ac_t で割ってください。",
+                "ac_t は分散のうち画像の分です。ノイズの分散 1 - ac_t で割ってください。",
             ),
         ),
         "multiplied": Misconception(
@@ -149,6 +149,21 @@ TWEEDIE_SCORE = Exercise(
             Text(
                 "you multiply by the variance: the less noise, the steeper is the density, so divide by it.",
                 "分散を掛けています。ノイズが少ないほど密度の傾きは急になるので、割ってください。",
+            ),
+        ),
+        "only_x_t_divided": Misconception(
+            lambda x_t, x0_hat, ac_t: ac_t.sqrt() * x0_hat - x_t / (1 - ac_t),
+            Text(
+                "only x_t is divided by 1 - ac_t; put brackets around the whole difference.",
+                "1 - ac_t で割られているのは x_t だけです。差全体をかっこで囲んでください。",
+            ),
+        ),
+        "picture_of_full_size": Misconception(
+            lambda x_t, x0_hat, ac_t: (x0_hat - x_t / ac_t.sqrt()) / (1 - ac_t),
+            Text(
+                "x_t has been brought back to full size here; the slope is asked for at x_t as it is, so "
+                "sqrt(ac_t) x0_hat - x_t.",
+                "x_t を元の濃さに戻しています。求めるのは x_t そのものでの勾配なので、sqrt(ac_t) x0_hat - x_t です。",
             ),
         ),
         "identity_turned_round": Misconception(

@@ -40,6 +40,7 @@ def _probe(ddim_step, inputs):
     x0_hat, x_t, ac_t, ac_prev = (inputs[name] for name in ("x0_hat", "x_t", "ac_t", "ac_prev"))
     yield "batch", lambda: ddim_step(x0_hat, x_t, ac_t, ac_prev)
     yield "single", lambda: ddim_step(x0_hat[:1], x_t[:1], ac_t, ac_prev)
+    yield "loud", lambda: ddim_step(3 * x0_hat, x_t, ac_t, ac_prev)
     yield "no_step", lambda: ddim_step(x0_hat, x_t, ac_t, ac_t)
     yield "to_clean", lambda: ddim_step(x0_hat, x_t, ac_t, torch.tensor(1.0))
     yield "sizes", lambda: ddim_step(inputs["other_x0_hat"], inputs["other_x_t"], ac_t, ac_prev)
@@ -146,6 +147,38 @@ DDIM_STEP = Exercise(
             Text(
                 "what is left of x_t without the guess is sqrt(1 - ac_t) eps; divide it by that root to get eps.",
                 "x_t から推定値を除いた残りは sqrt(1 - ac_t) eps です。eps にするには、その平方根で割ってください。",
+            ),
+        ),
+        "guess_not_faded_in_the_noise": Misconception(
+            lambda x0_hat, x_t, ac_t, ac_prev: (
+                ac_prev.sqrt() * x0_hat + (1 - ac_prev).sqrt() * (x_t - x0_hat) / (1 - ac_t).sqrt()
+            ),
+            Text(
+                "in x_t the guess has faded to sqrt(ac_t) of itself; take that much of it away to find the noise.",
+                "x_t の中では、推定値は sqrt(ac_t) 倍に薄まっています。その分だけを引いてノイズを求めてください。",
+            ),
+        ),
+        "noise_found_without_roots": Misconception(
+            lambda x0_hat, x_t, ac_t, ac_prev: (
+                ac_prev.sqrt() * x0_hat + (1 - ac_prev).sqrt() * (x_t - ac_t * x0_hat) / (1 - ac_t)
+            ),
+            Text(
+                "the square roots are missing where you find the noise.",
+                "ノイズを求める式で、平方根が抜けています。",
+            ),
+        ),
+        "mixed_without_roots": Misconception(
+            lambda x0_hat, x_t, ac_t, ac_prev: ac_prev * x0_hat + (1 - ac_prev) * _eps(x0_hat, x_t, ac_t),
+            Text(
+                "the square roots are missing where you mix guess and noise for the next level.",
+                "次の段階のために推定値とノイズを混ぜる式で、平方根が抜けています。",
+            ),
+        ),
+        "clamped": Misconception(
+            lambda x0_hat, x_t, ac_t, ac_prev: ddim_step(x0_hat.clamp(-1, 1), x_t, ac_t, ac_prev),
+            Text(
+                "the guess is clamped in the step; that is for the denoiser to do, the step takes it as it is.",
+                "推定値を 1 歩の中で制限（clamp）しています。それはデノイザーの役目です。そのまま使ってください。",
             ),
         ),
         "levels_exchanged": Misconception(

@@ -161,6 +161,29 @@ DPMPP_2M_STEP = Exercise(
                 "2 つの推定値の平均は、半歩うしろの値です。直線を先へ延ばしてください。",
             ),
         ),
+        "both_steps_at_once": Misconception(
+            lambda x0_hat, x0_hat_before, x_t, ac_t, ac_next, ac_before: _wrong(
+                lambda now, before, r: now + (now - before) * r / (2 * (1 + r))
+            )(x0_hat, x0_hat_before, x_t, ac_t, ac_next, ac_before),
+            Text(
+                "h_before ends here: lambda(ac_t) - lambda(ac_before). Yours goes on to ac_next.",
+                "h_before は今の場所までの幅、lambda(ac_t) - lambda(ac_before) です。ac_next まで測っています。",
+            ),
+        ),
+        "line_from_before": Misconception(
+            _wrong(lambda now, before, r: before + (now - before) * r / 2),
+            Text(
+                "the line starts from the guess here, x0_hat, not from the guess before.",
+                "直線の出発点は、前の推定値ではなく、今の推定値 x0_hat です。",
+            ),
+        ),
+        "lambda_negated": Misconception(
+            _wrong(half=-0.5),
+            Text(
+                "the sign of lambda is wrong: it rises as the noise falls, so it is log(ac / (1 - ac)) / 2.",
+                "lambda の符号が逆です。ノイズが減ると増えるので、log(ac / (1 - ac)) / 2 です。",
+            ),
+        ),
         "whole_log": Misconception(
             _wrong(half=1.0),
             Text(

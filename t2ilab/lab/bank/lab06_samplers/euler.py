@@ -10,7 +10,7 @@ from t2ilab.lab.probing import cases
 
 
 def euler_step(x0_hat, x, sigma, sigma_next):
-    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma (Karras et al. 2022, equation 3).
+    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma (Karras et al. 2022, equations 1 and 3).
 
     x0_hat, x: (B, 3, H, W), with x = x0 + sigma noise; sigma > sigma_next >= 0: 0-d tensors.
     Returns x at sigma_next.
@@ -92,8 +92,10 @@ EULER_STEP = Exercise(
         "uphill": Misconception(
             lambda x0_hat, x, sigma, sigma_next: x + (sigma - sigma_next) * (x - x0_hat) / sigma,
             Text(
-                "sigma falls, so the step sigma_next - sigma is negative; yours adds noise.",
-                "sigma は減るので、幅 sigma_next - sigma は負です。これではノイズが増えてしまいます。",
+                "the sign is wrong, and noise is added: the slope is (x - x0_hat) / sigma, the step is "
+                "sigma_next - sigma, which is negative.",
+                "符号が逆で、ノイズが増えてしまいます。傾きは (x - x0_hat) / sigma、幅は sigma_next - sigma で、"
+                "この幅は負です。",
             ),
         ),
         "not_divided": Misconception(

@@ -7,7 +7,7 @@ from t2ilab.lab.bank.draws import noise_like, pictures
 from t2ilab.lab.bank.lab06_samplers.ddim import LAB
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.messages import Text
-from t2ilab.lab.probing import cases
+from t2ilab.lab.probing import Unfit, cases
 
 
 def flow_matching_loss(net, x0, noise, t):
@@ -41,8 +41,17 @@ def _probe(flow_matching_loss, inputs):
     def slope():
         weight = gain.clone().requires_grad_()
         loss = flow_matching_loss(lambda x_t, t: net(x_t, t, weight), x0, noise, t)
-        return torch.autograd.grad(loss, weight)[0]
+        if not (torch.is_tensor(loss) and loss.requires_grad):
+            raise Unfit("no_gradient")
+        return torch.autograd.grad(loss.sum(), weight)[0]
 
+    def time_given():
+        """The times that the network is given, in the shape in which it gets them."""
+        given = []
+        flow_matching_loss(lambda x_t, t: (given.append(t), x_t)[1], x0, noise, t)
+        return torch.as_tensor(given[0]) if given else torch.zeros(0)
+
+    yield "time_given", time_given
     yield "batch", lambda: flow_matching_loss(net, x0, noise, t)
     yield "single", lambda: flow_matching_loss(net, x0[:1], noise[:1], t[:1])
     yield "knows_velocity", lambda: flow_matching_loss(lambda x_t, t: noise - x0, x0, noise, t)
@@ -177,6 +186,15 @@ FLOW_MATCHING_LOSS = Exercise(
             Text(
                 "the network is always told t = 0; tell it the t of its picture.",
                 "ネットワークに渡す t が常に 0 です。画像の t を渡してください。",
+            ),
+        ),
+        "time_reshaped": Misconception(
+            lambda net, x0, noise, t: F.mse_loss(net(_on_the_road(x0, noise, t), t.reshape(-1, 1, 1, 1)), noise - x0),
+            Text(
+                "the network is given t as (B, 1, 1, 1); it is to have t as it came, (B,). Give the other shape "
+                "another name.",
+                "ネットワークに (B, 1, 1, 1) の t を渡しています。渡すのは元の (B,) の t です。"
+                "形を変えたものには別の名前を付けてください。",
             ),
         ),
         "sum": Misconception(

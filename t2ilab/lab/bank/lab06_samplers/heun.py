@@ -121,9 +121,11 @@ HEUN_STEP = Exercise(
             _is_of_second_order,
             0.3,
             Text(
-                "A step a quarter as long must have an error about 64 times smaller, in a world whose flow is known; "
-                "Euler's has 16.",
-                "流れがわかっている世界では、幅を 4 分の 1 にすると誤差が約 64 分の 1 になるはずです。"
+                "In a world whose flow is known, one step a quarter as long must err about 64 times less: each step of "
+                "a method of order 2 errs like the third power of its length (and a quarter as long takes four times "
+                "as many). Euler's errs 16 times less.",
+                "流れがわかっている世界では、1 歩の幅を 4 分の 1 にすると、1 歩の誤差が約 64 分の 1 になるはずです。"
+                "2 次の方法では、1 歩の誤差が幅の 3 乗に比例するからです（そのかわり、歩数は 4 倍になります）。"
                 "オイラー法では 16 分の 1 です。",
             ),
         ),
