@@ -429,7 +429,7 @@ say("Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d
 # 審判は 2 人います。ひとりは読み取り器（reader）です。見えるものの名前を答えるこのコースのネットワークで、注文したものが描かれているかどうかを判定します。もうひとりは距離です。決まったノイズから出る道の終わりはひとつしかないので、そこまでの距離、つまり DPM++ がとても多い歩数で描いた画像との差を測れます。（新しいノイズを加える歩き方は別の場所に着くので、DDPM の距離に意味はありません。）ネットワークを呼び出せる回数は、およそ 5、10、20、40 回です。
 
 # %% tags=["nbval-ignore-output"]
-twins = [draw(prompts[:6], sampler, ten) for sampler in (sample_ddpm, sample_euler_ancestral)]
+twins = [draw(prompts[:6], sampler, ten, "karras") for sampler in (sample_ddpm, sample_euler_ancestral)]
 say("DDPM and Euler ancestral differ by at most {d:.3f}.", d=(twins[0] - twins[1]).abs().max().item())
 
 # %% tags=["nbval-ignore-output"]
@@ -463,25 +463,26 @@ plots.heatmap(
 plots.lines(
     {name: (calls, [distance[name, "karras", n] for n in calls]) for name in ("DDIM", "Heun", "DPM++ 2M")},
     "How far three walks over Karras's noise levels end from the end of the road, against the calls of the network, both axes "
-    "logarithmic. DPM++ is nearest, and its line is the steepest in the end; Heun is far off with few calls.",
+    "logarithmic. DPM++ is nearest; Heun is far off with few calls, and then approaches fastest.",
     xlabel="calls of the network",
     ylabel="distance from the end of the road",
     log="xy",
     markers=True,
 )
 for name, spacing in rows:
-    print(
-        f"{name:9} {spacing:9}",
-        "  ".join(f"{right[name, spacing, n]:4.0%} {seconds[name, spacing, n]:5.1f} s" for n in calls),
-    )
+    figures = [
+        f"{right[name, spacing, n]:5.0%} {seconds[name, spacing, n]:5.1f} s {distance[name, spacing, n]:5.2f}"
+        for n in calls
+    ]
+    print(f"{name:9} {spacing:9}", *figures)
 
 # %% [markdown]
-# Read it all together. (With 56 pictures a share is uncertain by about 13 points.)
+# Read it all together: for each number of calls the printed table has the share, the seconds, and the distance. (With 56 pictures a share is uncertain by about 13 points.)
 #
 # - Nearly everybody gains from more calls at first, and then nobody does. More steps will not mend what is wrong then: it is the model.
 # - **With few calls the noise levels matter more than the sampler.** Karras's levels were chosen for other models, at many steps; with five
 #   of them this model spends most on noise so weak that everything has long been decided. With many calls they lead nearest to the end of the road.
-# - By distance, order shows: DPM++ goes on approaching where the reader has long been content. To name
+# - By distance, order shows: Heun and DPM++ go on approaching where the reader has long been content. To name
 #   a picture one need not be at the very end of the road.
 # - The seconds go with the calls, whoever makes them. The sampler itself costs next to nothing.
 # - **Order is a promise about small steps.** With few calls Heun's pictures are rubbish, and here is why. Put Euler's step into Heun's: beyond it, Heun moves
@@ -492,11 +493,11 @@ for name, spacing in rows:
 # How large does that factor get?
 
 # %% [markdown] tags=["ja"]
-# まとめて読みましょう。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
+# まとめて読みましょう。下の表には、呼び出しの回数ごとに、割合、秒数、距離が並んでいます。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
 #
 # - はじめのうちは、呼び出しを増やすとほとんどどれもよくなりますが、やがてどれもよくならなくなります。残った間違いは歩数を増やしても直りません。モデル自身の間違いです。
 # - **呼び出しが少ないときは、サンプラーよりもノイズの段階の選び方が重要です。** Karras らの段階は、別のモデルのために、多い歩数で選ばれたものです。5 歩しかないと、このモデルでは、もう何もかも決まったあとの弱いノイズにほとんどの歩数を使ってしまいます。呼び出しが多ければ、道の終わりに最も近づきます。
-# - 距離を見ると、次数の違いがわかります。DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
+# - 距離を見ると、次数の違いがわかります。ホイン法と DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
 # - 秒数は、どの方法でも、呼び出しの回数で決まります。サンプラー自身の計算は、ほとんどかかりません。
 # - **次数とは、歩幅が小さいときの約束です。** 呼び出しが少ないと、ホイン法の絵はめちゃくちゃです。その理由はこうです。ホイン法の式をオイラー法の 1 歩と比べると、ホイン法はそこからさらに、$x$ を次の分だけ動かします。
 #
