@@ -390,7 +390,8 @@ say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=
 #
 # ### Exercise 3: <!-- exercise denoising_loss -->
 #
-# The loss of any denoiser at one noise level, yours or a network.
+# The loss of any denoiser at one noise level, yours or a network. (Samplers tell a denoiser the timestep, `denoise(x_t, t)`; this function
+# knows no list of timesteps, so it tells the level itself, `denoise(x_t, ac_t)`.)
 
 # %% [markdown] tags=["ja"]
 # どれも複製でした。考えてみれば当然です。道の終わりでは、当てはまる画像が 1 枚しか残りません。最良の推定は、その画像*そのもの*です。画像のリストに対する最良のデノイザーは、リストを丸暗記していて、そこから等しい確率で 1 枚を取り出すだけです。新しいものは何も作りません。
@@ -405,7 +406,7 @@ say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=
 #
 # ### 演習 3：<!-- exercise denoising_loss -->
 #
-# あるノイズの段階での、デノイザーの損失（loss）です。あなたのデノイザーにもネットワークにも使えます。
+# あるノイズの段階での、デノイザーの損失（loss）です。あなたのデノイザーにもネットワークにも使えます。（サンプラーは `denoise(x_t, t)` のように時刻を渡します。この関数は時刻の列を知らないので、段階そのものを渡します。`denoise(x_t, ac_t)` です。）
 
 
 # %%
