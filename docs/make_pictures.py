@@ -20,18 +20,17 @@ from t2ilab.data.world import World
 from t2ilab.images import grid, to_pil
 from t2ilab.output import Frames, enlarged
 from t2ilab.pipelines.text_to_image import TextToImage
+from t2ilab.recipes.storybook_pixel import LECTURE
 
 FOLDER = Path(__file__).parent / "pictures"
 PROMPTS = [
-    "a big red star on a dark background",
-    "a small blue circle at the top left on a light background",
-    "a big green heart in the center on a light background",
-    "a big yellow ring at the bottom on a dark background",
-    "暗い背景の左上に大きな赤い星",
-    "明るい背景の中央に大きな紫の四角",
+    "an astronaut riding a horse",
+    "a brain riding a rocket\nheading towards the moon",
+    "a purple cat in a boat",
+    "a big penguin in the kitchen",
+    "夜空の下、\n馬に乗る宇宙飛行士",
+    "海辺の\n赤い家",
 ]
-
-
 SCENES = ("an astronaut riding a horse in a field", "a robot in a boat at sea", "a big orange cat in the kitchen")
 
 
@@ -62,27 +61,28 @@ def world() -> None:
 
 
 def model() -> None:
-    """Writes prompts.png, denoising.gif and sheet.png, drawn by the zoo's model."""
-    pipe = TextToImage.from_pretrained("shapes-pixel")
+    """Writes prompts.png, denoising.gif, lecture.png and sheet.png, drawn by the zoo's models."""
+    pipe = TextToImage.from_pretrained("storybook-pixel")
+    prompts = [prompt.replace("\n", " " if prompt.isascii() else "") for prompt in PROMPTS]
 
-    figure, axes = plt.subplots(1, len(PROMPTS), figsize=(11, 2.5))
-    for axis, picture, prompt in zip(axes, pipe(PROMPTS, seed=0), PROMPTS, strict=True):
+    figure, axes = plt.subplots(1, len(PROMPTS), figsize=(11, 2.4))
+    for axis, picture, prompt in zip(axes, pipe(prompts, seed=0), PROMPTS, strict=True):
         axis.imshow(picture, interpolation="nearest")
-        words = (
-            prompt.replace(" at ", "\nat ").replace(" on ", "\non ").replace(" in ", "\nin ").replace("の", "の\n", 1)
-        )
-        axis.set_title(words, fontsize=8)
+        axis.set_title(prompt, fontsize=8)
         axis.axis("off")
     figure.tight_layout(pad=0.5)
     figure.savefig(FOLDER / "prompts.png", dpi=110)
     plt.close(figure)
 
     frames = Frames()
-    last = pipe(PROMPTS[:1], seed=0, callback=frames)
+    last = pipe(prompts[:1], seed=0, callback=frames)
     frames.save(FOLDER / "denoising.gif", last, 6)
 
+    rows = [pipe([prompt] * 16, seed=0, output_type="pt") * 2 - 1 for prompt in LECTURE]
+    enlarged(to_pil(grid(torch.cat(rows), columns=16)[None])[0], 2).save(FOLDER / "lecture.png")
+
     prompts, _ = World(seed=1).prompts(16)
-    sheet = grid(pipe(prompts, seed=0, output_type="pt") * 2 - 1, columns=8)
+    sheet = grid(TextToImage.from_pretrained("shapes-pixel")(prompts, seed=0, output_type="pt") * 2 - 1, columns=8)
     enlarged(to_pil(sheet[None])[0], 3).save(FOLDER / "sheet.png")
 
 

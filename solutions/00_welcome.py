@@ -161,7 +161,7 @@ card = zoo.card("storybook-pixel")
 say("{parameters:,} numbers, made by: {command}", parameters=card.parameters, command=card.command)
 for things in (1, 2, 3):
     say(
-        "Prompts with {things}: everything right in {share:.0%} of 512.",
+        "Things in the prompt: {things}. Everything right: {share:.0%} of 512 pictures.",
         things=things,
         share=card.scores[f"en {things}"],
     )

@@ -45,8 +45,8 @@ JAPANESE: dict[str, str] = {
         "16 個のプロンプトに対する 16 枚の画像。描くものは 1 つから 3 つです。"
     ),
     "{parameters:,} numbers, made by: {command}": "数の個数は {parameters:,}。作ったコマンド：{command}",
-    "Prompts with {things}: everything right in {share:.0%} of 512.": (
-        "{things} つのものを頼んだとき：512 枚のうち {share:.0%} がすべて注文どおり。"
+    "Things in the prompt: {things}. Everything right: {share:.0%} of 512 pictures.": (
+        "描くものの数：{things}。すべて注文どおり：512 枚のうち {share:.0%}。"
     ),
     "All attributes right: {all:.0%} of 16.": "すべて注文どおり：16 枚のうち {all:.0%}。",
     "Stored: {low} to {high}. For the model: {a:.2f} to {b:.2f}.": (
