@@ -154,7 +154,7 @@ for prompt, scene, seen in zip(prompts, asked, result.reads, strict=True):
 # what you should expect, whatever the sixteen above say:
 
 # %% [markdown] tags=["ja"]
-# 16 枚では足りません。zoo のモデルには、どれもカードが付いています。何百枚で測った成績と、どのように作られたかが書いてあります。上の 16 枚がどうであれ、期待してよいのは次の数字です。
+# 16 枚では足りません。学習済みモデル集（zoo）のモデルには、どれもカードが付いています。何百枚で測った成績と、どのように作られたかが書いてあります。上の 16 枚がどうであれ、期待してよいのは次の数字です。
 
 # %% tags=["nbval-ignore-output"]
 card = zoo.card("storybook-pixel")

@@ -73,25 +73,36 @@ class ResBlock(nn.Module):
 
     Args:
         in_channels, out_channels: where they differ, the input is brought over by a 1x1 convolution.
-        time_dim: width of the time embedding.
-        groups: groups of the two GroupNorms (eps 1e-5).
+        time_dim: width of the time embedding; None for a block that knows of no time, as in a VAE.
+        groups, eps: of the two GroupNorms.
         scale_shift: whether the time also scales each channel after the second norm, and not only shifts it before
             (Dhariwal & Nichol 2021, eq. 3: adaptive group normalization).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8, scale_shift: bool = False):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        time_dim: int | None,
+        groups: int = 8,
+        scale_shift: bool = False,
+        eps: float = 1e-5,
+    ):
         super().__init__()
         self.scale_shift = scale_shift
-        self.norm1 = nn.GroupNorm(groups, in_channels)
+        self.norm1 = nn.GroupNorm(groups, in_channels, eps)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.time_proj = nn.Linear(time_dim, 2 * out_channels if scale_shift else out_channels)
-        self.norm2 = nn.GroupNorm(groups, out_channels)
+        if time_dim is not None:
+            self.time_proj = nn.Linear(time_dim, 2 * out_channels if scale_shift else out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels, eps)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
 
-    def forward(self, x: Tensor, temb: Tensor) -> Tensor:
+    def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:
         """x (B, in_channels, H, W) and the time embedding (B, time_dim) -> (B, out_channels, H, W)."""
         h = self.conv1(F.silu(self.norm1(x)))  # (B, out_channels, H, W)
+        if temb is None:
+            return self.skip(x) + self.conv2(F.silu(self.norm2(h)))
         told = self.time_proj(F.silu(temb))[:, :, None, None]  # (B, out_channels, 1, 1), or twice as many channels
         if self.scale_shift:
             scale, shift = told.chunk(2, dim=1)
@@ -107,19 +118,20 @@ class Attention(nn.Module):
     Args:
         dim: width of the tokens. heads: dim must be a multiple of it.
         context_dim: width of what is attended to; None for the tokens themselves.
+        bias: whether queries, keys and values have one.
 
     Raises:
         ValueError: a width that is no multiple of heads.
     """
 
-    def __init__(self, dim: int, heads: int, context_dim: int | None = None):
+    def __init__(self, dim: int, heads: int, context_dim: int | None = None, bias: bool = False):
         super().__init__()
         if dim % heads:
             raise ValueError(f"Each head takes an equal part, so dim must be a multiple of heads={heads}; got {dim}.")
         self.heads = heads
-        self.to_q = nn.Linear(dim, dim, bias=False)
-        self.to_k = nn.Linear(context_dim or dim, dim, bias=False)
-        self.to_v = nn.Linear(context_dim or dim, dim, bias=False)
+        self.to_q = nn.Linear(dim, dim, bias)
+        self.to_k = nn.Linear(context_dim or dim, dim, bias)
+        self.to_v = nn.Linear(context_dim or dim, dim, bias)
         self.to_out = nn.ModuleList([nn.Linear(dim, dim)])
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:

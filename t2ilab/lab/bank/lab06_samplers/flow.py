@@ -48,7 +48,12 @@ def _probe(flow_matching_loss, inputs):
     def time_given():
         """The times that the network is given, in the shape in which it gets them."""
         given = []
-        flow_matching_loss(lambda x_t, t: (given.append(t), x_t)[1], x0, noise, t)
+
+        def listening(x_t, t):
+            given.append(t)
+            return x_t
+
+        flow_matching_loss(listening, x0, noise, t)
         return torch.as_tensor(given[0]) if given else torch.zeros(0)
 
     yield "time_given", time_given
