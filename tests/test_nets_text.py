@@ -1,6 +1,7 @@
 """The text encoder against transformers' CLIPTextModel with the same weights, in float64 to 1e-7."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -94,10 +95,27 @@ def test_a_token_sees_itself_and_those_before_it_only():
         assert (moved[i:] > 1e-6).all()
 
 
-def test_clip_large_is_a_configuration_of_this_class():
+@torch.no_grad()
+def test_the_exact_gelu_of_stable_diffusion_2_equals_transformers_too(clip):
+    config = replace(CONFIG, quick_gelu=False)
+    theirs = randomised(clip(config, activation="gelu"))
+    ours = TextEncoder(config).double()
+    ours.load_state_dict(bare(theirs.state_dict()))
+    expected = theirs(ids()).last_hidden_state
+    assert difference(ours(ids()), expected) <= 1e-7
+    quick = TextEncoder(CONFIG).double()
+    quick.load_state_dict(ours.state_dict())
+    assert difference(quick(ids()), expected) > 1e-7
+
+
+@pytest.mark.parametrize(
+    ("config", "parameters"),
+    [(TextConfig.stable_diffusion_1(), 123_060_480), (TextConfig.stable_diffusion_2(), 340_387_840)],
+    ids=["Stable Diffusion 1", "Stable Diffusion 2"],
+)
+def test_the_published_text_encoders_are_configurations_of_this_class(config, parameters):
     with torch.device("meta"):  # shapes only: no memory
-        net = TextEncoder(TextConfig(vocab_size=49408, context_length=77, width=768, layers=12, heads=12))
-        assert sum(p.numel() for p in net.parameters()) == 123_060_480
+        assert sum(p.numel() for p in TextEncoder(config).parameters()) == parameters
 
 
 def test_a_fresh_encoder_tells_words_and_places_apart():

@@ -1,5 +1,6 @@
 """The U-Net against diffusers' UNet2DConditionModel with the same weights, in float64."""
 
+import json
 import warnings
 
 import pytest
@@ -25,6 +26,9 @@ LAYOUTS = {
     "two layers a block": UNetConfig(**{**SMALL.to_dict(), "layers_per_block": 2}),
     "ours, attention below": UNetConfig(
         block_out_channels=(24, 32), attention=(False, True), cross_attention_dim=12, heads=2, norm_num_groups=4
+    ),
+    "Stable Diffusion 2's heads and projections": UNetConfig(
+        **{**SMALL.to_dict(), "heads": (2, 3, 4), "linear_projection": True}
     ),
     "pictures in, two channels more": UNetConfig(**{**SMALL.to_dict(), "in_channels": 9, "layers_per_block": 2}),
 }
@@ -60,6 +64,7 @@ def published(config, model):
         cross_attention_dim=config.cross_attention_dim,
         attention_head_dim=config.heads,  # its name in Stable Diffusion's configuration, where it counts heads
         norm_num_groups=config.norm_num_groups,
+        use_linear_projection=config.linear_projection,
     ).double()
 
 
@@ -131,10 +136,19 @@ def test_the_comparison_notices_a_tanh_gelu(diffusers_unet, monkeypatch):
     assert difference(ours(*inputs(SMALL)), expected) > 1e-7 > TOLERANCE
 
 
-def test_stable_diffusion_is_a_configuration_of_this_class():
-    config = UNetConfig(4, 4, (320, 640, 1280, 1280), 2, (True, True, True, False), 768, 8, 32)
+@pytest.mark.parametrize(
+    ("config", "parameters"),
+    [
+        (UNetConfig.stable_diffusion_1(), 859_520_964),
+        (UNetConfig.stable_diffusion_1(in_channels=9), 859_535_364),
+        (UNetConfig.stable_diffusion_2(), 865_910_724),
+    ],
+    ids=["Stable Diffusion 1", "its inpainting", "Stable Diffusion 2"],
+)
+def test_the_published_networks_are_configurations_of_this_class(config, parameters):
     with torch.device("meta"):  # shapes only: no memory
-        assert sum(p.numel() for p in UNet(config).parameters()) == 859_520_964
+        assert sum(p.numel() for p in UNet(config).parameters()) == parameters
+    assert UNetConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 # ---- folding pixels ------------------------------------------------------------------------------------------------
@@ -233,6 +247,8 @@ def test_a_configuration_survives_json(name):
         ({"attention": (True,)}, r"one attention flag a level; got 1 flags for 3 levels"),
         ({"block_out_channels": (16, 20, 32)}, r"multiple of norm_num_groups=8 and heads=4; got 20\."),
         ({"heads": 5}, r"heads=5; got 16\."),
+        ({"heads": (2, 4)}, r"one for each level; got \(2, 4\) for 3 levels"),
+        ({"heads": (2, 5, 4)}, r"heads=5; got 24\."),
         ({"depth": 3, "wings": 2}, r"has no \['depth', 'wings'\]; it has \['attention'"),
     ],
 )

@@ -198,6 +198,8 @@ class SpatialTransformer(nn.Module):
         channels: of the map and of the tokens. heads, context_dim, ff_multiple: of the transformer's block.
         groups: of the GroupNorm before it.
         positions: whether each token is told where it stands.
+        linear: whether the layers before and after are linear layers over the tokens, as in Stable Diffusion 2, or 1x1
+            convolutions over the map, which compute the same and are stored in another shape.
     """
 
     def __init__(
@@ -208,25 +210,28 @@ class SpatialTransformer(nn.Module):
         groups: int = 8,
         ff_multiple: int = 4,
         positions: bool = False,
+        linear: bool = False,
     ):
         super().__init__()
-        self.positions = positions
+        self.positions, self.linear = positions, linear
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = nn.Conv2d(channels, channels, 1)
+        self.proj_in = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
         self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads, context_dim, ff_multiple)])
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.proj_out = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """x (B, C, H, W), context (B, L, context_dim) -> (B, C, H, W)."""
-        h = self.proj_in(self.norm(x))
+        h = self.norm(x) if self.linear else self.proj_in(self.norm(x))
         tokens = h.flatten(2).transpose(1, 2)  # (B, H * W, C)
+        tokens = self.proj_in(tokens) if self.linear else tokens
         if self.positions:
             height, width = x.shape[-2:]
             tokens = tokens + position_embedding(height, width, x.shape[1], x.device).to(tokens.dtype)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
+        tokens = self.proj_out(tokens) if self.linear else tokens
         h = tokens.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, C, H, W)
-        return x + self.proj_out(h)
+        return x + (h if self.linear else self.proj_out(h))
 
 
 class Downsample(nn.Module):

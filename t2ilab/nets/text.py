@@ -18,6 +18,8 @@ class TextConfig:
         vocab_size: tokens it knows.
         context_length: tokens it reads; shorter texts are padded.
         width, layers, heads: of its transformer.
+        quick_gelu: whether the MLPs use OpenAI's quick GELU, x sigmoid(1.702 x), or the exact one, as OpenCLIP's in
+            Stable Diffusion 2.
 
     Raises:
         ValueError: a width that is no multiple of heads.
@@ -28,10 +30,21 @@ class TextConfig:
     width: int = 128
     layers: int = 2
     heads: int = 4
+    quick_gelu: bool = True
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f"A text encoder's width must be a multiple of heads={self.heads}; got {self.width}.")
+
+    @classmethod
+    def stable_diffusion_1(cls) -> TextConfig:
+        """The text encoder of Stable Diffusion 1: that of CLIP ViT-L/14."""
+        return cls(vocab_size=49408, context_length=77, width=768, layers=12, heads=12)
+
+    @classmethod
+    def stable_diffusion_2(cls) -> TextConfig:
+        """The text encoder of Stable Diffusion 2: all but the last layer of OpenCLIP's ViT-H/14."""
+        return cls(vocab_size=49408, context_length=77, width=1024, layers=23, heads=16, quick_gelu=False)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,17 +97,18 @@ class SelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Four times wider and back, with CLIP's quick GELU."""
+    """Four times wider and back, with a GELU, quick or exact."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, quick_gelu: bool = True):
         super().__init__()
+        self.quick_gelu = quick_gelu
         self.fc1 = nn.Linear(width, 4 * width)
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, width) -> (B, L, width)."""
         h = self.fc1(x)
-        return self.fc2(h * torch.sigmoid(1.702 * h))
+        return self.fc2(h * torch.sigmoid(1.702 * h) if self.quick_gelu else F.gelu(h))
 
 
 class Layer(nn.Module):
@@ -105,7 +119,7 @@ class Layer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(config.width)
         self.self_attn = SelfAttention(config.width, config.heads)
         self.layer_norm2 = nn.LayerNorm(config.width)
-        self.mlp = MLP(config.width)
+        self.mlp = MLP(config.width, config.quick_gelu)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, width) -> (B, L, width)."""

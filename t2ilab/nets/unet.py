@@ -27,7 +27,7 @@ class UNetConfig:
         layers_per_block: residual blocks a level on the way down; one more on the way up.
         attention: for each level, whether its residual blocks are followed by a transformer.
         cross_attention_dim: width of the text's tokens.
-        heads: of every attention.
+        heads: of every attention, one number for all levels or one for each.
         norm_num_groups: of every GroupNorm.
         patch_size: the network first folds each patch of this many pixels a side into channels, and unfolds at the
             end. Stable Diffusion has its VAE for that and leaves this 1; a small model of pixels runs four times
@@ -42,6 +42,7 @@ class UNetConfig:
             Nichol 2021); Stable Diffusion only shifts them.
         ff_multiple: how many times wider a transformer's feed-forward layer is than its tokens; Stable Diffusion's
             is 4.
+        linear_projection: whether transformers begin and end with linear layers, as in Stable Diffusion 2.
 
     Raises:
         ValueError: not one attention flag a level, or a width that the groups or the heads do not divide.
@@ -53,13 +54,14 @@ class UNetConfig:
     layers_per_block: int = 1
     attention: tuple[bool, ...] = (False, True, True)
     cross_attention_dim: int = 128
-    heads: int = 4
+    heads: int | tuple[int, ...] = 4
     norm_num_groups: int = 8
     patch_size: int = 1
     ff_multiple: int = 4
     pooled_context: bool = False
     positions: bool = False
     scale_shift: bool = False
+    linear_projection: bool = False
 
     def __post_init__(self) -> None:
         if len(self.attention) != len(self.block_out_channels):
@@ -67,12 +69,33 @@ class UNetConfig:
                 f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "
                 f"{len(self.block_out_channels)} levels of block_out_channels."
             )
-        for width in self.block_out_channels:
-            if width % self.norm_num_groups or width % self.heads:
+        if len(self.heads_of_levels) != len(self.block_out_channels):
+            raise ValueError(
+                f"heads is one number or one for each level; got {self.heads} for "
+                f"{len(self.block_out_channels)} levels of block_out_channels."
+            )
+        for width, heads in zip(self.block_out_channels, self.heads_of_levels, strict=True):
+            if width % self.norm_num_groups or width % heads:
                 raise ValueError(
-                    f"Each width must be a multiple of norm_num_groups={self.norm_num_groups} and heads={self.heads}; "
+                    f"Each width must be a multiple of norm_num_groups={self.norm_num_groups} and heads={heads}; "
                     f"got {width}."
                 )
+
+    @classmethod
+    def stable_diffusion_1(cls, in_channels: int = 4) -> UNetConfig:
+        """The U-Net of Stable Diffusion 1; with in_channels=9 (latents, mask, masked latents) that of its inpainting."""
+        return cls(in_channels, 4, (320, 640, 1280, 1280), 2, (True, True, True, False), 768, 8, 32)
+
+    @classmethod
+    def stable_diffusion_2(cls) -> UNetConfig:
+        """The U-Net of Stable Diffusion 2 and 2.1: heads of 64 channels each, linear projections, wider words."""
+        widths, heads = (320, 640, 1280, 1280), (5, 10, 20, 20)
+        return cls(4, 4, widths, 2, (True, True, True, False), 1024, heads, 32, linear_projection=True)
+
+    @property
+    def heads_of_levels(self) -> tuple[int, ...]:
+        """The heads of each level's attention."""
+        return self.heads if isinstance(self.heads, tuple) else (self.heads,) * len(self.block_out_channels)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -148,14 +171,15 @@ class UNet(nn.Module):
         def resnet(c_in: int, c_out: int) -> nn.Module:
             return res_block(c_in, c_out, time_dim, **options)
 
-        def transformer(width: int) -> nn.Module:
+        def transformer(level: int) -> nn.Module:
             return SpatialTransformer(
-                width,
-                config.heads,
+                widths[level],
+                config.heads_of_levels[level],
                 config.cross_attention_dim,
                 config.norm_num_groups,
                 config.ff_multiple,
                 config.positions,
+                config.linear_projection,
             )
 
         self.time_embedding = TimeEmbedding(widths[0], time_dim)
@@ -167,7 +191,7 @@ class UNet(nn.Module):
         skips, width = [widths[0]], widths[0]  # what the way up will find, in the order it was laid down
         for level, (w, attend) in enumerate(zip(widths, config.attention, strict=True)):
             resnets = [resnet(width if i == 0 else w, w) for i in range(depth)]
-            block = Block(resnets, [transformer(w) for _ in resnets] if attend else [])
+            block = Block(resnets, [transformer(level) for _ in resnets] if attend else [])
             last = level == len(widths) - 1
             if not last:
                 block.downsamplers.append(Downsample(w))
@@ -176,7 +200,7 @@ class UNet(nn.Module):
             width = w
         self.down_blocks: Iterable[Block] = nn.ModuleList(down_blocks)  # type: ignore[assignment]
 
-        self.mid_block = Block([resnet(width, width), resnet(width, width)], [transformer(width)])
+        self.mid_block = Block([resnet(width, width), resnet(width, width)], [transformer(len(widths) - 1)])
 
         up_blocks: list[Block] = []
         for level, (w, attend) in reversed(list(enumerate(zip(widths, config.attention, strict=True)))):
@@ -184,7 +208,7 @@ class UNet(nn.Module):
             for _ in range(depth + 1):
                 resnets.append(resnet(width + skips.pop(), w))
                 width = w
-            block = Block(resnets, [transformer(w) for _ in resnets] if attend else [])
+            block = Block(resnets, [transformer(level) for _ in resnets] if attend else [])
             if level > 0:
                 block.upsamplers.append(Upsample(w))
             up_blocks.append(block)
