@@ -83,7 +83,7 @@ class UNetConfig:
 
     @classmethod
     def stable_diffusion_1(cls, in_channels: int = 4) -> UNetConfig:
-        """The U-Net of Stable Diffusion 1; with in_channels=9 (latents, mask, masked latents) that of its inpainting."""
+        """Stable Diffusion 1's U-Net; with in_channels=9 (latents, mask, masked latents) that of its inpainting."""
         return cls(in_channels, 4, (320, 640, 1280, 1280), 2, (True, True, True, False), 768, 8, 32)
 
     @classmethod
