@@ -46,6 +46,8 @@ class _Speaker:
 
     def __init__(self, scene: Scene, rng: random.Random | None):
         self.rng = rng
+        # a robot, red and grey: colours behind their thing, where one thing in two colours is all there is
+        self.behind = scene.accent is not None and scene.other is None and rng is not None and rng.random() < 1 / 3
         self.listed = all(one.relation in (None, "and") for one in scene.chain())  # a cat, a dog and a bird
 
     def say(self, scene: Scene, attribute: str, default: str = "") -> str:
@@ -70,11 +72,12 @@ class _English(_Speaker):
     def things(self, scene: Scene, size: str, color: str) -> list[str]:
         thing = self.say(scene, "thing", "shape").split()
         second = ["and", *self.say(scene, "accent").split()] if scene.accent else []
-        noun = [*size.split(), *color.split(), *second, *thing]
+        colors = [*color.split(), *second]
+        noun = [*size.split(), *thing] if self.behind else [*size.split(), *colors, *thing]
         if article := ARTICLE.get(scene.thing or "", "an" if noun[0][0].lower() in "aeiou" else "a"):
             noun = [article, *noun]
         if scene.other is None:
-            return noun
+            return [*noun, ",", *colors] if self.behind else noun
         relation = self.say(scene, "relation").split()
         if self.listed and scene.other.other:
             relation = [","]
@@ -85,6 +88,8 @@ class _English(_Speaker):
         short = ground
         if scene.background in PLAIN:
             ground, short = ["on", "a", background, "background"], [background, "background"]
+        if self.behind:
+            return [*things, *([",", *at] if at else []), *([",", *short] if short else [])]
         if wording == 1:
             return [*at, ",", *things, *ground] if at else [*things, *ground]
         if wording == 2:

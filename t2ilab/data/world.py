@@ -99,7 +99,7 @@ class World:
     def _caption(self, scene: Scene, rng: random.Random) -> str:
         said = scene if self.level == "shapes" else _unsaid(scene, rng)
         if rng.random() < self.partial:
-            said = _partly(said, rng)
+            said = _partly(said, rng, 0.6 if self.level == "shapes" else rng.random())
         return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
 
 
@@ -188,11 +188,11 @@ def _unsaid(scene: Scene, rng: random.Random, sizes: bool | None = None) -> Scen
     return replace(scene, **said)
 
 
-def _partly(said: Scene, rng: random.Random) -> Scene:
-    """Some of what was said: of several things only the background may go; of one thing anything."""
+def _partly(said: Scene, rng: random.Random, share: float) -> Scene:
+    """Some of what was said: of several things only the background may go; of one thing anything but such a share."""
     if said.other:
         return replace(said, background=None)
-    kept: dict[str, Any] = {a: v for a, v in said.asked().items() if rng.random() < 0.6}
+    kept: dict[str, Any] = {a: v for a, v in said.asked().items() if rng.random() < share}
     if "color" not in kept:
         kept.pop("accent", None)
     return Scene(**kept)

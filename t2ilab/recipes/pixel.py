@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class PixelRecipe:
             raise ValueError(f"{start} has other words or widths than {self.numbers.name}, so it cannot be its start.")
         self.model.unet.load_state_dict(pipe.unet.state_dict())
         self.model.text_encoder.load_state_dict(pipe.text_encoder.state_dict())
+        self.numbers = replace(self.numbers, whole=0)  # it knows its words, so captions may be partial at once
 
     def plan(self, steps: int | None = None) -> Plan:
         steps = steps or self.numbers.steps

@@ -17,7 +17,7 @@ NUMBERS = Numbers(
     learning_rate=3e-3,
     warmup=200,
     whole=6_000,
-    partial=0.15,
+    partial=0.25,
     japanese=0.3,
     context_length=32,
     unet=UNetConfig(
@@ -33,7 +33,7 @@ NUMBERS = Numbers(
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, from step 6,000 one in seven partial."
+    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, from step 6,000 one in four partial."
 )
 LIMITS = "Up to three things a picture, 32x32 pixels, and only the words of this world; some pairs unseen."
 LECTURE = (
