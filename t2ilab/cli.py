@@ -54,15 +54,25 @@ def generate(
     ),
     n: Annotated[int, typer.Option(help="How many; beyond one they are numbered, star-1.png, star-2.png, ...")] = 1,
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
-    guidance: Annotated[float, typer.Option(help="How closely to follow the words; 1 is off.")] = 3.0,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely to follow the words; 1 is off.", show_default="the model's own, 3")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Picture i starts from the noise of seed + i.")] = 0,
     negative: Annotated[str | None, typer.Option(help="What to steer away from.")] = None,
     sampler: Annotated[
-        str,
-        typer.Option(help="ddim, dpmpp_2m, heun, euler; or, with fresh noise and more steps, ddpm, euler_ancestral."),
-    ] = "ddim",
-    model: Annotated[str, typer.Option(help="A model of the zoo, or a folder.")] = "storybook-pixel",
-    scale: Annotated[int, typer.Option(help="Each pixel becomes a square of so many.")] = 8,
+        str | None,
+        typer.Option(
+            help="ddim, dpmpp_2m, heun, euler; or, with fresh noise and more steps, ddpm, euler_ancestral.",
+            show_default="the model's own, ddim",
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A model of the zoo, a folder (diffusers' too), or an id of the Hugging Face hub.")
+    ] = "storybook-pixel",
+    scale: Annotated[
+        int | None,
+        typer.Option(help="Each pixel becomes a square of so many.", show_default="8, and 1 beyond 128 pixels"),
+    ] = None,
     gif: Annotated[Path | None, typer.Option(help="Also an animation of the denoising.")] = None,
 ) -> None:
     """Draw a prompt."""
@@ -71,8 +81,10 @@ def generate(
     files.check_target(output, files.PICTURES)
     if gif:
         files.check_target(gif, (".gif",))
-    if not 1 <= n <= 1024 or not 1 <= scale <= 64:
-        raise ValueError(f"--n lies in 1 to 1024 and --scale in 1 to 64; got {n} and {scale}.")
+    if not 1 <= n <= 1024:
+        raise ValueError(f"--n lies in 1 to 1024; got {n}.")
+    if scale is not None and not 1 <= scale <= 64:
+        raise ValueError(f"--scale lies in 1 to 64; got {scale}.")
 
     from t2ilab.data.understanding import spelled, unknown_words
     from t2ilab.pipelines.text_to_image import ADD_NOISE, TextToImage
@@ -82,9 +94,12 @@ def generate(
         if sentence := unknown_words(prompt, pipe.world):
             typer.echo(sentence, err=True)
         prompt = spelled(prompt, pipe.world)
-    frames = files.Frames()
-    # Without noise on the way, a batch gives what each seed alone would give; with it they go one by one.
-    together = 1 if sampler in ADD_NOISE else n
+    frames = files.Frames(pipe.decode)
+    sampler, scale = sampler or pipe.sampling.sampler, scale or (8 if pipe.image_size <= 128 else 1)
+    guidance = pipe.guidance_scale if guidance is None else guidance
+    # Without noise on the way, a batch gives what each seed alone would give; with it they go one by one, and so do
+    # large pictures, a batch of which would fill the memory.
+    together = 1 if sampler in ADD_NOISE or pipe.vae is not None else n
     pictures = []
     for first in range(0, n, together):
         pictures += pipe(
@@ -93,7 +108,7 @@ def generate(
             num_inference_steps=steps,
             guidance_scale=guidance,
             seed=seed + first,
-            sampler=sampler,
+            sampler=None if sampler == pipe.sampling.sampler else sampler,
             callback=frames if gif and first == 0 else None,
         )
     settings = {"prompt": prompt, "negative_prompt": negative or "", "num_inference_steps": steps,

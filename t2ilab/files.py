@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -42,3 +44,19 @@ def write_whole(path: Path, content: bytes) -> None:
     """Writes a file so, making the folders that it needs. Raises OSError as `written_beside` does."""
     with written_beside(path) as beside:
         beside.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value as JSON, beside and then renamed."""
+    with written_beside(path) as beside:
+        beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON. Raises OSError where it is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise OSError(f"{path} is not readable as JSON ({error}); the file is cut short or changed.") from error

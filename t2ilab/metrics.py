@@ -15,6 +15,8 @@ from torch import Tensor
 from t2ilab import zoo
 from t2ilab.data.layout import place_of
 from t2ilab.data.scenes import MOST_THINGS, ORDINALS, Scene
+from t2ilab.files import read_json, write_json
+from t2ilab.interop.weights import read_weights, write_weights
 from t2ilab.nets.reader import Logits, Reader
 
 FOUND = 0.4  # from this probability on, a cell holds the middle of a thing
@@ -200,15 +202,15 @@ def default_reader() -> Reader:
 
 def save_reader(reader: Reader, folder: Path) -> None:
     """Writes a reader's configuration and its weights, in half precision."""
-    zoo.write_json(folder / "config.json", reader.to_dict())
-    zoo.write_weights(folder / "model.safetensors", reader)
+    write_json(folder / "config.json", reader.to_dict())
+    write_weights(folder / "model.safetensors", reader)
 
 
 def load_reader(folder: Path) -> Reader:
     """Opens what `save_reader` wrote. Raises OSError where a file is missing, cut short or of another layout."""
     try:
-        reader = Reader(**zoo.read_json(folder / "config.json"))
+        reader = Reader(**read_json(folder / "config.json"))
     except (TypeError, ValueError, AttributeError) as error:
         raise OSError(f"{folder / 'config.json'} is not a reader's ({error}); the file is changed.") from error
-    zoo.read_weights(folder / "model.safetensors", reader)
+    read_weights(folder / "model.safetensors", reader)
     return reader.eval()

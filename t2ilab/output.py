@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,18 @@ def enlarged(picture: Image.Image, scale: int) -> Image.Image:
 
 
 class Frames:
-    """A sampler's callback that keeps the first picture of the batch on its way out of the noise."""
+    """A sampler's callback that keeps the first picture of the batch on its way out of the noise.
 
-    def __init__(self) -> None:
+    Args:
+        decode: makes pictures of what the sampler works on; None where those are pictures.
+    """
+
+    def __init__(self, decode: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.decode = decode or (lambda x: x)
         self.pictures: list[Tensor] = []
 
     def __call__(self, step: int, t: int, x_t: Tensor, x0_hat: Tensor) -> None:
-        self.pictures.append(torch.cat([x_t[:1], x0_hat[:1]], dim=-1).float().cpu())
+        self.pictures.append(torch.cat([self.decode(x_t[:1]), self.decode(x0_hat[:1])], dim=-1).float().cpu())
 
     def save(self, path: Path, last: list[Image.Image], scale: int) -> None:
         """Saves an animation: on the left the noisy picture, on the right the estimate, which stays at the end.

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
-
-from t2ilab.training.checkpoint import written_beside
+from t2ilab.files import read_json, write_json
 
 ROOT = Path(__file__).parent / "zoo"
 
@@ -109,50 +102,3 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes a value as JSON, beside and then renamed."""
-    with written_beside(path) as beside:
-        beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Reads JSON. Raises OSError where it is missing or broken."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise OSError(f"{path} is not readable as JSON ({error}); the file is cut short or changed.") from error
-
-
-def write_weights(path: Path, module: nn.Module) -> None:
-    """Writes a module's weights in half precision."""
-    tensors = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
-    with written_beside(path) as beside:
-        save_file(tensors, beside, metadata={"format": "pt"})
-
-
-def read_weights(path: Path, module: nn.Module) -> None:
-    """Fills a module with the weights in a file, in the module's own precision.
-
-    Raises:
-        OSError: the file is missing, cut short, or of another layout; the tensors are named.
-    """
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError:
-        raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.") from None
-    except (SafetensorError, OSError) as error:
-        raise OSError(f"{path} is cut short or no safetensors file: {error}.") from error
-    own = module.state_dict()
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    if missing or extra:
-        raise OSError(f"{path} has another layout than the model: missing {missing[:3]}, not known {extra[:3]}.")
-    for name, tensor in tensors.items():
-        if tensor.shape != own[name].shape:
-            raise OSError(f"{path}: {name} is {tuple(tensor.shape)}, and the model needs {tuple(own[name].shape)}.")
-        if not torch.isfinite(tensor).all():
-            raise OSError(f"{path}: {name} holds numbers that are not finite; the file is damaged.")
-    module.load_state_dict(tensors)

@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from t2ilab import launch, output
+from t2ilab.interop.weights import write_weights
 from t2ilab.recipes import run
 from t2ilab.training import checkpoint
 
@@ -154,9 +155,9 @@ def test_unknown_words_are_said_and_the_rest_is_drawn(command, small_zoo):
         ([RED, "-o", "a.bmp"], "must end in .png or .jpg or .jpeg or .webp; got 'a.bmp'"),
         ([RED, "-o", "a"], "must end in .png"),
         ([RED, "--gif", "a.png"], "must end in .gif; got 'a.png'"),
-        ([RED, "--n", 0], "--n lies in 1 to 1024 and --scale in 1 to 64; got 0 and 8"),
-        ([RED, "--n", 5000], "got 5000 and 8"),
-        ([RED, "--scale", 0], "got 1 and 0"),
+        ([RED, "--n", 0], "--n lies in 1 to 1024; got 0"),
+        ([RED, "--n", 5000], "--n lies in 1 to 1024; got 5000"),
+        ([RED, "--scale", 0], "--scale lies in 1 to 64; got 0"),
         ([RED, "--seed", -1], "A seed is a whole number"),
         ([RED, "--seed", 2**70], "A seed is a whole number"),
         ([RED, "--steps", "many"], "'--steps'"),
@@ -469,7 +470,6 @@ def blur(monkeypatch, cpu):
     import torch
     from torch import nn
 
-    from t2ilab import zoo
     from t2ilab.training.loop import Plan
 
     class Recipe:
@@ -490,7 +490,7 @@ def blur(monkeypatch, cpu):
             return torch.zeros(1, 3, 8, 8)
 
         def save(self, model, folder):
-            zoo.write_weights(folder / "model.safetensors", model)
+            write_weights(folder / "model.safetensors", model)
 
     module = SimpleNamespace(Recipe=Recipe, STEPS=2, DATA="none", LIMITS="all", __doc__="It blurs.")
     monkeypatch.setattr(run, "find", lambda name: module)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2ilab.files import write_whole, written_beside
+from t2ilab.files import read_json, write_json, write_whole, written_beside
 
 
 def contents(folder):
@@ -36,3 +36,15 @@ def test_write_whole_makes_its_folders_and_replaces(tmp_path):
     for content in (b"first", b"second"):
         write_whole(path, content)
         assert contents(tmp_path) == {"a/b.txt": content}
+
+
+def test_json_is_read_back_and_kept_readable(tmp_path):
+    value = {"caption": "赤い星", "numbers": [1, 2.5]}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+    assert "赤い星" in (tmp_path / "a.json").read_text(encoding="utf-8")
+    with pytest.raises(OSError, match=r"b\.json is missing, so .* is not a whole checkpoint"):
+        read_json(tmp_path / "b.json")
+    (tmp_path / "a.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(OSError, match="not readable as JSON"):
+        read_json(tmp_path / "a.json")

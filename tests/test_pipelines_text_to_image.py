@@ -319,8 +319,8 @@ def test_an_unknown_name_gets_the_nearest(small_zoo):
 
 def test_a_model_of_another_kind_is_said(folder, tmp_path):
     index = json.loads((folder / "model_index.json").read_text())
-    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "StableDiffusionPipeline"}))
-    with pytest.raises(ValueError, match="holds a StableDiffusionPipeline; this call opens a TextToImage"):
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "FluxPipeline"}))
+    with pytest.raises(ValueError, match="holds a FluxPipeline; this call opens a TextToImage"):
         TextToImage.from_pretrained(folder)
     (tmp_path / "reader").mkdir()
     (tmp_path / "reader" / "config.json").write_text("{}")

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from t2ilab import zoo
+from t2ilab.files import read_json
 from t2ilab.recipes import run
 from t2ilab.recipes.run import Run
 from t2ilab.training import checkpoint, loop
@@ -26,7 +27,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from t2ilab import zoo
+from t2ilab.interop.weights import read_weights, write_weights
 from t2ilab.training.loop import Plan
 
 STEPS = 9
@@ -42,7 +43,7 @@ class Recipe:
         self.model = device.place(nn.Sequential(*layers))
 
     def start_from(self, start):
-        zoo.read_weights(Path(start) / "model.safetensors", self.model)
+        read_weights(Path(start) / "model.safetensors", self.model)
 
     def plan(self, steps=STEPS):
         return Plan(steps, 1e-2, warmup=2, facts={"recipe": "blur", "seed": self.seed, "steps": steps})
@@ -59,7 +60,7 @@ class Recipe:
         return torch.zeros(4, 3, 8, 8)
 
     def save(self, model, folder):
-        zoo.write_weights(folder / "model.safetensors", model)
+        write_weights(folder / "model.safetensors", model)
 '''
 
 KILLED = """
@@ -120,7 +121,7 @@ def test_a_run_leaves_plan_log_and_checkpoint(start, tmp_path):
     assert losses(made) == [(step.step, round(step.loss, 6)) for step in steps]
     assert all(row["seconds"] >= 0 for row in made.log())
     plan = {"recipe": "blur", "seed": 0, "steps": 9, "device": "cpu", "dtype": "float32"}
-    assert zoo.read_json(tmp_path / "run" / "plan.json") == plan
+    assert read_json(tmp_path / "run" / "plan.json") == plan
     assert everything(tmp_path / "run").keys() == {"plan.json", "log.jsonl", "checkpoint.safetensors"}
 
 
@@ -258,7 +259,7 @@ def test_a_finished_run_started_again_can_be_measured_and_saved_again(start):
 
 def test_minutes_are_turned_into_steps_once(start, tmp_path, monkeypatch):
     made = start(minutes=0.01)
-    steps = zoo.read_json(tmp_path / "run" / "plan.json")["steps"]
+    steps = read_json(tmp_path / "run" / "plan.json")["steps"]
     assert made.plan.steps == steps >= 1
     assert start(minutes=5).plan.steps == steps  # a run that goes on keeps its plan
     assert start().plan.steps == steps
@@ -272,7 +273,7 @@ def test_precision_is_kept_when_a_run_goes_on(start, cpu, tmp_path):
     cpu.dtype = torch.bfloat16  # what another measurement might have found
     start()
     assert cpu.dtype == torch.float32
-    assert zoo.read_json(tmp_path / "run" / "plan.json")["dtype"] == "float32"
+    assert read_json(tmp_path / "run" / "plan.json")["dtype"] == "float32"
 
 
 @pytest.mark.parametrize(

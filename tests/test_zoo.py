@@ -8,8 +8,7 @@ import re
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
 
 from t2ilab import zoo
 
@@ -96,69 +95,6 @@ def test_an_empty_zoo_says_so(tmp_path, monkeypatch):
     assert zoo.names() == []
     with pytest.raises(ValueError, match=r"the nearest it has: nothing at all\.$"):
         zoo.folder("shapes-pixel")
-
-
-def test_json_is_read_back_and_kept_readable(tmp_path):
-    value = {"caption": "赤い星", "numbers": [1, 2.5]}
-    zoo.write_json(tmp_path / "a.json", value)
-    assert zoo.read_json(tmp_path / "a.json") == value
-    assert "赤い星" in (tmp_path / "a.json").read_text(encoding="utf-8")
-    with pytest.raises(OSError, match=r"b\.json is missing, so .* is not a whole checkpoint"):
-        zoo.read_json(tmp_path / "b.json")
-    (tmp_path / "a.json").write_bytes(b"\xff\xfe{}")
-    with pytest.raises(OSError, match="not readable as JSON"):
-        zoo.read_json(tmp_path / "a.json")
-
-
-@pytest.fixture
-def weights(tmp_path):
-    torch.manual_seed(0)
-    module = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
-    zoo.write_weights(tmp_path / "w.safetensors", module)
-    return tmp_path / "w.safetensors", module
-
-
-def test_weights_are_written_in_half_precision_and_read_in_the_modules_own(weights):
-    path, module = weights
-    assert {t.dtype for t in load_file(path).values()} == {torch.float16}
-    other = nn.Conv2d(3, 4, 3)
-    zoo.read_weights(path, other)
-    assert other.weight.dtype == torch.float32
-    assert torch.equal(other.weight, module.weight.half().float())
-
-
-def test_weights_of_another_layout_are_named(weights):
-    path, _ = weights
-    larger = nn.Conv2d(3, 4, 3)
-    larger.extra = nn.Parameter(torch.zeros(1))
-    with pytest.raises(OSError, match=r"missing \['extra'\], not known \[\]"):
-        zoo.read_weights(path, larger)
-    with pytest.raises(OSError, match=r"not known \['bias'\]"):
-        zoo.read_weights(path, nn.Conv2d(3, 4, 3, bias=False))
-    with pytest.raises(OSError, match=r"weight is \(4, 3, 3, 3\), and the model needs \(4, 3, 5, 5\)"):
-        zoo.read_weights(path, nn.Conv2d(3, 4, 5))
-
-
-def test_weights_that_are_no_numbers_are_refused(weights):
-    path, module = weights
-    tensors = load_file(path)
-    tensors["bias"][1] = math.nan
-    save_file(tensors, path)
-    before = module.weight.clone()
-    with pytest.raises(OSError, match="bias holds numbers that are not finite"):
-        zoo.read_weights(path, module)
-    assert torch.equal(module.weight, before)
-
-
-@pytest.mark.parametrize("length", [0, 4, 60, -1])
-def test_weights_cut_short_are_refused(weights, length):
-    path, module = weights
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(OSError, match=r"w\.safetensors is cut short or no safetensors file"):
-        zoo.read_weights(path, module)
-    path.unlink()
-    with pytest.raises(OSError, match=r"w\.safetensors is missing"):
-        zoo.read_weights(path, module)
 
 
 # ---- on the zoo that the course brings ------------------------------------------------------------------------------

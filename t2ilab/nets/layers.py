@@ -134,14 +134,15 @@ class Attention(nn.Module):
         self.to_v = nn.Linear(context_dim or dim, dim, bias)
         self.to_out = nn.ModuleList([nn.Linear(dim, dim)])
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """x (B, N, dim), context (B, L, context_dim) -> (B, N, dim)."""
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """x (B, N, dim), context (B, L, context_dim), mask (B, L), False for what is not looked at -> (B, N, dim)."""
         context = x if context is None else context
+        seen = None if mask is None else mask.bool()[:, None, None]  # (B, 1, 1, L)
         q, k, v = (
             split.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N or L, dim / heads)
             for split in (self.to_q(x), self.to_k(context), self.to_v(context))
         )
-        attended = F.scaled_dot_product_attention(q, k, v)  # (B, heads, N, dim / heads)
+        attended = F.scaled_dot_product_attention(q, k, v, seen)  # (B, heads, N, dim / heads)
         return self.to_out[0](attended.transpose(1, 2).flatten(2))  # (B, N, dim)
 
 
@@ -173,21 +174,25 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Pixels look at each other, then at the words, then think: self-attention, cross-attention, feed-forward."""
+    """Pixels look at each other, then at the words, then think: self-attention, cross-attention, feed-forward.
 
-    def __init__(self, dim: int, heads: int, context_dim: int, ff_multiple: int = 4):
+    With `only_cross` they look at the words both times.
+    """
+
+    def __init__(self, dim: int, heads: int, context_dim: int, ff_multiple: int = 4, only_cross: bool = False):
         super().__init__()
+        self.only_cross = only_cross
         self.norm1 = nn.LayerNorm(dim)
-        self.attn1 = Attention(dim, heads)
+        self.attn1 = Attention(dim, heads, context_dim if only_cross else None)
         self.norm2 = nn.LayerNorm(dim)
         self.attn2 = Attention(dim, heads, context_dim)
         self.norm3 = nn.LayerNorm(dim)
         self.ff = FeedForward(dim, ff_multiple)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """x (B, N, dim), context (B, L, context_dim) -> (B, N, dim)."""
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), context)
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x (B, N, dim), context (B, L, context_dim), mask (B, L) of the context -> (B, N, dim)."""
+        x = x + (self.attn1(self.norm1(x), context, mask) if self.only_cross else self.attn1(self.norm1(x)))
+        x = x + self.attn2(self.norm2(x), context, mask)
         return x + self.ff(self.norm3(x))
 
 
@@ -200,6 +205,7 @@ class SpatialTransformer(nn.Module):
         positions: whether each token is told where it stands.
         linear: whether the layers before and after are linear layers over the tokens, as in Stable Diffusion 2, or 1x1
             convolutions over the map, which compute the same and are stored in another shape.
+        only_cross: whether pixels look at the words only, and not at each other.
     """
 
     def __init__(
@@ -211,16 +217,18 @@ class SpatialTransformer(nn.Module):
         ff_multiple: int = 4,
         positions: bool = False,
         linear: bool = False,
+        only_cross: bool = False,
     ):
         super().__init__()
         self.positions, self.linear = positions, linear
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
-        self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, heads, context_dim, ff_multiple)])
+        block = TransformerBlock(channels, heads, context_dim, ff_multiple, only_cross)
+        self.transformer_blocks = nn.ModuleList([block])
         self.proj_out = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """x (B, C, H, W), context (B, L, context_dim) -> (B, C, H, W)."""
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x (B, C, H, W), context (B, L, context_dim), mask (B, L) of the context -> (B, C, H, W)."""
         h = self.norm(x) if self.linear else self.proj_in(self.norm(x))
         tokens = h.flatten(2).transpose(1, 2)  # (B, H * W, C)
         tokens = self.proj_in(tokens) if self.linear else tokens
@@ -228,7 +236,7 @@ class SpatialTransformer(nn.Module):
             height, width = x.shape[-2:]
             tokens = tokens + position_embedding(height, width, x.shape[1], x.device).to(tokens.dtype)
         for block in self.transformer_blocks:
-            tokens = block(tokens, context)
+            tokens = block(tokens, context, mask)
         tokens = self.proj_out(tokens) if self.linear else tokens
         h = tokens.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, C, H, W)
         return x + (h if self.linear else self.proj_out(h))

@@ -1,17 +1,19 @@
-"""CLIP's text transformer: token ids in, one vector a token out (Radford et al. 2021, section 2.4)."""
+"""CLIP's tower of words: token ids in, one vector a token out (Radford et al. 2021, section 2.4)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from t2ilab.nets.config import Config
+from t2ilab.nets.transformer import Transformer
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class TextConfig(Config):
     """What a text encoder looks like.
 
     Args:
@@ -24,6 +26,8 @@ class TextConfig:
     Raises:
         ValueError: a width that is no multiple of heads.
     """
+
+    what: ClassVar[str] = "A text encoder"
 
     vocab_size: int
     context_length: int = 32
@@ -46,18 +50,6 @@ class TextConfig:
         """The text encoder of Stable Diffusion 2: all but the last layer of OpenCLIP's ViT-H/14."""
         return cls(vocab_size=49408, context_length=77, width=1024, layers=23, heads=16, quick_gelu=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TextConfig:
-        """Raises ValueError for a key that no text encoder has."""
-        if extra := set(values) - set(cls.__dataclass_fields__):
-            raise ValueError(
-                f"A text encoder's configuration has no {sorted(extra)}; it has {sorted(cls.__dataclass_fields__)}."
-            )
-        return cls(**values)
-
 
 class Embeddings(nn.Module):
     """A vector for each token plus a vector for each position."""
@@ -75,72 +67,6 @@ class Embeddings(nn.Module):
         return self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
 
 
-class SelfAttention(nn.Module):
-    """Attention in which each token sees itself and those before it."""
-
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.heads = heads
-        self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, width)
-        self.v_proj = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, width) -> (B, L, width)."""
-        q, k, v = (
-            proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, L, width / heads)
-            for proj in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.out_proj(attended.transpose(1, 2).flatten(2))
-
-
-class MLP(nn.Module):
-    """Four times wider and back, with a GELU, quick or exact."""
-
-    def __init__(self, width: int, quick_gelu: bool = True):
-        super().__init__()
-        self.quick_gelu = quick_gelu
-        self.fc1 = nn.Linear(width, 4 * width)
-        self.fc2 = nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, width) -> (B, L, width)."""
-        h = self.fc1(x)
-        return self.fc2(h * torch.sigmoid(1.702 * h) if self.quick_gelu else F.gelu(h))
-
-
-class Layer(nn.Module):
-    """Attention, then the MLP, each on a normalised copy and added back."""
-
-    def __init__(self, config: TextConfig):
-        super().__init__()
-        self.layer_norm1 = nn.LayerNorm(config.width)
-        self.self_attn = SelfAttention(config.width, config.heads)
-        self.layer_norm2 = nn.LayerNorm(config.width)
-        self.mlp = MLP(config.width, config.quick_gelu)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, width) -> (B, L, width)."""
-        x = x + self.self_attn(self.layer_norm1(x))
-        return x + self.mlp(self.layer_norm2(x))
-
-
-class Encoder(nn.Module):
-    """The stack of layers; a class of its own because the published layout has it."""
-
-    def __init__(self, config: TextConfig):
-        super().__init__()
-        self.layers = nn.ModuleList([Layer(config) for _ in range(config.layers)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, width) -> (B, L, width)."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-
 class TextEncoder(nn.Module):
     """Token ids -> tokens that a U-Net can attend to.
 
@@ -152,19 +78,33 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = Embeddings(config)
-        self.encoder = Encoder(config)
+        self.encoder = Transformer(config.width, config.layers, config.heads, config.quick_gelu, causal=True)
         self.final_layer_norm = nn.LayerNorm(config.width)
-        for name, layer in self.named_modules():
-            if name.endswith(("out_proj", "fc2")) and isinstance(layer, nn.Linear):
-                # A fresh layer whispers, so that each token still says its own word at the end of the stack.
-                nn.init.normal_(layer.weight, std=0.1 * layer.in_features**-0.5)
-                nn.init.zeros_(layer.bias)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """int64 ids (B, L), L at most context_length -> (B, L, width). Raises ValueError for a longer text."""
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The text as the U-Net reads it.
+
+        Args:
+            ids: int64 (B, L), L at most context_length.
+            mask: (B, L), False or 0 for ids that no token may look at; None lets each see all before it. Stable
+                Diffusion has none: its U-Net reads the padding too.
+
+        Returns:
+            (B, L, width).
+
+        Raises:
+            ValueError: a longer text, or a mask of another shape.
+        """
         if ids.shape[-1] > self.config.context_length:
             raise ValueError(
                 f"This text encoder reads at most {self.config.context_length} tokens; got {ids.shape[-1]}. "
                 "Use the tokenizer that it was trained with, which cuts longer texts."
             )
-        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
+        if mask is not None and mask.shape != ids.shape:
+            raise ValueError(f"A mask has one entry for each id, {tuple(ids.shape)}; got {tuple(mask.shape)}.")
+        return self.final_layer_norm(self.encoder(self.embeddings(ids), mask))
+
+    def pooled(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The text in one vector: its token at the first end token, whose id is the largest -> (B, width)."""
+        tokens = self(ids, mask)
+        return tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=-1)]

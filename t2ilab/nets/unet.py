@@ -6,8 +6,7 @@ text. This class is both: two hundred thousand parameters or a billion, by confi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,100 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2ilab.nets.layers import Downsample, ResBlock, SpatialTransformer, Upsample, timestep_embedding
+from t2ilab.nets.unet_config import UNetConfig
 
-
-@dataclass(frozen=True)
-class UNetConfig:
-    """What a U-Net looks like.
-
-    Args:
-        in_channels, out_channels: of the pictures (3) or latents (4).
-        block_out_channels: one width a level, each level at half the size of the one before.
-        layers_per_block: residual blocks a level on the way down; one more on the way up.
-        attention: for each level, whether its residual blocks are followed by a transformer.
-        cross_attention_dim: width of the text's tokens.
-        heads: of every attention, one number for all levels or one for each.
-        norm_num_groups: of every GroupNorm.
-        patch_size: the network first folds each patch of this many pixels a side into channels, and unfolds at the
-            end. Stable Diffusion has its VAE for that and leaves this 1; a small model of pixels runs four times
-            faster at 2.
-        pooled_context: whether the sum of the text's tokens is added to the time embedding too, so that every residual
-            block hears the words at once. Stable Diffusion 1 and 2 do without; SDXL adds a pooled text in this place
-            (Podell et al. 2023, section 2.1). A small model learns its words many times sooner with it.
-        positions: whether the tokens of the transformers are told where in the picture they stand, as in DiT (Peebles
-            & Xie 2023). Stable Diffusion's find out from the convolutions, which see the borders; told, a small model
-            learns sooner what "left" means.
-        scale_shift: whether time and pooled words also scale the channels of the residual blocks, as in ADM (Dhariwal &
-            Nichol 2021); Stable Diffusion only shifts them.
-        ff_multiple: how many times wider a transformer's feed-forward layer is than its tokens; Stable Diffusion's
-            is 4.
-        linear_projection: whether transformers begin and end with linear layers, as in Stable Diffusion 2.
-
-    Raises:
-        ValueError: not one attention flag a level, or a width that the groups or the heads do not divide.
-    """
-
-    in_channels: int = 3
-    out_channels: int = 3
-    block_out_channels: tuple[int, ...] = (64, 128, 128)
-    layers_per_block: int = 1
-    attention: tuple[bool, ...] = (False, True, True)
-    cross_attention_dim: int = 128
-    heads: int | tuple[int, ...] = 4
-    norm_num_groups: int = 8
-    patch_size: int = 1
-    ff_multiple: int = 4
-    pooled_context: bool = False
-    positions: bool = False
-    scale_shift: bool = False
-    linear_projection: bool = False
-
-    def __post_init__(self) -> None:
-        if len(self.attention) != len(self.block_out_channels):
-            raise ValueError(
-                f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "
-                f"{len(self.block_out_channels)} levels of block_out_channels."
-            )
-        if len(self.heads_of_levels) != len(self.block_out_channels):
-            raise ValueError(
-                f"heads is one number or one for each level; got {self.heads} for "
-                f"{len(self.block_out_channels)} levels of block_out_channels."
-            )
-        for width, heads in zip(self.block_out_channels, self.heads_of_levels, strict=True):
-            if width % self.norm_num_groups or width % heads:
-                raise ValueError(
-                    f"Each width must be a multiple of norm_num_groups={self.norm_num_groups} and heads={heads}; "
-                    f"got {width}."
-                )
-
-    @classmethod
-    def stable_diffusion_1(cls, in_channels: int = 4) -> UNetConfig:
-        """Stable Diffusion 1's U-Net; with in_channels=9 (latents, mask, masked latents) that of its inpainting."""
-        return cls(in_channels, 4, (320, 640, 1280, 1280), 2, (True, True, True, False), 768, 8, 32)
-
-    @classmethod
-    def stable_diffusion_2(cls) -> UNetConfig:
-        """The U-Net of Stable Diffusion 2 and 2.1: heads of 64 channels each, linear projections, wider words."""
-        widths, heads = (320, 640, 1280, 1280), (5, 10, 20, 20)
-        return cls(4, 4, widths, 2, (True, True, True, False), 1024, heads, 32, linear_projection=True)
-
-    @property
-    def heads_of_levels(self) -> tuple[int, ...]:
-        """The heads of each level's attention."""
-        return self.heads if isinstance(self.heads, tuple) else (self.heads,) * len(self.block_out_channels)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> UNetConfig:
-        """Raises ValueError for a key that no U-Net has."""
-        if extra := set(values) - set(cls.__dataclass_fields__):
-            raise ValueError(
-                f"A U-Net's configuration has no {sorted(extra)}; it has {sorted(cls.__dataclass_fields__)}."
-            )
-        read: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**read)
+__all__ = ["UNet", "UNetConfig", "UNetEncoder"]
 
 
 class TimeEmbedding(nn.Module):
@@ -137,17 +45,17 @@ class Block(nn.Module):
         self.downsamplers = nn.ModuleList()
         self.upsamplers = nn.ModuleList()
 
-    def layer(self, i: int, x: Tensor, temb: Tensor, context: Tensor) -> Tensor:
+    def layer(self, i: int, x: Tensor, temb: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
         """The i-th residual block and its transformer: x (B, C, h, w) -> (B, C', h, w)."""
         x = self.resnets[i](x, temb)
-        return self.attentions[i](x, context) if len(self.attentions) > i else x
+        return self.attentions[i](x, context, mask) if len(self.attentions) > i else x
 
 
-class UNet(nn.Module):
-    """A network (x_t, t, context) -> output of the picture's shape.
+class UNetEncoder(nn.Module):
+    """The way down and the middle of the U, which a ControlNet has too.
 
     Args:
-        config: its layout.
+        config: the layout of the whole U.
         res_block, embed_time: its residual block and its timestep embedding, so that Lab 05 can put in the student's
             own.
     """
@@ -159,63 +67,139 @@ class UNet(nn.Module):
         embed_time: Callable[[Tensor, int], Tensor] = timestep_embedding,
     ):
         super().__init__()
-        self.config, self.embed_time = config, embed_time
+        self.config, self.embed_time, self._res_block = config, embed_time, res_block
         widths, depth = config.block_out_channels, config.layers_per_block
-        time_dim, fold = 4 * widths[0], config.patch_size**2
-
-        # A block of a student's own need not know these two, where they are as usual.
-        options: dict[str, Any] = {} if config.norm_num_groups == 8 else {"groups": config.norm_num_groups}
-        if config.scale_shift:
-            options["scale_shift"] = True
-
-        def resnet(c_in: int, c_out: int) -> nn.Module:
-            return res_block(c_in, c_out, time_dim, **options)
-
-        def transformer(level: int) -> nn.Module:
-            return SpatialTransformer(
-                widths[level],
-                config.heads_of_levels[level],
-                config.cross_attention_dim,
-                config.norm_num_groups,
-                config.ff_multiple,
-                config.positions,
-                config.linear_projection,
-            )
+        time_dim = 4 * widths[0]
 
         self.time_embedding = TimeEmbedding(widths[0], time_dim)
         if config.pooled_context:
             self.add_embedding = nn.Linear(config.cross_attention_dim, time_dim)
-        self.conv_in = nn.Conv2d(config.in_channels * fold, widths[0], 3, padding=1)
+        if config.num_class_embeds:
+            self.class_embedding = nn.Embedding(config.num_class_embeds, time_dim)
+        self.conv_in = nn.Conv2d(config.in_channels * config.patch_size**2, widths[0], 3, padding=1)
 
         down_blocks: list[Block] = []
-        skips, width = [widths[0]], widths[0]  # what the way up will find, in the order it was laid down
+        width = widths[0]
         for level, (w, attend) in enumerate(zip(widths, config.attention, strict=True)):
-            resnets = [resnet(width if i == 0 else w, w) for i in range(depth)]
-            block = Block(resnets, [transformer(level) for _ in resnets] if attend else [])
-            last = level == len(widths) - 1
-            if not last:
+            resnets = [self._resnet(width if i == 0 else w, w) for i in range(depth)]
+            block = Block(resnets, [self._transformer(level) for _ in resnets] if attend else [])
+            if level < len(widths) - 1:
                 block.downsamplers.append(Downsample(w))
             down_blocks.append(block)
-            skips += [w] * (depth + (not last))
             width = w
         self.down_blocks: Iterable[Block] = nn.ModuleList(down_blocks)  # type: ignore[assignment]
 
-        self.mid_block = Block([resnet(width, width), resnet(width, width)], [transformer(len(widths) - 1)])
+        # The middle is small enough for its pixels to look at each other, whatever the levels do.
+        middle = self._transformer(len(widths) - 1, only_cross=False)
+        self.mid_block = Block([self._resnet(width, width), self._resnet(width, width)], [middle])
 
+    @property
+    def skip_widths(self) -> list[int]:
+        """The channels of each map that the way down lays out, in its order; the way up takes them from the end."""
+        widths, depth = self.config.block_out_channels, self.config.layers_per_block
+        levels = [[w] * (depth + (i < len(widths) - 1)) for i, w in enumerate(widths)]
+        return [widths[0], *(w for level in levels for w in level)]
+
+    def _resnet(self, in_channels: int, out_channels: int) -> nn.Module:
+        # A block of a student's own need not know these two, where they are as usual.
+        groups = self.config.norm_num_groups
+        options: dict[str, Any] = {} if groups == 8 else {"groups": groups}
+        if self.config.scale_shift:
+            options["scale_shift"] = True
+        return self._res_block(in_channels, out_channels, 4 * self.config.block_out_channels[0], **options)
+
+    def _transformer(self, level: int, only_cross: bool | None = None) -> SpatialTransformer:
+        config = self.config
+        crosses = config.only_cross_attention or (False,) * len(config.block_out_channels)
+        return SpatialTransformer(
+            config.block_out_channels[level],
+            config.heads_of_levels[level],
+            config.cross_attention_dim,
+            config.norm_num_groups,
+            config.ff_multiple,
+            config.positions,
+            config.linear_projection,
+            crosses[level] if only_cross is None else only_cross,
+        )
+
+    def tell(self, x: Tensor, t: Tensor, context: Tensor, class_labels: Tensor | None = None) -> Tensor:
+        """What every residual block is told: the timestep, perhaps the pooled words and a class -> (B, time_dim)."""
+        t = torch.as_tensor(t, device=x.device).expand(x.shape[0])
+        temb = self.time_embedding(self.embed_time(t, self.config.block_out_channels[0]).to(x.dtype))  # (B, time_dim)
+        if self.config.pooled_context:
+            pooled = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
+            temb = temb + self.add_embedding(pooled)
+        if self.config.num_class_embeds:
+            temb = temb + self.class_embedding(class_labels).to(x.dtype)
+        return temb
+
+    def descend(self, x: Tensor, temb: Tensor, context: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """From the first convolution's map (B, C0, h, w) to the middle's, and every map on the way."""
+        skips = [x]
+        for block in self.down_blocks:
+            for i in range(len(block.resnets)):
+                x = block.layer(i, x, temb, context, mask)  # (B, C, h, w)
+                skips.append(x)
+            for shrink in block.downsamplers:
+                x = shrink(x)  # (B, C, h / 2, w / 2)
+                skips.append(x)
+        x = self.mid_block.layer(0, x, temb, context, mask)
+        return self.mid_block.resnets[1](x, temb), skips
+
+    def _check(self, x: Tensor, context: Tensor, mask: Tensor | None, class_labels: Tensor | None) -> None:
+        p = self.config.patch_size
+        if x.ndim != 4 or x.shape[1] != self.config.in_channels:
+            raise ValueError(
+                f"This network reads pictures (B, {self.config.in_channels}, H, W); got {tuple(x.shape)}. "
+                "Add a batch axis with x[None], or look at in_channels."
+            )
+        if x.shape[-1] % p or x.shape[-2] % p:
+            raise ValueError(f"Height and width must be multiples of {p}; got {tuple(x.shape[-2:])}.")
+        if context.shape[-1] != self.config.cross_attention_dim:
+            raise ValueError(
+                f"This network reads text tokens {self.config.cross_attention_dim} wide; got {context.shape[-1]}. "
+                "Use the text encoder that it was trained with."
+            )
+        if mask is not None and mask.shape != context.shape[:2]:
+            raise ValueError(
+                f"A mask has one entry for each token, {tuple(context.shape[:2])}; got {tuple(mask.shape)}."
+            )
+        if (class_labels is None) != (self.config.num_class_embeds == 0):
+            rule = "needs class_labels" if self.config.num_class_embeds else "knows no classes"
+            raise ValueError(
+                f"A network with num_class_embeds={self.config.num_class_embeds} {rule}; got {class_labels}. "
+                "An upscaler's are the levels of noise in its small pictures."
+            )
+
+
+class UNet(UNetEncoder):
+    """A network (x_t, t, context) -> output of the picture's shape."""
+
+    def __init__(
+        self,
+        config: UNetConfig,
+        res_block: Callable[..., nn.Module] = ResBlock,
+        embed_time: Callable[[Tensor, int], Tensor] = timestep_embedding,
+    ):
+        super().__init__(config, res_block, embed_time)
+        widths, depth = config.block_out_channels, config.layers_per_block
+
+        skips = self.skip_widths
         up_blocks: list[Block] = []
+        width = widths[-1]
         for level, (w, attend) in reversed(list(enumerate(zip(widths, config.attention, strict=True)))):
             resnets = []
             for _ in range(depth + 1):
-                resnets.append(resnet(width + skips.pop(), w))
+                resnets.append(self._resnet(width + skips.pop(), w))
                 width = w
-            block = Block(resnets, [transformer(level) for _ in resnets] if attend else [])
+            block = Block(resnets, [self._transformer(level) for _ in resnets] if attend else [])
             if level > 0:
                 block.upsamplers.append(Upsample(w))
             up_blocks.append(block)
         self.up_blocks: Iterable[Block] = nn.ModuleList(up_blocks)  # type: ignore[assignment]
 
         self.conv_norm_out = nn.GroupNorm(config.norm_num_groups, widths[0])
-        self.conv_out = nn.Conv2d(widths[0], config.out_channels * fold, 3, padding=1)
+        self.conv_out = nn.Conv2d(widths[0], config.out_channels * config.patch_size**2, 3, padding=1)
         self._initialise()
 
     @torch.no_grad()
@@ -236,57 +220,46 @@ class UNet(nn.Module):
             if isinstance(layer, nn.Linear) and name.endswith(("attn2.to_v", "attn2.to_out.0")):
                 layer.weight.mul_(3)
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        context: Tensor,
+        *,
+        mask: Tensor | None = None,
+        class_labels: Tensor | None = None,
+        residuals: tuple[Sequence[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """One guess.
 
         Args:
             x: noisy pictures or latents (B, in_channels, H, W).
             t: timesteps (B,), or one for all.
             context: the text's tokens (B, L, cross_attention_dim).
+            mask: (B, L), False for tokens that no pixel may look at; None for all, as Stable Diffusion has it.
+            class_labels: int64 (B,), for a network with num_class_embeds.
+            residuals: what a ControlNet adds to each map of the way down, and to the middle.
 
         Returns:
             (B, out_channels, H, W).
 
         Raises:
-            ValueError: other channels, a size that patch_size does not divide, or a context of another width.
+            ValueError: other channels, a size that patch_size does not divide, a context or mask of another shape, or
+                class_labels where none are known.
         """
+        self._check(x, context, mask, class_labels)
         p = self.config.patch_size
-        if x.ndim != 4 or x.shape[1] != self.config.in_channels:
-            raise ValueError(
-                f"This U-Net reads pictures (B, {self.config.in_channels}, H, W); got {tuple(x.shape)}. "
-                "Add a batch axis with x[None], or look at in_channels."
-            )
-        if x.shape[-1] % p or x.shape[-2] % p:
-            raise ValueError(f"Height and width must be multiples of {p}; got {tuple(x.shape[-2:])}.")
-        if context.shape[-1] != self.config.cross_attention_dim:
-            raise ValueError(
-                f"This U-Net reads text tokens {self.config.cross_attention_dim} wide; got {context.shape[-1]}. "
-                "Use the text encoder that it was trained with."
-            )
-        t = torch.as_tensor(t, device=x.device).expand(x.shape[0])
-        temb = self.time_embedding(self.embed_time(t, self.config.block_out_channels[0]).to(x.dtype))  # (B, time_dim)
-        if self.config.pooled_context:
-            pooled = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
-            temb = temb + self.add_embedding(pooled)
+        temb = self.tell(x, t, context, class_labels)
 
         x = F.pixel_unshuffle(x, p) if p > 1 else x  # (B, in_channels * p * p, H / p, W / p)
-        x = self.conv_in(x)  # (B, C0, h, w)
-
-        skips = [x]
-        for block in self.down_blocks:
-            for i in range(len(block.resnets)):
-                x = block.layer(i, x, temb, context)  # (B, C, h, w)
-                skips.append(x)
-            for shrink in block.downsamplers:
-                x = shrink(x)  # (B, C, h / 2, w / 2)
-                skips.append(x)
-
-        x = self.mid_block.layer(0, x, temb, context)
-        x = self.mid_block.resnets[1](x, temb)
+        x, skips = self.descend(self.conv_in(x), temb, context, mask)  # (B, C, h, w)
+        if residuals is not None:
+            skips = [skip + extra for skip, extra in zip(skips, residuals[0], strict=True)]
+            x = x + residuals[1]
 
         for block in self.up_blocks:
             for i in range(len(block.resnets)):
-                x = block.layer(i, torch.cat([x, skips.pop()], dim=1), temb, context)  # (B, C, h, w)
+                x = block.layer(i, torch.cat([x, skips.pop()], dim=1), temb, context, mask)  # (B, C, h, w)
             for grow in block.upsamplers:
                 x = grow(x, skips[-1].shape[-2:])  # (B, C, 2h, 2w), or as odd as the way down was
 

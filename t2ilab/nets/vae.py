@@ -6,20 +6,21 @@ The class holds Stable Diffusion's VAE, 83,653,863 parameters, or one that a lap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from t2ilab.nets.config import Config
 from t2ilab.nets.layers import Attention, ResBlock, Upsample
 
 EPS = 1e-6  # of every norm
 
 
 @dataclass(frozen=True)
-class VAEConfig:
+class VAEConfig(Config):
     """What an autoencoder looks like.
 
     Args:
@@ -33,6 +34,8 @@ class VAEConfig:
     Raises:
         ValueError: no level at all, a width that the groups do not divide, or a scaling factor that is not positive.
     """
+
+    what: ClassVar[str] = "An autoencoder"
 
     in_channels: int = 3
     out_channels: int = 3
@@ -67,19 +70,6 @@ class VAEConfig:
         """How many pixels a side one latent stands for."""
         return 2 ** (len(self.block_out_channels) - 1)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> VAEConfig:
-        """Raises ValueError for a key that no autoencoder has."""
-        if extra := set(values) - set(cls.__dataclass_fields__):
-            raise ValueError(
-                f"An autoencoder's configuration has no {sorted(extra)}; it has {sorted(cls.__dataclass_fields__)}."
-            )
-        read: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**read)
-
 
 class MapAttention(Attention):
     """Every pixel of a map looks at every other: one head, with biases, added to the map."""
@@ -88,10 +78,10 @@ class MapAttention(Attention):
         super().__init__(channels, heads=1, bias=True)
         self.group_norm = nn.GroupNorm(groups, channels, EPS)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """(B, C, h, w) -> (B, C, h, w)."""
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # (B, h * w, C)
-        return x + super().forward(tokens, context).transpose(1, 2).unflatten(2, x.shape[-2:])
+        return x + super().forward(tokens, context, mask).transpose(1, 2).unflatten(2, x.shape[-2:])
 
 
 class Shrink(nn.Module):

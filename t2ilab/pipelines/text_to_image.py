@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -12,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from t2ilab import __version__, zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.data.words import LEVELS
 from t2ilab.device import DeviceManager
@@ -28,8 +28,12 @@ from t2ilab.diffusion.samplers import (
 )
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.images import to_pil
-from t2ilab.nets.text import TextConfig, TextEncoder
-from t2ilab.nets.unet import UNet, UNetConfig
+from t2ilab.interop.schedulers import Sampling
+from t2ilab.interop.stable_diffusion import Parts
+from t2ilab.nets.text import TextEncoder
+from t2ilab.nets.unet import UNet
+from t2ilab.nets.vae import VAE
+from t2ilab.pipelines.folder import open_parts, save_parts
 
 Sampler = Callable[..., Tensor]
 SAMPLERS: dict[str, Sampler] = {
@@ -43,19 +47,18 @@ SAMPLERS: dict[str, Sampler] = {
 ADD_NOISE = {"ddpm", "euler_ancestral"}  # those that draw fresh noise on their way
 
 
-class _OtherKind(ValueError):
-    """A folder that is whole, but holds something else."""
-
-
 class TextToImage:
-    """A text-to-image model: tokenizer, text encoder, U-Net and noise schedule.
+    """A text-to-image model: tokenizer, text encoder, U-Net, noise schedule, and, where it works on latents, a VAE.
 
     Args:
         unet, text_encoder, tokenizer, schedule: the parts, trained together.
         prediction_type: what the U-Net was trained to give: "epsilon", "sample" or "v_prediction".
         image_size: pixels a side that it was trained at.
-        world: the level of the world whose words it knows, "shapes" or "storybook"; None for a model of any words.
         device: a DeviceManager; by default the machine's best.
+        world: the level of the world whose words it knows, "shapes" or "storybook"; None for a model of any words.
+        vae: between pictures and latents; None for a U-Net that works on pixels.
+        sampling: how it is drawn with where its caller does not say.
+        guidance_scale: likewise.
     """
 
     def __init__(
@@ -68,92 +71,97 @@ class TextToImage:
         image_size: int = 32,
         device: DeviceManager | None = None,
         world: str | None = None,
+        vae: VAE | None = None,
+        sampling: Sampling | None = None,
+        guidance_scale: float = 3.0,
     ):
         if text_encoder.config.width != unet.config.cross_attention_dim:
             raise ValueError(
                 f"The text encoder's width must be the U-Net's cross_attention_dim; got {text_encoder.config.width} "
                 f"and {unet.config.cross_attention_dim}. These two were not trained together."
             )
+        if vae is not None and vae.config.latent_channels != unet.config.in_channels:
+            raise ValueError(
+                f"The U-Net's in_channels must be the channels of the VAE's latents; got {unet.config.in_channels} and "
+                f"{vae.config.latent_channels}."
+            )
         if world is not None and world not in LEVELS:
             raise ValueError(f"world must be one of {', '.join(LEVELS)}, or None for any words; got {world!r}.")
         self.device = device or DeviceManager()
-        self.unet, self.text_encoder = unet, text_encoder
-        for part in (unet, text_encoder):
-            self.device.place(part)
+        self.unet, self.text_encoder, self.vae = unet, text_encoder, vae
+        for part in (unet, text_encoder, vae):
+            if part is not None:
+                self.device.place(part)
+        self.sampling, self.guidance_scale = sampling or Sampling(), guidance_scale
         self.tokenizer, self.schedule = tokenizer, schedule
         self.prediction_type, self.image_size, self.world = prediction_type, image_size, world
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = "storybook-pixel", device: str | None = None) -> TextToImage:
-        """Opens a model of the zoo by its name, or a folder that `save_pretrained` wrote.
+    def from_pretrained(
+        cls,
+        name: str | Path = "storybook-pixel",
+        device: str | None = None,
+        *,
+        revision: str | None = None,
+        variant: str | None = None,
+    ) -> TextToImage:
+        """Opens a model of the zoo, a folder, or a model of the Hugging Face hub.
 
-        A name of the zoo goes first; a folder of the same name opens as ./name. Where a card lies in the folder, its
-        hashes are checked.
+        Folders are those that `save_pretrained` writes, and those of diffusers' StableDiffusionPipeline. A name of the
+        zoo goes first; a folder of the same name opens as ./name. Where a card lies in the folder, its hashes are
+        checked. What is drawn in another way than diffusers draws it is said in a warning.
+
+        Args:
+            name: such as "storybook-pixel", "runs/mine", "stable-diffusion-v1-5/stable-diffusion-v1-5".
+            device: "cpu", "cuda", ...; by default the machine's best.
+            revision: of a hub's model: a branch, tag or commit.
+            variant: of published weights, such as "fp16"; it computes in the device's own precision all the same.
 
         Raises:
-            ValueError: neither a name of the zoo nor a folder, or a model of another kind.
-            OSError: a file that is missing, cut short or changed.
+            ValueError: neither a name of the zoo nor a folder nor on the hub, or a model of another kind.
+            OSError: a file that is missing, cut short, changed or a pickle; or the hub is out of reach.
         """
         manager = DeviceManager(device)
-        if name in zoo.names() or not Path(name).is_dir():
-            folder = zoo.folder(str(name))
-        else:
-            folder = Path(name)
-            if (folder / "card.json").exists():
-                zoo.verify(folder, zoo.card_of(folder))
-        if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
-            raise ValueError(
-                f"{folder} holds one network; this call opens a {cls.__name__}, such as 'storybook-pixel'."
-            )
-        index = zoo.read_json(folder / "model_index.json")
-        try:
-            if (kind := index.get("_class_name")) != cls.__name__:
-                raise _OtherKind(
-                    f"{folder} holds a {kind}; this call opens a {cls.__name__}, such as 'storybook-pixel'."
-                )
-            unet = UNet(UNetConfig.from_dict(zoo.read_json(folder / "unet" / "config.json")))
-            text_encoder = TextEncoder(TextConfig.from_dict(zoo.read_json(folder / "text_encoder" / "config.json")))
-            zoo.read_weights(folder / "unet" / "diffusion_pytorch_model.safetensors", unet)
-            zoo.read_weights(folder / "text_encoder" / "model.safetensors", text_encoder)
-            scheduler = zoo.read_json(folder / "scheduler" / "scheduler_config.json")
-            return cls(
-                unet.eval(),
-                text_encoder.eval(),
-                CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-                NoiseSchedule.from_dict(scheduler),
-                scheduler["prediction_type"],
-                index["image_size"],
-                manager,
-                index.get("world"),
-            )
-        except _OtherKind:
-            raise
-        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-            raise OSError(f"{folder} is not a whole {cls.__name__}: {reason}. Copy it again.") from error
+        parts = open_parts(name, revision, variant)
+        for remark in parts.remarks:
+            warnings.warn(remark, stacklevel=2)
+        return cls(
+            parts.unet,
+            parts.text_encoder,
+            parts.tokenizer,
+            parts.schedule,
+            parts.prediction_type,
+            parts.image_size,
+            manager,
+            parts.world,
+            parts.vae,
+            parts.sampling,
+            parts.guidance_scale,
+        )
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Writes the model: diffusers' folders and names, half precision.
+        """Writes the model, weights in half precision.
 
-        A pixel model whose U-Net folds patches (patch_size above 1) is no model that diffusers has a class for, so its
-        model_index.json names this class and says so.
+        A model of latents becomes a folder that diffusers' StableDiffusionPipeline opens and draws the same with. A
+        model of pixels, or one whose U-Net has what diffusers has no class for (folded patches, pooled words), keeps
+        this course's own layout, and its model_index.json says why.
+
+        Raises:
+            OSError: the folder cannot be written.
         """
-        folder = Path(folder)
-        zoo.write_json(folder / "unet" / "config.json", self.unet.config.to_dict())
-        zoo.write_weights(folder / "unet" / "diffusion_pytorch_model.safetensors", self.unet)
-        zoo.write_json(folder / "text_encoder" / "config.json", self.text_encoder.config.to_dict())
-        zoo.write_weights(folder / "text_encoder" / "model.safetensors", self.text_encoder)
-        self.tokenizer.save_pretrained(folder / "tokenizer")
-        scheduler = self.schedule.to_dict() | {"prediction_type": self.prediction_type}
-        zoo.write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
-        index = {
-            "_class_name": type(self).__name__,
-            "_t2ilab_version": __version__,
-            "_why_not_diffusers": "Its U-Net works on folded pixels without a VAE; diffusers has no class for that.",
-            "image_size": self.image_size,
-            "world": self.world,
-        }
-        zoo.write_json(folder / "model_index.json", index)
+        parts = Parts(
+            self.unet,
+            self.vae,
+            self.text_encoder,
+            self.tokenizer,
+            self.schedule,
+            self.prediction_type,
+            self.sampling,
+            self.image_size,
+            self.world,
+            self.guidance_scale,
+        )
+        save_parts(Path(folder), parts)
 
     @torch.inference_mode()
     def __call__(
@@ -164,11 +172,11 @@ class TextToImage:
         height: int | None = None,
         width: int | None = None,
         num_inference_steps: int = 20,
-        guidance_scale: float = 3.0,
+        guidance_scale: float | None = None,
         seed: int | None = None,
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
-        sampler: str | Sampler = "ddim",
+        sampler: str | Sampler | None = None,
         spacing: str | None = None,
         output_type: str = "pil",
         callback: Callback | None = None,
@@ -178,18 +186,20 @@ class TextToImage:
         Args:
             prompt: one caption or several, in English or Japanese.
             negative_prompt: what to steer away from; needs a guidance_scale above 1.
-            height, width: pixels; by default the size that the model was trained at.
+            height, width: pixels, multiples of the VAE's factor; by default the size that the model was trained at.
             num_inference_steps: 1 to the number of training steps; more is slower and finer.
-            guidance_scale: 1 is off; larger follows the words more closely (Ho & Salimans 2022).
+            guidance_scale: 1 is off; larger follows the words more closely (Ho & Salimans 2022). By default the
+                model's own, 3, or 7.5 for a published one.
             seed: picture i starts from the noise of seed + i, whatever else is in the batch. Noise that the sampler
                 adds on its way (`ADD_NOISE`) comes from one stream for the whole batch.
             generator: draws the noise instead, from one stream for the whole batch.
-            latents: or the noise itself, standard normal (B, 3, H, W).
-            sampler: the name of one of `SAMPLERS`, or a function with their arguments.
-            spacing: of the timesteps, as `NoiseSchedule.timesteps` has them; by default "trailing", and "karras" for
-                Heun, whose second slope leads astray where sigma falls to a tiny part of itself in one step.
+            latents: or the noise itself, standard normal (B, C, h, w), as the U-Net takes it.
+            sampler: the name of one of `SAMPLERS`, or a function with their arguments; by default the model's own.
+            spacing: of the timesteps, as `NoiseSchedule.timesteps` has them; by default the model's own, "trailing" for
+                those of the zoo, and "karras" for Heun, whose second slope leads astray where sigma falls to a tiny
+                part of itself in one step.
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
-            callback: called as callback(step, t, x_t, x0_hat) before each step.
+            callback: called as callback(step, t, x_t, x0_hat) before each step; `decode` makes pictures of latents.
 
         Returns:
             A list of PIL pictures, or the tensor.
@@ -198,7 +208,8 @@ class TextToImage:
             ValueError: an empty prompt, a number out of range, or parts that do not fit one another.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        draw = _sampler(sampler)
+        draw = _sampler(sampler or self.sampling.sampler)
+        guidance_scale = self.guidance_scale if guidance_scale is None else guidance_scale
         self._check(prompts, num_inference_steps, guidance_scale, output_type)
         without = [negative_prompt or ""] if isinstance(negative_prompt, str | None) else list(negative_prompt)
         if negative_prompt is not None and guidance_scale <= 1:
@@ -213,19 +224,30 @@ class TextToImage:
 
         height = self.image_size if height is None else height
         width = self.image_size if width is None else width
-        x = self._start((len(prompts), self.unet.config.in_channels, height, width), seed, generator, latents)
-        spacing = spacing or ("karras" if draw is sample_heun else "trailing")
-        timesteps = self.schedule.timesteps(num_inference_steps, spacing=spacing)  # type: ignore[arg-type]
+        shape = (len(prompts), self.unet.config.in_channels, *self._fold(height, width))
+        sampling = self._sampling(sampler, spacing)
+        timesteps = sampling.timesteps(self.schedule, num_inference_steps)
+        x = self._start(shape, seed, generator, latents) * sampling.start_scale(self.schedule, timesteps)
         denoise = NetworkDenoiser(
             partial(self._guided, context=context, guidance_scale=guidance_scale),
             self.schedule,
             self.prediction_type,
-            clip=1.0,
+            clip=1.0 if self.vae is None else None,
         )
         # Not the seed itself: its stream begins with the very noise that the first picture started from.
         fresh = generator or (None if seed is None else torch.Generator().manual_seed(seed ^ 0x5EED))
-        x0 = draw(denoise, x, self.schedule, timesteps, generator=fresh, callback=callback)
+        # A sampler of a student's own need not know where published ones end.
+        end = {} if not sampling.to_first else {"final_alpha_cumprod": sampling.final(self.schedule)}
+        x0 = draw(denoise, x, self.schedule, timesteps, generator=fresh, callback=callback, **end)
+        x0 = self.decode(x0)
         return to_pil(x0) if output_type == "pil" else (x0.float() / 2 + 0.5).clamp(0, 1)
+
+    def decode(self, x0: Tensor) -> Tensor:
+        """What the U-Net works on (B, C, h, w) -> pictures (B, 3, H, W) near [-1, 1]; pixels are pictures already."""
+        if self.vae is None:
+            return x0
+        with torch.no_grad(), self.device.autocast():
+            return self.vae.decode(x0 / self.vae.config.scaling_factor).to(x0.dtype)
 
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """Captions -> tokens (B, L, D) that the U-Net attends to."""
@@ -239,12 +261,28 @@ class TextToImage:
             uncond, cond = self.unet(torch.cat([x, x]), torch.cat([t, t]), context).to(x.dtype).chunk(2)
         return uncond + guidance_scale * (cond - uncond)
 
+    def _sampling(self, sampler: str | Sampler | None, spacing: str | None) -> Sampling:
+        """The model's own way of drawing, but for what a caller asks for."""
+        if sampler is None and spacing is None:
+            return self.sampling
+        heun = _sampler(sampler or self.sampling.sampler) is sample_heun
+        return Sampling(
+            spacing=spacing or ("karras" if heun else self.sampling.spacing), steps_offset=self.sampling.steps_offset
+        )
+
+    def _fold(self, height: int, width: int) -> tuple[int, int]:
+        """The size of what the U-Net works on."""
+        factor = 1 if self.vae is None else self.vae.config.factor
+        if min(height, width) < 1:
+            raise ValueError(f"height and width are positive numbers of pixels; got {height} and {width}.")
+        if height % factor or width % factor:
+            raise ValueError(f"This model draws in multiples of {factor} pixels; got {height} and {width}.")
+        return height // factor, width // factor
+
     def _start(
         self, shape: tuple[int, ...], seed: int | None, generator: torch.Generator | None, latents: Tensor | None
     ) -> Tensor:
         """Where the sampler starts: noise (B, C, H, W), as given or drawn, on the U-Net's device and in its dtype."""
-        if min(shape) < 1:
-            raise ValueError(f"height and width are positive numbers of pixels; got {shape[2]} and {shape[3]}.")
         if latents is not None:
             if latents.ndim != 4 or latents.shape[:2] != shape[:2]:
                 raise ValueError(f"latents must be (B, C, H, W) = {shape}; got {tuple(latents.shape)}.")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from t2ilab import recipes, zoo
 from t2ilab.device import DeviceManager
-from t2ilab.files import written_beside
+from t2ilab.files import read_json, write_json, written_beside
 from t2ilab.images import grid, to_pil
 from t2ilab.training.loop import Plan, Step, train
 
@@ -94,7 +94,7 @@ class Run:
         self.module = module
         settings = self.folder / "plan.json"
         if settings.exists():
-            steps = self._resume(zoo.read_json(settings), steps)
+            steps = self._resume(read_json(settings), steps)
         else:
             with written_beside(settings):  # can it be written? Known before a minute is spent
                 pass
@@ -111,7 +111,7 @@ class Run:
             facts = self.plan.facts | {"start": self.start}
             self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / 2, facts=facts)  # to lose less of it
         precision = {"device": self.device.device.type, "dtype": str(self.device.dtype).removeprefix("torch.")}
-        zoo.write_json(settings, self.plan.facts | precision)
+        write_json(settings, self.plan.facts | precision)
 
     def _resume(self, facts: Any, steps: int | None) -> int:
         """The steps of the run whose plan.json says `facts`; takes over its precision. Raises OSError for another."""

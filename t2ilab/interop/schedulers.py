@@ -1,0 +1,139 @@
+"""diffusers' scheduler configurations: which schedule, which sampler, on which grid, and where the walk ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from t2ilab.diffusion.schedule import NoiseSchedule, check_prediction_type
+
+_SAMPLERS = {
+    "DDIMScheduler": "ddim",
+    "DDPMScheduler": "ddpm",
+    "PNDMScheduler": "ddim",
+    "EulerDiscreteScheduler": "euler",
+    "EulerAncestralDiscreteScheduler": "euler_ancestral",
+    "HeunDiscreteScheduler": "heun",
+    "DPMSolverMultistepScheduler": "dpmpp_2m",
+}
+_SPACINGS = {  # the classes' own, where a configuration does not name one
+    "DDIMScheduler": "leading",
+    "DDPMScheduler": "leading",
+    "PNDMScheduler": "leading",
+}
+_BETWEEN = "{} stops at whole timesteps here, and in diffusers between them too: pictures differ a little."
+_FRACTIONAL = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model is drawn with, unless its user says otherwise.
+
+    Args:
+        sampler: its name.
+        spacing, steps_offset: of the timesteps, as `NoiseSchedule.timesteps` takes them.
+        one_more: whether the grid has one step more, whose last is left out, as diffusers' DPM-Solver++ has it.
+        to_first: whether the walk ends at the schedule's first level and not at the clean picture, as diffusers'
+            `set_alpha_to_one=False` has it.
+        from_sigma: whether x starts at noise x sigma, as diffusers' Euler has it on grids that are not "leading".
+    """
+
+    sampler: str = "ddim"
+    spacing: str = "trailing"
+    steps_offset: int = 0
+    one_more: bool = False
+    to_first: bool = False
+    from_sigma: bool = False
+
+    def timesteps(self, schedule: NoiseSchedule, num_inference_steps: int) -> Tensor:
+        """The grid (num_inference_steps,), descending."""
+        n = num_inference_steps + self.one_more
+        grid = schedule.timesteps(n, self.spacing, self.steps_offset)  # type: ignore[arg-type]
+        return grid[:num_inference_steps]
+
+    def start_scale(self, schedule: NoiseSchedule, timesteps: Tensor) -> float:
+        """What standard normal noise is multiplied by, for x to start where this sampler starts."""
+        first = float(schedule.alphas_cumprod[int(timesteps[0])])
+        return (1 - first) ** 0.5 if self.from_sigma else 1.0
+
+    def final(self, schedule: NoiseSchedule) -> float:
+        """The level where the walk ends: 1 is the clean picture."""
+        return float(schedule.alphas_cumprod[0]) if self.to_first else 1.0
+
+
+def read_scheduler(config: Mapping[str, Any]) -> tuple[NoiseSchedule, str, Sampling, list[str]]:
+    """What one of diffusers' scheduler configurations asks of us.
+
+    Returns:
+        The schedule; the prediction type; how to draw; and a sentence for each thing that is drawn in another way than
+        diffusers draws it.
+
+    Raises:
+        ValueError: a schedule, prediction type or thresholding that we do not have.
+    """
+    schedule = NoiseSchedule.from_dict(config)
+    prediction_type = config.get("prediction_type", "epsilon")
+    check_prediction_type(prediction_type)
+    if config.get("thresholding"):
+        raise ValueError("A pipeline of latents does not threshold; got a scheduler with thresholding=True.")
+    kind = str(config.get("_class_name", "DDIMScheduler"))
+    sampler = _SAMPLERS.get(kind)
+    said = []
+    if sampler is None:
+        sampler = "dpmpp_2m"
+        said.append(f"This course has no {kind}; the model is drawn with DPM-Solver++(2M).")
+    elif kind == "PNDMScheduler":
+        said.append("This course has no PNDM; the model is drawn with DDIM on the same timesteps.")
+    plain = config.get("algorithm_type", "dpmsolver++") == "dpmsolver++" and config.get("solver_order", 2) == 2
+    if kind == "DPMSolverMultistepScheduler" and not plain:
+        said.append("This course's DPM-Solver++ is its second-order form without noise; the model is drawn with that.")
+    spacing = str(config.get("timestep_spacing") or _SPACINGS.get(kind, "linspace"))
+    if config.get("use_karras_sigmas"):
+        spacing = "karras"
+        said.append(_BETWEEN.format("Karras spacing"))
+    elif spacing == "linspace" and kind in _FRACTIONAL:
+        said.append(_BETWEEN.format("Linspace"))
+    dpm = sampler == "dpmpp_2m"
+    sampling = Sampling(
+        sampler,
+        spacing,
+        # The pipeline sets steps_offset to 1, whatever a configuration says.
+        steps_offset=1 if spacing == "leading" else 0,
+        one_more=dpm and spacing in ("leading", "linspace"),
+        to_first=(sampler == "ddim" and not config.get("set_alpha_to_one", kind != "PNDMScheduler"))
+        or (dpm and config.get("final_sigmas_type", "zero") != "zero"),
+        from_sigma=sampler in ("euler", "euler_ancestral", "heun") and spacing != "leading",
+    )
+    return schedule, prediction_type, sampling, said
+
+
+def write_scheduler(schedule: NoiseSchedule, prediction_type: str, sampling: Sampling) -> dict[str, Any]:
+    """The configuration with which diffusers draws the same.
+
+    Raises:
+        ValueError: a sampler or grid that none of its schedulers has; "ddim" and "dpmpp_2m" on "trailing" always go.
+    """
+    kinds = {name: kind for kind, name in _SAMPLERS.items() if kind != "PNDMScheduler"}
+    if sampling.sampler not in kinds or sampling.spacing == "karras":
+        raise ValueError(
+            f"diffusers does not draw on whole timesteps with {sampling.sampler} and {sampling.spacing} spacing; give "
+            "the pipeline Sampling('ddim', 'trailing') before saving."
+        )
+    config: dict[str, Any] = {
+        "_class_name": kinds[sampling.sampler],
+        "_diffusers_version": "0.31.0",
+        **schedule.to_dict(),
+        "prediction_type": prediction_type,
+        "timestep_spacing": sampling.spacing,
+        "steps_offset": 1,
+    }
+    if sampling.sampler in ("ddim", "ddpm"):
+        config |= {"clip_sample": False}
+    if sampling.sampler == "ddim":
+        config |= {"set_alpha_to_one": not sampling.to_first}
+    if sampling.sampler == "dpmpp_2m":
+        config |= {"final_sigmas_type": "sigma_min" if sampling.to_first else "zero"}
+    return config

@@ -1,0 +1,176 @@
+"""A Stable Diffusion in a folder as diffusers lays it out <-> its parts as our classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from t2ilab.clip.tokenizer import CLIPTokenizer
+from t2ilab.diffusion.schedule import NoiseSchedule
+from t2ilab.files import read_json, write_json
+from t2ilab.interop import clip, layouts
+from t2ilab.interop.schedulers import Sampling, read_scheduler, write_scheduler
+from t2ilab.interop.weights import Convert, files_of, read_weights, renaming, write_weights
+from t2ilab.nets.controlnet import ControlNet
+from t2ilab.nets.text import TextEncoder
+from t2ilab.nets.unet import UNet
+from t2ilab.nets.vae import VAE
+
+PIPELINE = "StableDiffusionPipeline"
+STEM = "diffusion_pytorch_model"
+PARTS = {"": None, "scheduler": None, "tokenizer": None, "text_encoder": "model", "unet": STEM, "vae": STEM}
+_CLASSES = {  # of the parts that are read; their libraries and the others do not matter
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL",),
+    "text_encoder": ("CLIPTextModel",),
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+}
+OWN = "_t2ilab"  # where the index keeps what diffusers does not know of
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+@dataclass
+class Parts:
+    """What a text-to-image model consists of.
+
+    Attributes:
+        vae: None for a model of pixels, which diffusers has not.
+        image_size: pixels a side that it was trained at.
+        world: the level of this course's world whose words it knows; None for a model of any words.
+        guidance_scale: that it is drawn with where its user names none.
+        remarks: a sentence for each thing that is drawn in another way than diffusers draws it.
+    """
+
+    unet: UNet
+    vae: VAE | None
+    text_encoder: TextEncoder
+    tokenizer: CLIPTokenizer
+    schedule: NoiseSchedule
+    prediction_type: str
+    sampling: Sampling
+    image_size: int
+    world: str | None = None
+    guidance_scale: float = 7.5
+    remarks: list[str] = field(default_factory=list)
+
+
+def read_parts(folder: Path, variant: str | None = None) -> Parts:
+    """Opens a folder of diffusers' StableDiffusionPipeline, weights in float32.
+
+    Args:
+        folder: with model_index.json in it.
+        variant: of the weights, such as "fp16".
+
+    Raises:
+        ValueError: another pipeline, or a part that our classes are not.
+        OSError: a file that is missing, cut short or a pickle.
+    """
+    index = read_json(folder / "model_index.json")
+    try:
+        if (kind := index["_class_name"]) != PIPELINE:
+            raise ValueError(f"{folder} holds a {kind}; this call opens a {PIPELINE}.")
+        for part, classes in _CLASSES.items():
+            if (got := index[part][1]) not in classes:
+                raise ValueError(f"{folder}: its {part} is a {got}; this call opens a {classes[0]}.")
+        scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+        schedule, prediction_type, sampling, remarks = read_scheduler(scheduler)
+        config = read_json(folder / "unet" / "config.json")
+        named = renaming(layouts.own_name)
+        unet = _read(folder / "unet", layouts.read_unet, UNet, named, variant)
+        vae = _read(folder / "vae", layouts.read_vae, VAE, named, variant)
+        text_encoder = _read(folder / "text_encoder", clip.read_text, TextEncoder, clip.own_text, variant, "model")
+        size = config.get("sample_size") or 64
+    except (AttributeError, LookupError, TypeError) as error:
+        raise OSError(f"{folder} is not a whole {PIPELINE}: no {error}. Copy it again.") from error
+    channels = unet.config.in_channels, vae.config.latent_channels
+    if channels[0] != channels[1]:
+        raise ValueError(
+            f"{folder}: its U-Net reads {channels[0]} channels and its autoencoder's latents have {channels[1]}; an "
+            "inpainting or upscaling model is opened by diffusers, or its parts one by one."
+        )
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    size = (size if isinstance(size, int) else size[0]) * vae.config.factor
+    own = {key: value for key, value in index.get(OWN, {}).items() if key in ("world", "guidance_scale")}
+    parts = Parts(unet, vae, text_encoder, tokenizer, schedule, prediction_type, sampling, size, **own)
+    parts.remarks += remarks
+    return parts
+
+
+def write_parts(folder: Path, parts: Parts) -> None:
+    """Writes a folder that diffusers' StableDiffusionPipeline.from_pretrained opens, weights in half precision.
+
+    Raises:
+        ValueError: a part that no class of diffusers is; nothing is written then.
+        OSError: the folder cannot be written.
+    """
+    if parts.vae is None:
+        raise ValueError("diffusers has no text-to-image class for a U-Net that works on pixels, without a VAE.")
+    configs = {
+        "unet": layouts.write_unet(parts.unet.config, parts.image_size // parts.vae.config.factor),
+        "vae": layouts.write_vae(parts.vae.config, parts.image_size),
+        "text_encoder": clip.write_text(parts.text_encoder.config, parts.tokenizer.end_id),
+    }
+    scheduler = write_scheduler(parts.schedule, parts.prediction_type, parts.sampling)
+    for part, config in configs.items():
+        write_json(folder / part / "config.json", config)
+    write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet, layouts.published_name)
+    write_weights(folder / "vae" / f"{STEM}.safetensors", parts.vae, layouts.published_name)
+    write_weights(folder / "text_encoder" / "model.safetensors", parts.text_encoder, lambda name: f"text_model.{name}")
+    parts.tokenizer.save_pretrained(folder / "tokenizer")
+    write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
+    index = {
+        "_class_name": PIPELINE,
+        "_diffusers_version": layouts.WRITTEN_FOR,
+        OWN: {"world": parts.world, "guidance_scale": parts.guidance_scale},
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", scheduler["_class_name"]],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    write_json(folder / "model_index.json", index)
+
+
+def read_unet(folder: Path, variant: str | None = None) -> UNet:
+    """One of diffusers' U-Nets from its own folder, an inpainting or upscaling one too. Raises as `read_parts`."""
+    return _read(folder, layouts.read_unet, UNet, renaming(layouts.own_name), variant)
+
+
+def read_controlnet(folder: Path, variant: str | None = None) -> ControlNet:
+    """One of diffusers' ControlNets from its own folder. Raises as `read_parts`."""
+    return _read(folder, layouts.read_controlnet, ControlNet, renaming(layouts.own_name), variant)
+
+
+def write_controlnet(folder: Path, net: ControlNet) -> None:
+    """Writes a folder that diffusers' ControlNetModel.from_pretrained opens, in half precision."""
+    write_json(folder / "config.json", layouts.write_controlnet(net.control_config))
+    write_weights(folder / f"{STEM}.safetensors", net, layouts.published_name)
+
+
+def _read(
+    folder: Path,
+    read: Callable[[dict[str, Any]], Any],
+    make: Callable[[Any], Net],
+    convert: Convert,
+    variant: str | None,
+    stem: str = STEM,
+) -> Net:
+    """A network from its folder, made without memory first so that its weights are held once."""
+    try:
+        config = read(read_json(folder / "config.json"))
+    except ValueError as error:
+        raise ValueError(f"{folder / 'config.json'}: {error}") from error
+    with torch.device("meta"):
+        net = make(config)
+    read_weights(files_of(folder, stem, variant), net, convert)
+    return net.eval()

@@ -1,0 +1,129 @@
+"""Weights in safetensors files: written whole or not at all, read without holding them twice.
+
+A pickle, as .bin, .pt and .ckpt files are, is a program: opening one runs whatever its writer put in. None is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from t2ilab.files import read_json, written_beside
+
+Rename = Callable[[str], str]
+Convert = Callable[[str, Tensor], Iterable[tuple[str, Tensor]]]
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def write_weights(path: Path, module: nn.Module, rename: Rename = str, dtype: torch.dtype = torch.float16) -> None:
+    """Writes a module's weights, in half precision by default; `rename` gives each its name in the file."""
+    write_tensors(path, {rename(name): tensor for name, tensor in module.state_dict().items()}, dtype)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype = torch.float16) -> None:
+    """Writes tensors by name, in half precision by default."""
+    whole = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in tensors.items()}
+    with written_beside(path) as beside:
+        save_file(whole, beside, metadata={"format": "pt"})
+
+
+def renaming(rename: Rename) -> Convert:
+    """The conversion that gives each tensor another name."""
+    return lambda name, tensor: [(rename(name), tensor)]
+
+
+def read_weights(files: Path | Sequence[Path], module: nn.Module, convert: Convert | None = None) -> None:
+    """Fills a module with the weights in one file or several, in float32 (or the module's own float64).
+
+    Args:
+        files: safetensors, each tensor in one of them.
+        module: it may lie on torch's "meta" device, where it takes no memory; afterwards it lies on the CPU.
+        convert: gives for a tensor of the file the module's own, by name: usually one, none for what the module has no
+            use for, several where the file keeps them together; None keeps each as it is.
+
+    Raises:
+        OSError: a file is missing, cut short, no safetensors, or of another layout; the tensors are named.
+    """
+    files = [files] if isinstance(files, Path) else list(files)
+    own, convert = module.state_dict(), convert or renaming(str)
+    found: dict[str, Tensor] = {}
+    extra: list[str] = []
+    for path, name, tensor in _tensors(files):
+        for mine, part in convert(name, tensor):
+            if mine not in own:
+                extra.append(name)
+                continue
+            if part.shape != own[mine].shape:
+                raise OSError(f"{path}: {name} is {tuple(part.shape)}, and the model needs {tuple(own[mine].shape)}.")
+            if not torch.isfinite(part).all():
+                raise OSError(f"{path}: {name} holds numbers that are not finite; the file is damaged.")
+            found[mine] = part.to(torch.float64 if own[mine].dtype == torch.float64 else torch.float32)
+    if (missing := sorted(own.keys() - found.keys())) or extra:
+        raise OSError(
+            f"{files[0]} has another layout than the model: missing {missing[:3]}, not known {sorted(extra)[:3]}."
+        )
+    module.load_state_dict(found, assign=any(tensor.is_meta for tensor in own.values()))
+
+
+def _tensors(files: Iterable[Path]) -> Iterable[tuple[Path, str, Tensor]]:
+    for path in files:
+        if not path.exists():
+            raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.")
+        try:
+            with safe_open(path, "pt") as file:
+                for name in file.keys():  # noqa: SIM118 (no mapping)
+                    yield path, name, file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise OSError(f"{path} is cut short or no safetensors file: {str(error).rstrip('.')}.") from error
+
+
+def choose(names: Iterable[str], stem: str, variant: str | None = None) -> list[str]:
+    """Of the names in a folder, those of the weights of a variant: one file, or an index, whose shards it lists.
+
+    Args:
+        names: of all files in the folder, or in a listing of one.
+        stem: "model" or "diffusion_pytorch_model".
+        variant: such as "fp16"; None takes the plain files, and where there are none, those in half precision.
+
+    Raises:
+        OSError: there are no such weights, or only a pickle.
+    """
+    there = set(names)
+    for kind in (variant,) if variant else (None, "fp16"):
+        dotted = f".{kind}" if kind else ""
+        if (single := f"{stem}{dotted}.safetensors") in there:
+            return [single]
+        for index in (f"{stem}.safetensors.index{dotted}.json", f"{stem}{dotted}.safetensors.index.json"):
+            if index in there:
+                dash = f"{stem}{dotted}-"
+                return [index, *sorted(n for n in there if n.startswith(dash) and n.endswith(".safetensors"))]
+    if pickles := sorted(name for name in there if name.endswith(PICKLES)):
+        raise OSError(
+            f"The only weights here are a pickle, {pickles[0]}, and opening one runs whatever program is in it. "
+            "Convert it where you trust its origin: load it with diffusers or transformers and call "
+            "save_pretrained(folder, safe_serialization=True)."
+        )
+    wanted = f"{stem}{'.' + variant if variant else ''}.safetensors"
+    raise OSError(f"There is no {wanted} here; there is {', '.join(sorted(there)[:6]) or 'nothing'}.")
+
+
+def files_of(folder: Path, stem: str, variant: str | None = None) -> list[Path]:
+    """The weights of a folder, its shards as its index lists them. Raises OSError as `choose` does, with the folder."""
+    try:
+        chosen = choose((path.name for path in folder.iterdir()), stem, variant)
+    except FileNotFoundError:
+        raise OSError(f"{folder} is missing, so {folder.parent} is not a whole model.") from None
+    except OSError as error:
+        raise OSError(f"{folder}: {error}") from None
+    if not chosen[0].endswith(".json"):
+        return [folder / chosen[0]]
+    try:
+        shards = sorted(set(read_json(folder / chosen[0])["weight_map"].values()))
+    except (AttributeError, LookupError, TypeError) as error:
+        raise OSError(f"{folder / chosen[0]} is not an index of shards: it has no {error}.") from error
+    return [folder / Path(str(shard)).name for shard in shards]

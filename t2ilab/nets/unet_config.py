@@ -1,0 +1,111 @@
+"""What a U-Net looks like, from two hundred thousand parameters to a billion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from t2ilab.nets.config import Config
+
+
+@dataclass(frozen=True)
+class UNetConfig(Config):
+    """What a U-Net looks like.
+
+    Args:
+        in_channels, out_channels: of the pictures (3) or latents (4).
+        block_out_channels: one width a level, each level at half the size of the one before.
+        layers_per_block: residual blocks a level on the way down; one more on the way up.
+        attention: for each level, whether its residual blocks are followed by a transformer.
+        cross_attention_dim: width of the text's tokens.
+        heads: of every attention, one number for all levels or one for each.
+        norm_num_groups: of every GroupNorm.
+        patch_size: the network first folds each patch of this many pixels a side into channels, and unfolds at the
+            end. Stable Diffusion has its VAE for that and leaves this 1; a small model of pixels runs four times
+            faster at 2.
+        pooled_context: whether the sum of the text's tokens is added to the time embedding too, so that every residual
+            block hears the words at once. Stable Diffusion 1 and 2 do without; SDXL adds a pooled text in this place
+            (Podell et al. 2023, section 2.1). A small model learns its words many times sooner with it.
+        positions: whether the tokens of the transformers are told where in the picture they stand, as in DiT (Peebles
+            & Xie 2023). Stable Diffusion's find out from the convolutions, which see the borders; told, a small model
+            learns sooner what "left" means.
+        scale_shift: whether time and pooled words also scale the channels of the residual blocks, as in ADM (Dhariwal &
+            Nichol 2021); Stable Diffusion only shifts them.
+        ff_multiple: how many times wider a transformer's feed-forward layer is than its tokens; Stable Diffusion's
+            is 4.
+        linear_projection: whether transformers begin and end with linear layers, as in Stable Diffusion 2.
+        num_class_embeds: how many classes, or levels of noise in a low-resolution picture, the network is told of
+            besides the timestep; 0 for none.
+        only_cross_attention: for each level, whether its pixels look at the words twice and never at each other, as in
+            Stable Diffusion's upscaler, whose maps are too large for that; () for none.
+
+    Raises:
+        ValueError: not one flag a level, or a width that the groups or the heads do not divide.
+    """
+
+    what: ClassVar[str] = "A U-Net"
+
+    in_channels: int = 3
+    out_channels: int = 3
+    block_out_channels: tuple[int, ...] = (64, 128, 128)
+    layers_per_block: int = 1
+    attention: tuple[bool, ...] = (False, True, True)
+    cross_attention_dim: int = 128
+    heads: int | tuple[int, ...] = 4
+    norm_num_groups: int = 8
+    patch_size: int = 1
+    ff_multiple: int = 4
+    pooled_context: bool = False
+    positions: bool = False
+    scale_shift: bool = False
+    linear_projection: bool = False
+    num_class_embeds: int = 0
+    only_cross_attention: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.attention) != len(self.block_out_channels):
+            raise ValueError(
+                f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "
+                f"{len(self.block_out_channels)} levels of block_out_channels."
+            )
+        if len(self.only_cross_attention) not in (0, len(self.block_out_channels)):
+            raise ValueError(
+                f"only_cross_attention is () or one flag for each level; got {self.only_cross_attention} for "
+                f"{len(self.block_out_channels)} levels of block_out_channels."
+            )
+        if len(self.heads_of_levels) != len(self.block_out_channels):
+            raise ValueError(
+                f"heads is one number or one for each level; got {self.heads} for "
+                f"{len(self.block_out_channels)} levels of block_out_channels."
+            )
+        for width, heads in zip(self.block_out_channels, self.heads_of_levels, strict=True):
+            if width % self.norm_num_groups or width % heads:
+                raise ValueError(
+                    f"Each width must be a multiple of norm_num_groups={self.norm_num_groups} and heads={heads}; "
+                    f"got {width}."
+                )
+
+    @classmethod
+    def stable_diffusion_1(cls, in_channels: int = 4) -> UNetConfig:
+        """Stable Diffusion 1's U-Net; with in_channels=9 (latents, mask, masked latents) that of its inpainting."""
+        return cls(in_channels, 4, (320, 640, 1280, 1280), 2, (True, True, True, False), 768, 8, 32)
+
+    @classmethod
+    def stable_diffusion_2(cls) -> UNetConfig:
+        """The U-Net of Stable Diffusion 2 and 2.1: heads of 64 channels each, linear projections, wider words."""
+        widths, heads = (320, 640, 1280, 1280), (5, 10, 20, 20)
+        return cls(4, 4, widths, 2, (True, True, True, False), 1024, heads, 32, linear_projection=True)
+
+    @classmethod
+    def upscaler(cls) -> UNetConfig:
+        """The U-Net of Stable Diffusion's 4x upscaler: latents and the noisy small picture in, 7 channels in all."""
+        levels, cross = (256, 512, 512, 1024), (True, True, True, False)
+        return cls(
+            7, 4, levels, 2, (False, True, True, True), 1024, 8, 32,
+            linear_projection=True, num_class_embeds=1000, only_cross_attention=cross,
+        )  # fmt: skip
+
+    @property
+    def heads_of_levels(self) -> tuple[int, ...]:
+        """The heads of each level's attention."""
+        return self.heads if isinstance(self.heads, tuple) else (self.heads,) * len(self.block_out_channels)

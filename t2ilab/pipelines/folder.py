@@ -1,0 +1,115 @@
+"""Where a text-to-image model comes from, and where it goes: the zoo, a folder, or the Hugging Face hub.
+
+A model of latents lies in diffusers' layout. A model of pixels, or one whose U-Net has what diffusers has no class for,
+lies in this course's own: the same folders and names of files, with our configurations in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from t2ilab import __version__, zoo
+from t2ilab.clip.tokenizer import CLIPTokenizer
+from t2ilab.diffusion.schedule import NoiseSchedule
+from t2ilab.files import read_json, write_json
+from t2ilab.interop.hub import fetch
+from t2ilab.interop.schedulers import Sampling
+from t2ilab.interop.stable_diffusion import PARTS, PIPELINE, STEM, Parts, read_parts, write_parts
+from t2ilab.interop.weights import read_weights, write_weights
+from t2ilab.nets.text import TextConfig, TextEncoder
+from t2ilab.nets.unet import UNet, UNetConfig
+from t2ilab.nets.vae import VAE, VAEConfig
+
+OWN = "TextToImage"  # the _class_name of our own layout
+GUIDANCE = 3.0  # of our own models, where they name none
+
+
+def open_parts(name: str | Path, revision: str | None = None, variant: str | None = None) -> Parts:
+    """Opens a model by its name; arguments and errors as `TextToImage.from_pretrained` has them."""
+    folder = _find(str(name), revision, variant)
+    if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
+        raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook-pixel'.")
+    index = read_json(folder / "model_index.json")
+    kind = index.get("_class_name") if isinstance(index, dict) else None
+    if kind == PIPELINE:
+        return read_parts(folder, variant)
+    if kind not in (None, OWN):
+        raise ValueError(
+            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook-pixel', or diffusers' {PIPELINE}."
+        )
+    try:
+        return _read_own(folder, index)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise OSError(f"{folder} is not a whole {OWN}: {reason}. Copy it again.") from error
+
+
+def _find(name: str, revision: str | None, variant: str | None) -> Path:
+    """The folder of a name: of the zoo first, then a folder, then the hub."""
+    if name in zoo.names():
+        return zoo.folder(name)
+    if (folder := Path(name)).is_dir():
+        if (folder / "card.json").exists():
+            zoo.verify(folder, zoo.card_of(folder))
+        return folder
+    if "/" in name and not name.startswith((".", "/", "~")):
+        return fetch(name, PARTS, revision=revision, variant=variant)
+    return zoo.folder(name)  # says which names there are
+
+
+def _read_own(folder: Path, index: dict[str, Any]) -> Parts:
+    unet = UNet(UNetConfig.from_dict(read_json(folder / "unet" / "config.json"))).eval()
+    text_encoder = TextEncoder(TextConfig.from_dict(read_json(folder / "text_encoder" / "config.json"))).eval()
+    read_weights(folder / "unet" / f"{STEM}.safetensors", unet)
+    read_weights(folder / "text_encoder" / "model.safetensors", text_encoder)
+    vae = None
+    if (folder / "vae").exists():
+        vae = VAE(VAEConfig.from_dict(read_json(folder / "vae" / "config.json"))).eval()
+        read_weights(folder / "vae" / f"{STEM}.safetensors", vae)
+    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    return Parts(
+        unet,
+        vae,
+        text_encoder,
+        CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        NoiseSchedule.from_dict(scheduler),
+        scheduler["prediction_type"],
+        Sampling(**index.get("sampling", {})),
+        index["image_size"],
+        index.get("world"),
+        index.get("guidance_scale", GUIDANCE),
+    )
+
+
+def save_parts(folder: Path, parts: Parts) -> None:
+    """Writes a model, weights in half precision: in diffusers' layout where it has one, else in ours, saying why.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    try:
+        return write_parts(folder, parts)
+    except ValueError as error:
+        why = str(error)
+    write_json(folder / "unet" / "config.json", parts.unet.config.to_dict())
+    write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet)
+    write_json(folder / "text_encoder" / "config.json", parts.text_encoder.config.to_dict())
+    write_weights(folder / "text_encoder" / "model.safetensors", parts.text_encoder)
+    if parts.vae is not None:
+        write_json(folder / "vae" / "config.json", parts.vae.config.to_dict())
+        write_weights(folder / "vae" / f"{STEM}.safetensors", parts.vae)
+    parts.tokenizer.save_pretrained(folder / "tokenizer")
+    scheduler = parts.schedule.to_dict() | {"prediction_type": parts.prediction_type}
+    write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
+    index = {
+        "_class_name": OWN,
+        "_t2ilab_version": __version__,
+        "_why_not_diffusers": why,
+        "image_size": parts.image_size,
+        "world": parts.world,
+    }
+    usual = {"sampling": asdict(Sampling()), "guidance_scale": GUIDANCE}
+    settings = {"sampling": asdict(parts.sampling), "guidance_scale": parts.guidance_scale}
+    write_json(folder / "model_index.json", index | {k: v for k, v in settings.items() if v != usual[k]})
