@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from published import difference, randomised
 from torch import nn
 
 from t2ilab.nets.layers import (
@@ -29,23 +30,8 @@ def parts():
     return {"embedding": get_timestep_embedding, "resnet": ResnetBlock2D, "transformer": Transformer2DModel}
 
 
-def randomised(module, seed=0, std=0.3):
-    """The module in float64 with every tensor drawn at random: default initialisation hides affine mistakes."""
-    generator = torch.Generator().manual_seed(seed)
-    module.double().eval()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * std)
-    return module
-
-
 def draw(*shape, seed=1):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def difference(ours, theirs):
-    """The largest difference as a share of the largest value."""
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
 # ---- time ----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """The text encoder against transformers' CLIPTextModel with the same weights, in float64 to 1e-7."""
 
-import warnings
 from dataclasses import replace
 
 import pytest
 import torch
+from published import bare, difference, library, randomised
 
 from t2ilab.nets.text import TextConfig, TextEncoder
 
@@ -13,13 +13,11 @@ CONFIG = TextConfig(vocab_size=50, context_length=9, width=24, layers=3, heads=4
 
 @pytest.fixture(scope="module")
 def clip():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from transformers import CLIPTextConfig, CLIPTextModel
+    transformers = library("transformers")
 
     def make(config, activation="quick_gelu", eps=1e-5):
-        return CLIPTextModel(
-            CLIPTextConfig(
+        return transformers.CLIPTextModel(
+            transformers.CLIPTextConfig(
                 vocab_size=config.vocab_size,
                 max_position_embeddings=config.context_length,
                 hidden_size=config.width,
@@ -37,28 +35,8 @@ def clip():
     return make
 
 
-def randomised(module, seed=0):
-    """The module in float64 with every tensor drawn at random."""
-    generator = torch.Generator().manual_seed(seed)
-    module.double().eval()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.3)
-    return module
-
-
 def ids(length=9, batch=3):
     return torch.randint(0, 50, (batch, length), generator=torch.Generator().manual_seed(1))
-
-
-def bare(state):
-    """A published state dict by our names: transformers 4 writes the prefix and once wrote position_ids, 5 does not."""
-    return {k.removeprefix("text_model."): v for k, v in state.items() if not k.endswith("position_ids")}
-
-
-def difference(ours, theirs):
-    """The largest difference as a share of the largest value."""
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
 @pytest.mark.parametrize("prefix", ["", "text_model."])
@@ -72,6 +50,28 @@ def test_equals_transformers(prefix, length, clip):
     expected = theirs(ids(length)).last_hidden_state
     assert expected.abs().max() > 0.1
     assert difference(ours(ids(length)), expected) <= 1e-7
+
+
+@torch.no_grad()
+def test_equals_transformers_with_a_mask(clip):
+    theirs = randomised(clip(CONFIG))
+    ours = TextEncoder(CONFIG).double()
+    ours.load_state_dict(bare(theirs.state_dict()))
+    mask = torch.tensor([[1] * 9, [1] * 5 + [0] * 4, [1, 0, 1, 1, 0, 1, 1, 1, 0]])
+    expected = theirs(ids(), attention_mask=mask).last_hidden_state
+    assert difference(ours(ids(), mask), expected) <= 1e-7
+    assert difference(ours(ids(), mask.bool()), expected) <= 1e-7
+    assert difference(ours(ids()), expected) > 1e-3
+
+
+@torch.no_grad()
+def test_the_pooled_token_is_transformers(clip):
+    theirs = randomised(clip(CONFIG))
+    ours = TextEncoder(CONFIG).double()
+    ours.load_state_dict(bare(theirs.state_dict()))
+    texts = torch.tensor([[48, 3, 7, 49, 49, 49, 49, 49, 49], [48, 3, 7, 8, 9, 10, 11, 12, 49], [48, 49] + [0] * 7])
+    expected = theirs(texts).pooler_output
+    assert difference(ours.pooled(texts), expected) <= 1e-7
 
 
 @pytest.mark.parametrize("wrong", [{"activation": "gelu"}, {"activation": "gelu_pytorch_tanh"}, {"eps": 1e-6}])
@@ -133,6 +133,11 @@ def test_a_configuration_survives_a_dict():
         TextConfig.from_dict({**CONFIG.to_dict(), "depth": 2})
     with pytest.raises(ValueError, match=r"multiple of heads=4; got 30\."):
         TextConfig(vocab_size=50, width=30)
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"one entry for each id, \(3, 9\); got \(3, 8\)"):
+        TextEncoder(CONFIG)(ids(), torch.ones(3, 8))
 
 
 def test_a_text_that_is_too_long_is_refused():

@@ -1,10 +1,11 @@
 """The U-Net against diffusers' UNet2DConditionModel with the same weights, in float64."""
 
 import json
-import warnings
+from contextlib import contextmanager
 
 import pytest
 import torch
+from published import difference, diffusers_class, randomised, renamed
 from torch import nn
 
 from t2ilab.nets.layers import ResBlock, timestep_embedding
@@ -30,26 +31,23 @@ LAYOUTS = {
     "Stable Diffusion 2's heads and projections": UNetConfig(
         **{**SMALL.to_dict(), "heads": (2, 3, 4), "linear_projection": True}
     ),
-    "pictures in, two channels more": UNetConfig(**{**SMALL.to_dict(), "in_channels": 9, "layers_per_block": 2}),
+    "inpainting: five channels more": UNetConfig(**{**SMALL.to_dict(), "in_channels": 9, "layers_per_block": 2}),
+    "upscaling: classes, and words before pixels": UNetConfig(
+        **{
+            **SMALL.to_dict(),
+            "in_channels": 7,
+            "attention": (False, True, True),
+            "only_cross_attention": (True, True, False),
+            "num_class_embeds": 30,
+            "linear_projection": True,
+        }
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def diffusers_unet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from diffusers import UNet2DConditionModel
-    return UNet2DConditionModel
-
-
-def randomised(module, seed=0):
-    """The module in float64 with every tensor drawn at random: at its start a U-Net's answer is zero."""
-    generator = torch.Generator().manual_seed(seed)
-    module.double().eval()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.2)
-    return module
+    return diffusers_class("UNet2DConditionModel")
 
 
 def published(config, model):
@@ -65,12 +63,9 @@ def published(config, model):
         attention_head_dim=config.heads,  # its name in Stable Diffusion's configuration, where it counts heads
         norm_num_groups=config.norm_num_groups,
         use_linear_projection=config.linear_projection,
+        num_class_embeds=config.num_class_embeds or None,
+        only_cross_attention=config.only_cross_attention or False,
     ).double()
-
-
-def renamed(state):
-    """Our names as the published files have them: the one renaming."""
-    return {name.replace("time_proj", "time_emb_proj").replace("skip", "conv_shortcut"): x for name, x in state.items()}
 
 
 def inputs(config, height=8, width=8, batch=2):
@@ -80,9 +75,9 @@ def inputs(config, height=8, width=8, batch=2):
     return x, torch.tensor([3, 981, 0, 500])[:batch], context
 
 
-def difference(ours, theirs):
-    """The largest difference as a share of the largest value."""
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+def classes(config):
+    """What a network that knows classes is told besides, in both libraries' words."""
+    return {"class_labels": torch.tensor([20, 3])} if config.num_class_embeds else {}
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -101,16 +96,51 @@ def pair(request, diffusers_unet):
 def test_equals_diffusers(height, width, pair):
     ours, theirs = pair
     x, t, context = inputs(ours.config, height, width)
-    expected = theirs(x, t, context).sample
+    told = classes(ours.config)
+    expected = theirs(x, t, context, **told).sample
     assert expected.abs().max() > 0.1  # something to compare
-    assert difference(ours(x, t, context), expected) <= TOLERANCE
+    assert difference(ours(x, t, context, **told), expected) <= TOLERANCE
+
+
+@contextmanager
+def masked_throughout(theirs, mask):
+    """diffusers' mask of the words stops at the second attention; where the first looks at words too, as in the
+    upscaler, it sees those that are masked. Ours does not, so there theirs is told as well."""
+    bias = (~mask).double()[:, None] * -10_000.0
+
+    def tell(layer, args, kwargs):
+        return args, kwargs | {"attention_mask": bias}
+
+    blocks = [m for m in theirs.modules() if hasattr(m, "attn1") and m.only_cross_attention]
+    hooks = [block.attn1.register_forward_pre_hook(tell, with_kwargs=True) for block in blocks]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.no_grad()
+def test_equals_diffusers_with_a_mask(pair):
+    ours, theirs = pair
+    x, t, context = inputs(ours.config, 9, 7)
+    told, mask = classes(ours.config), torch.tensor([[1, 1, 0, 1, 0, 0], [1, 1, 1, 1, 1, 0]]).bool()
+    with masked_throughout(theirs, mask):
+        expected = theirs(x, t, context, encoder_attention_mask=mask, **told).sample
+    masked = ours(x, t, context, mask=mask, **told)
+    assert difference(masked, expected) <= TOLERANCE
+    assert difference(ours(x, t, context, **told), expected) > 1e-4
+    # What is masked may be anything.
+    context[~mask] = 100.0
+    assert difference(ours(x, t, context, mask=mask, **told), masked) <= TOLERANCE
 
 
 def test_gradients_equal_diffusers(pair):
     ours, theirs = pair
     x, t, context = inputs(ours.config)
     grads = []
-    for net, answer in ((ours, lambda *a: ours(*a)), (theirs, lambda *a: theirs(*a).sample)):
+    told = classes(ours.config)
+    for net, answer in ((ours, lambda *a: ours(*a, **told)), (theirs, lambda *a: theirs(*a, **told).sample)):
         x_in, words = x.clone().requires_grad_(), context.clone().requires_grad_()
         grads.append(torch.autograd.grad(answer(x_in, t, words).square().sum(), [x_in, words, net.conv_in.weight]))
     assert max(difference(a, b) for a, b in zip(*grads, strict=True)) <= 10 * TOLERANCE
@@ -142,8 +172,9 @@ def test_the_comparison_notices_a_tanh_gelu(diffusers_unet, monkeypatch):
         (UNetConfig.stable_diffusion_1(), 859_520_964),
         (UNetConfig.stable_diffusion_1(in_channels=9), 859_535_364),
         (UNetConfig.stable_diffusion_2(), 865_910_724),
+        (UNetConfig.upscaler(), 473_398_020),
     ],
-    ids=["Stable Diffusion 1", "its inpainting", "Stable Diffusion 2"],
+    ids=["Stable Diffusion 1", "its inpainting", "Stable Diffusion 2", "the 4x upscaler"],
 )
 def test_the_published_networks_are_configurations_of_this_class(config, parameters):
     with torch.device("meta"):  # shapes only: no memory
@@ -249,6 +280,7 @@ def test_a_configuration_survives_json(name):
         ({"heads": 5}, r"heads=5; got 16\."),
         ({"heads": (2, 4)}, r"one for each level; got \(2, 4\) for 3 levels"),
         ({"heads": (2, 5, 4)}, r"heads=5; got 24\."),
+        ({"only_cross_attention": (True,)}, r"one flag for each level; got \(True,\) for 3 levels"),
         ({"depth": 3, "wings": 2}, r"has no \['depth', 'wings'\]; it has \['attention'"),
     ],
 )
@@ -270,3 +302,15 @@ def test_bad_input(shape, context_width, sentence):
     net = UNet(UNetConfig(**{**SMALL.to_dict(), "patch_size": 2}))
     with pytest.raises(ValueError, match=sentence):
         net(torch.zeros(shape), torch.zeros(2), torch.zeros(2, 6, context_width))
+
+
+def test_masks_and_classes_that_do_not_fit():
+    net, (x, t, context) = UNet(SMALL), inputs(SMALL)
+    x, context = x.float(), context.float()
+    with pytest.raises(ValueError, match=r"one entry for each token, \(2, 6\); got \(2, 5\)"):
+        net(x, t, context, mask=torch.ones(2, 5))
+    with pytest.raises(ValueError, match=r"num_class_embeds=0 knows no classes; got tensor\(\[1, 2\]\)"):
+        net(x, t, context, class_labels=torch.tensor([1, 2]))
+    knows = UNet(UNetConfig(**{**SMALL.to_dict(), "num_class_embeds": 4}))
+    with pytest.raises(ValueError, match=r"num_class_embeds=4 needs class_labels; got None\. An upscaler's"):
+        knows(x, t, context)

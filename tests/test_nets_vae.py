@@ -1,10 +1,10 @@
 """The autoencoder against diffusers' AutoencoderKL with the same weights, in float64."""
 
-import warnings
 from dataclasses import replace
 
 import pytest
 import torch
+from published import difference, diffusers_class, randomised, renamed
 from torch import nn
 
 from t2ilab.nets.vae import VAE, VAEConfig
@@ -20,20 +20,7 @@ LAYOUTS = {
 
 @pytest.fixture(scope="module")
 def diffusers_vae():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from diffusers import AutoencoderKL
-    return AutoencoderKL
-
-
-def randomised(module, seed=0):
-    """The module in float64 with every tensor drawn at random."""
-    generator = torch.Generator().manual_seed(seed)
-    module.double().eval()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.2)
-    return module
+    return diffusers_class("AutoencoderKL")
 
 
 def published(config, model):
@@ -48,15 +35,6 @@ def published(config, model):
         down_block_types=["DownEncoderBlock2D"] * levels,
         up_block_types=["UpDecoderBlock2D"] * levels,
     )
-
-
-def renamed(state):
-    """Our names as the published files have them: the one renaming."""
-    return {name.replace("skip", "conv_shortcut"): tensor for name, tensor in state.items()}
-
-
-def difference(ours, theirs):
-    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
 @pytest.fixture(params=LAYOUTS.values(), ids=LAYOUTS)

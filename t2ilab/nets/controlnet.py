@@ -92,7 +92,7 @@ class ControlNet(UNetEncoder):
         cls, unet: UNet, condition_channels: int = 3, condition_widths: tuple[int, ...] = (16, 32, 96, 256)
     ) -> ControlNet:
         """A ControlNet that begins as a copy of a U-Net's way down and middle."""
-        net = cls(ControlNetConfig(unet.config, condition_channels, condition_widths))
+        net = cls(ControlNetConfig(unet.config, condition_channels, condition_widths)).to(next(unet.parameters()))
         own = net.state_dict()
         net.load_state_dict(own | {name: tensor for name, tensor in unet.state_dict().items() if name in own})
         return net
@@ -105,12 +105,13 @@ class ControlNet(UNetEncoder):
         condition: Tensor,
         *,
         mask: Tensor | None = None,
+        class_labels: Tensor | None = None,
         scale: float = 1.0,
     ) -> tuple[list[Tensor], Tensor]:
         """What the U-Net takes as `residuals`.
 
         Args:
-            x, t, context, mask: as the U-Net takes them.
+            x, t, context, mask, class_labels: as the U-Net takes them.
             condition: pictures (B, condition_channels, H, W) in [0, 1], `factor` times the size of the U-Net's first
                 map.
             scale: how loud; 0 is silent.
@@ -121,14 +122,14 @@ class ControlNet(UNetEncoder):
         Raises:
             ValueError: a condition of another size or number of channels, and as the U-Net does.
         """
-        self._check(x, context, mask, None)
+        self._check(x, context, mask, class_labels)
         p, factor = self.config.patch_size, self.control_config.factor
         expected = (len(x), self.control_config.condition_channels, *(side // p * factor for side in x.shape[-2:]))
         if condition.shape != expected:
             raise ValueError(
                 f"Beside {tuple(x.shape)} this ControlNet looks at conditions {expected}; got {tuple(condition.shape)}."
             )
-        temb = self.tell(x, t, context)
+        temb = self.tell(x, t, context, class_labels)
         x = F.pixel_unshuffle(x, p) if p > 1 else x
         x = self.conv_in(x) + self.controlnet_cond_embedding(condition)  # (B, C0, h, w)
         middle, skips = self.descend(x, temb, context, mask)

@@ -1,0 +1,48 @@
+"""What the comparisons with diffusers, transformers and open_clip share: their classes, random weights, a measure."""
+
+import warnings
+
+import torch
+
+
+def library(name):
+    """diffusers, transformers or open_clip, imported where it is used; they warn while they are."""
+    import importlib
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
+
+
+def diffusers_class(name):
+    """One of diffusers' classes, which it imports only when it is asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(library("diffusers"), name)
+
+
+def randomised(module, seed=0, std=0.2):
+    """The module in float64 with every tensor drawn at random: default initialisation hides affine mistakes, and at its
+    start a U-Net's answer is zero, and so is a ControlNet's."""
+    generator = torch.Generator().manual_seed(seed)
+    module.double().eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * std)
+    return module
+
+
+def renamed(state):
+    """Our names of a U-Net, ControlNet or VAE as the published files have them: the one renaming, on its own here."""
+    return {name.replace("time_proj", "time_emb_proj").replace("skip", "conv_shortcut"): x for name, x in state.items()}
+
+
+def difference(ours, theirs):
+    """The largest difference as a share of the largest value."""
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+def bare(state):
+    """A tower of CLIP by our names: transformers 4 writes the prefix and once wrote position_ids, 5 does neither."""
+    names = {k: k.removeprefix("text_model.").removeprefix("vision_model.") for k in state}
+    return {names[k]: v for k, v in state.items() if not k.endswith("position_ids")}
