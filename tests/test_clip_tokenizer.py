@@ -1,12 +1,14 @@
 """The tokenizer against transformers' CLIPTokenizer, the vocabulary against every caption, and broken folders."""
 
+import gzip
 import json
 import random
 import shutil
-import warnings
+from pathlib import Path
 
 import pytest
 import torch
+from published import library
 
 from t2ilab.clip.tokenizer import END, START, CLIPTokenizer, byte_letters, learn_merges
 from t2ilab.data.captions import caption_words, describe, vocabulary
@@ -46,9 +48,7 @@ def worldly():
 
 @pytest.fixture(scope="module")
 def transformers_tokenizer():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import transformers
+    transformers = library("transformers")
     # Version 4 has two; its fast one is the one that version 5 kept.
     return getattr(transformers, "CLIPTokenizerFast", transformers.CLIPTokenizer)
 
@@ -85,6 +85,60 @@ def test_equals_transformers(form, folders, transformers_tokenizer):
         assert tokenizer(text)[0].tolist() == expected, name
         assert read(text)[0].tolist() == expected, name
         assert tokenizer.encode(text) == theirs(text, add_special_tokens=False, verbose=False)["input_ids"], name
+
+
+@pytest.mark.parametrize("form", ["name", "token"])
+def test_stable_diffusion_2_pads_with_an_exclamation_mark(form, worldly, transformers_tokenizer, tmp_path):
+    told = {"name": "!", "token": {"content": "!", "lstrip": False, "normalized": False}}[form]
+    worldly.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))
+    if form == "name":
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config | {"pad_token": told}), encoding="utf-8")
+    else:  # older folders say it in a file of its own, and newer ones not at all in this one
+        (tmp_path / "special_tokens_map.json").write_text(json.dumps({"pad_token": told}), encoding="utf-8")
+        del config["pad_token"]
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    ours = CLIPTokenizer.from_pretrained(tmp_path)
+    assert ours.pad_id == ours.vocab["!"] == 0
+    theirs = transformers_tokenizer.from_pretrained(tmp_path, pad_token="!")
+    expected = theirs("a cat", padding="max_length", truncation=True, max_length=16)["input_ids"]
+    assert ours("a cat")[0].tolist() == expected
+    assert expected[-1] == 0
+    ours.save_pretrained(tmp_path / "again")
+    assert CLIPTokenizer.from_pretrained(tmp_path / "again").pad == "!"
+
+
+@pytest.fixture(scope="module")
+def clips():
+    """CLIP's own vocabulary, which open_clip brings in its package, and open_clip's tokenizer."""
+    library("open_clip")
+    from open_clip.tokenizer import SimpleTokenizer, default_bpe
+
+    lines = gzip.decompress(Path(default_bpe()).read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
+    merges = [tuple(line.split()) for line in lines]
+    letters = list(byte_letters().values())
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *(a + b for a, b in merges), START, END]
+    vocab = {token: i for i, token in enumerate(tokens)}
+    return CLIPTokenizer(vocab, merges, pad=tokens[0]), SimpleTokenizer()
+
+
+PROMPTS = (
+    "a photo of an astronaut riding a horse on mars, highly detailed",
+    "A portrait of a kangaroo wearing an orange hoodie, standing on the grass in front of the Sydney Opera House",
+    "an armchair in the shape of an avocado; 4k, trending on artstation!!",
+    "お地蔵さん、夕暮れ、水彩画",
+    "it's a cat's world: naïve café, 12345 — ok?",
+    "teddy bears mixing sparkling chemicals as mad scientists, steampunk " * 9,
+    "a",
+)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt[:20])
+def test_published_ids_equal_open_clips(prompt, clips):
+    ours, theirs = clips
+    assert len(ours.vocab) == 49408
+    assert torch.equal(ours(prompt), theirs(prompt))
+    assert ours(prompt).shape == (1, 77)
 
 
 def test_a_person_cannot_write_the_end_token(ours):

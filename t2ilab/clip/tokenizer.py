@@ -89,22 +89,27 @@ def _join(text: list[str], left: str, right: str) -> list[str]:
 
 
 class CLIPTokenizer:
-    """Text -> token ids of one length: start, the words, end, then padding with the end token.
+    """Text -> token ids of one length: start, the words, end, then padding.
 
     Args:
         vocab: token -> id.
         merges: pairs in the order in which they apply.
         context_length: ids that the text encoder reads, start and end among them.
+        pad: the token that fills the rest: the end token, or "!" in Stable Diffusion 2, where it is the first.
 
     Raises:
-        ValueError: no start or end token, a merge of tokens that the vocabulary lacks, or a context_length below 2.
+        ValueError: no start, end or padding token, a merge of tokens that the vocabulary lacks, or a context_length
+            below 2.
     """
 
-    def __init__(self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int = 77):
+    def __init__(
+        self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int = 77, pad: str = END
+    ):
         from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-        if missing := [token for token in (START, END) if token not in vocab]:
-            raise ValueError(f"A CLIP vocabulary needs {START} and {END}; missing: {', '.join(missing)}.")
+        needed = dict.fromkeys((START, END, pad))
+        if missing := [token for token in needed if token not in vocab]:
+            raise ValueError(f"A CLIP vocabulary needs {' and '.join(needed)}; missing: {', '.join(missing)}.")
         if context_length < 2:
             raise ValueError(
                 f"context_length must hold the start and the end token, so at least 2; got {context_length}."
@@ -116,7 +121,7 @@ class CLIPTokenizer:
                     "Do vocabulary and merges come from the same folder?"
                 )
         self.vocab, self.merges, self.context_length = dict(vocab), [tuple(pair) for pair in merges], context_length
-        self.start_id, self.end_id = vocab[START], vocab[END]
+        self.pad, self.start_id, self.end_id, self.pad_id = pad, vocab[START], vocab[END], vocab[pad]
         self._tokenizer = Tokenizer(
             models.BPE(self.vocab, self.merges, end_of_word_suffix="</w>", unk_token=END)  # type: ignore[arg-type]
         )
@@ -153,7 +158,7 @@ class CLIPTokenizer:
         """
         folder = Path(folder)
         try:
-            length = 77
+            length, pad = 77, END
             if (folder / "vocab.json").exists():
                 vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
                 lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
@@ -162,9 +167,11 @@ class CLIPTokenizer:
                 model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
                 vocab = model["vocab"]
                 pairs = [pair.split() if isinstance(pair, str) else pair for pair in model["merges"]]
-            config_file = folder / "tokenizer_config.json"
-            if config_file.exists():
-                length = int(json.loads(config_file.read_text(encoding="utf-8")).get("model_max_length", length))
+            for name in ("special_tokens_map.json", "tokenizer_config.json"):
+                if (folder / name).exists():
+                    config = json.loads((folder / name).read_text(encoding="utf-8"))
+                    length, pad = int(config.get("model_max_length", length)), config.get("pad_token") or pad
+            pad = pad["content"] if isinstance(pad, dict) else pad
             vocab, merges = dict(vocab), [(a, b) for a, b in pairs]
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
@@ -172,7 +179,7 @@ class CLIPTokenizer:
                 f"not so {folder}: {error}."
             ) from error
         # transformers writes 10^30 where nobody said how long a text may be.
-        return cls(vocab, merges, length if length < 10**6 else 77)
+        return cls(vocab, merges, length if length < 10**6 else 77, pad)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes vocab.json, merges.txt and tokenizer_config.json, which transformers' CLIPTokenizer opens."""
@@ -186,7 +193,7 @@ class CLIPTokenizer:
             "bos_token": START,
             "eos_token": END,
             "unk_token": END,
-            "pad_token": END,
+            "pad_token": self.pad,
         }
         write_whole(folder / "tokenizer_config.json", (json.dumps(config, indent=2) + "\n").encode())
 
@@ -208,5 +215,5 @@ class CLIPTokenizer:
         rows = []
         for text in [texts] if isinstance(texts, str) else texts:
             ids = [self.start_id, *self.encode(text)[: self.context_length - 2], self.end_id]
-            rows.append(ids + [self.end_id] * (self.context_length - len(ids)))
+            rows.append(ids + [self.pad_id] * (self.context_length - len(ids)))
         return torch.tensor(rows, dtype=torch.int64).reshape(-1, self.context_length)

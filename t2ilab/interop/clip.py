@@ -265,7 +265,7 @@ def read_open_clip(config: Mapping[str, Any]) -> CLIPConfig:
     quick = bool(config.get("quick_gelu", False))
     text, vision = dict(config["text_cfg"]), dict(config["vision_cfg"])
     keys = {
-        "a configuration": (config, {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}),
+        "configuration": (config, {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}),
         "text_cfg": (text, {"context_length", "vocab_size", *_OPEN_CLIP_TOWER}),
         "vision_cfg": (vision, {"image_size", "patch_size", "head_width", *_OPEN_CLIP_TOWER} - {"heads"}),
     }
