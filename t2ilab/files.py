@@ -52,6 +52,13 @@ def write_json(path: Path, value: Any) -> None:
         beside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads JSON that names values, as configurations do. Raises OSError where it is missing, broken or another."""
+    if isinstance(value := read_json(path), dict):
+        return value
+    raise OSError(f"{path} holds no configuration, names with values, but {str(value)[:20]!r}; the file is changed.")
+
+
 def read_json(path: Path) -> Any:
     """Reads JSON. Raises OSError where it is missing or broken."""
     try:

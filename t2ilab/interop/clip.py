@@ -11,7 +11,7 @@ from torch import Tensor
 
 from t2ilab.clip.model import CLIP, CLIPConfig
 from t2ilab.clip.tokenizer import CLIPTokenizer
-from t2ilab.files import read_json, write_json
+from t2ilab.files import read_config, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.layouts import Layout
 from t2ilab.interop.weights import files_of, read_weights, write_weights
@@ -56,16 +56,17 @@ def read_text(config: Mapping[str, Any]) -> TextConfig:
     )
 
 
-def write_text(config: TextConfig, end_id: int) -> dict[str, Any]:
-    """transformers' configuration of it; `end_id` is the token that ends and pads."""
+def write_text(config: TextConfig, tokenizer: CLIPTokenizer) -> dict[str, Any]:
+    """transformers' configuration of it and of the tokenizer that it was trained with."""
     return {
         "architectures": [TEXT.kind],
         "model_type": "clip_text_model",
         "vocab_size": config.vocab_size,
         "max_position_embeddings": config.context_length,
-        "eos_token_id": end_id,
-        "bos_token_id": end_id - 1,
-        "pad_token_id": end_id,
+        "bos_token_id": tokenizer.start_id,
+        "eos_token_id": tokenizer.end_id,
+        "pad_token_id": tokenizer.pad_id,
+        "dtype": "float32",  # that it computes in: transformers 5 would take the file's own, half
         **_write_tower(config),
     }
 
@@ -229,8 +230,8 @@ def load_clip(name: str | Path, revision: str | None = None, variant: str | None
     theirs = folder / "open_clip_config.json"
     try:
         if theirs.exists():
-            return _load_open_clip(folder, read_json(theirs), variant)
-        config = read_json(folder / "config.json")
+            return _load_open_clip(folder, read_config(theirs), variant)
+        config = read_config(folder / "config.json")
         if (kind := config.get("model_type")) != "clip":
             raise ValueError(f"{folder} holds a {kind}; this call opens a CLIP.")
         vision, text = config["vision_config"], config["text_config"]
@@ -241,7 +242,7 @@ def load_clip(name: str | Path, revision: str | None = None, variant: str | None
     except (AttributeError, LookupError, TypeError) as error:
         raise OSError(f"{folder} is not a whole CLIP: no {error}. Copy it again.") from error
     normal = folder / "preprocessor_config.json"
-    given = read_json(normal) if normal.exists() else {}
+    given = read_config(normal) if normal.exists() else {}
     mean, std = tuple(given.get("image_mean", OPENAI_MEAN)), tuple(given.get("image_std", OPENAI_STD))
     return PublishedCLIP(model.eval(), CLIPTokenizer.from_pretrained(folder), mean, std)
 
@@ -307,7 +308,7 @@ def save_clip(
     """Writes a CLIP as transformers does, so that its CLIPModel and CLIPTokenizer open it; float32."""
     folder, config = Path(folder), model.config
     write_weights(folder / "model.safetensors", model, dtype=torch.float32)
-    text = write_text(config.text, tokenizer.end_id) | {"projection_dim": config.embed_dim}
+    text = write_text(config.text, tokenizer) | {"projection_dim": config.embed_dim}
     vision = write_vision(config.vision) | {"projection_dim": config.embed_dim}
     whole = {"architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": config.embed_dim}
     write_json(folder / "config.json", whole | {"text_config": text, "vision_config": vision})

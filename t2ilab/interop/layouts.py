@@ -207,6 +207,9 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
     crosses = values["only_cross_attention"]
     if crosses is True:
         raise ValueError("only_cross_attention is one flag for each level here; got True, which is another network.")
+    shifts = {"default": False, "scale_shift": True}
+    if (shift := values["resnet_time_scale_shift"]) not in shifts:
+        raise ValueError(f"resnet_time_scale_shift is {' or '.join(map(repr, shifts))} here; got {shift!r}.")
     heads = values["attention_head_dim"]  # its name notwithstanding, it counts heads
     return {
         "in_channels": values["in_channels"],
@@ -219,7 +222,7 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "linear_projection": values["use_linear_projection"],
         "num_class_embeds": values["num_class_embeds"] or 0,
         "only_cross_attention": tuple(crosses) if crosses and any(crosses[:levels]) else (),
-        "scale_shift": {"default": False, "scale_shift": True}[values["resnet_time_scale_shift"]],
+        "scale_shift": shifts[shift],
     }
 
 

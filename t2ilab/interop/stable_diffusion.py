@@ -12,7 +12,7 @@ from torch import nn
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import read_json, write_json
+from t2ilab.files import read_config, write_json
 from t2ilab.interop import clip, layouts
 from t2ilab.interop.schedulers import Sampling, read_scheduler, write_scheduler
 from t2ilab.interop.weights import Convert, files_of, read_weights, renaming, write_weights
@@ -71,16 +71,16 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
         ValueError: another pipeline, or a part that our classes are not.
         OSError: a file that is missing, cut short or a pickle.
     """
-    index = read_json(folder / "model_index.json")
+    index = read_config(folder / "model_index.json")
     try:
         if (kind := index["_class_name"]) != PIPELINE:
             raise ValueError(f"{folder} holds a {kind}; this call opens a {PIPELINE}.")
         for part, classes in _CLASSES.items():
             if (got := index[part][1]) not in classes:
                 raise ValueError(f"{folder}: its {part} is a {got}; this call opens a {classes[0]}.")
-        scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+        scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
         schedule, prediction_type, sampling, remarks = read_scheduler(scheduler)
-        config = read_json(folder / "unet" / "config.json")
+        config = read_config(folder / "unet" / "config.json")
         named = renaming(layouts.own_name)
         unet = _read(folder / "unet", layouts.read_unet, UNet, named, variant)
         vae = _read(folder / "vae", layouts.read_vae, VAE, named, variant)
@@ -114,7 +114,7 @@ def write_parts(folder: Path, parts: Parts) -> None:
     configs = {
         "unet": layouts.write_unet(parts.unet.config, parts.image_size // parts.vae.config.factor),
         "vae": layouts.write_vae(parts.vae.config, parts.image_size),
-        "text_encoder": clip.write_text(parts.text_encoder.config, parts.tokenizer.end_id),
+        "text_encoder": clip.write_text(parts.text_encoder.config, parts.tokenizer),
     }
     scheduler = write_scheduler(parts.schedule, parts.prediction_type, parts.sampling)
     for part, config in configs.items():
@@ -167,7 +167,7 @@ def _read(
 ) -> Net:
     """A network from its folder, made without memory first so that its weights are held once."""
     try:
-        config = read(read_json(folder / "config.json"))
+        config = read(read_config(folder / "config.json"))
     except ValueError as error:
         raise ValueError(f"{folder / 'config.json'}: {error}") from error
     with torch.device("meta"):

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from t2ilab.files import read_json, written_beside
+from t2ilab.files import read_config, written_beside
 
 Rename = Callable[[str], str]
 Convert = Callable[[str, Tensor], Iterable[tuple[str, Tensor]]]
@@ -123,7 +123,7 @@ def files_of(folder: Path, stem: str, variant: str | None = None) -> list[Path]:
     if not chosen[0].endswith(".json"):
         return [folder / chosen[0]]
     try:
-        shards = sorted(set(read_json(folder / chosen[0])["weight_map"].values()))
+        shards = sorted(set(read_config(folder / chosen[0])["weight_map"].values()))
     except (AttributeError, LookupError, TypeError) as error:
         raise OSError(f"{folder / chosen[0]} is not an index of shards: it has no {error}.") from error
     return [folder / Path(str(shard)).name for shard in shards]

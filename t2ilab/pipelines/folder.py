@@ -13,7 +13,7 @@ from typing import Any
 from t2ilab import __version__, zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import read_json, write_json
+from t2ilab.files import read_config, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.schedulers import Sampling
 from t2ilab.interop.stable_diffusion import PARTS, PIPELINE, STEM, Parts, read_parts, write_parts
@@ -31,8 +31,8 @@ def open_parts(name: str | Path, revision: str | None = None, variant: str | Non
     folder = _find(str(name), revision, variant)
     if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
         raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook-pixel'.")
-    index = read_json(folder / "model_index.json")
-    kind = index.get("_class_name") if isinstance(index, dict) else None
+    index = read_config(folder / "model_index.json")
+    kind = index.get("_class_name")
     if kind == PIPELINE:
         return read_parts(folder, variant)
     if kind not in (None, OWN):
@@ -60,15 +60,15 @@ def _find(name: str, revision: str | None, variant: str | None) -> Path:
 
 
 def _read_own(folder: Path, index: dict[str, Any]) -> Parts:
-    unet = UNet(UNetConfig.from_dict(read_json(folder / "unet" / "config.json"))).eval()
-    text_encoder = TextEncoder(TextConfig.from_dict(read_json(folder / "text_encoder" / "config.json"))).eval()
+    unet = UNet(UNetConfig.from_dict(read_config(folder / "unet" / "config.json"))).eval()
+    text_encoder = TextEncoder(TextConfig.from_dict(read_config(folder / "text_encoder" / "config.json"))).eval()
     read_weights(folder / "unet" / f"{STEM}.safetensors", unet)
     read_weights(folder / "text_encoder" / "model.safetensors", text_encoder)
     vae = None
     if (folder / "vae").exists():
-        vae = VAE(VAEConfig.from_dict(read_json(folder / "vae" / "config.json"))).eval()
+        vae = VAE(VAEConfig.from_dict(read_config(folder / "vae" / "config.json"))).eval()
         read_weights(folder / "vae" / f"{STEM}.safetensors", vae)
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
     return Parts(
         unet,
         vae,
