@@ -46,3 +46,22 @@ def bare(state):
     """A tower of CLIP by our names: transformers 4 writes the prefix and once wrote position_ids, 5 does neither."""
     names = {k: k.removeprefix("text_model.").removeprefix("vision_model.") for k in state}
     return {names[k]: v for k, v in state.items() if not k.endswith("position_ids")}
+
+
+def latent_pipe(tokenizer, device, sampling=None, schedule=None, **layout):
+    """A small text-to-image model of latents, of random weights, in our classes; `layout` is its U-Net's."""
+    from t2ilab.diffusion.schedule import NoiseSchedule
+    from t2ilab.nets.text import TextConfig, TextEncoder
+    from t2ilab.nets.unet import UNet, UNetConfig
+    from t2ilab.nets.vae import VAE, VAEConfig
+    from t2ilab.pipelines.text_to_image import TextToImage
+
+    options = {"block_out_channels": (8, 16), "layers_per_block": 1, "attention": (False, True), "heads": 2,
+               "norm_num_groups": 4, "cross_attention_dim": 16, "in_channels": 4, "out_channels": 4}  # fmt: skip
+    unet = UNet(UNetConfig(**(options | layout)))
+    text = TextEncoder(TextConfig(len(tokenizer.vocab), 16, width=16, layers=1, heads=2))
+    vae = VAE(VAEConfig(block_out_channels=(8, 16), scaling_factor=0.7))
+    for seed, part in enumerate((unet, text, vae)):
+        randomised(part, seed).float()
+    parts = (unet, text, tokenizer, schedule or NoiseSchedule.cosine(), "v_prediction", 16, device, "shapes", vae)
+    return TextToImage(*parts, sampling, guidance_scale=2.5)

@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 import torch
-from published import diffusers_class, library, randomised
+from published import diffusers_class, latent_pipe, library, randomised
 from safetensors.torch import load_file, save_file
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
@@ -18,9 +18,7 @@ from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.interop.schedulers import Sampling
 from t2ilab.interop.stable_diffusion import read_controlnet, read_unet, write_controlnet
 from t2ilab.nets.controlnet import ControlNet, ControlNetConfig
-from t2ilab.nets.text import TextConfig, TextEncoder
-from t2ilab.nets.unet import UNet, UNetConfig
-from t2ilab.nets.vae import VAE, VAEConfig
+from t2ilab.nets.unet import UNetConfig
 from t2ilab.pipelines.text_to_image import TextToImage
 
 PROMPT = "a red cat and 猫"
@@ -283,18 +281,6 @@ def test_keys_of_other_versions_change_nothing(folder):
 # ---- ours, saved, opened by diffusers -------------------------------------------------------------------------------
 
 
-def our_pipe(tokenizer, cpu, sampling=None, schedule=None, **layout):
-    options = {"block_out_channels": (8, 16), "layers_per_block": 1, "attention": (False, True), "heads": 2,
-               "norm_num_groups": 4, "cross_attention_dim": 16, "in_channels": 4, "out_channels": 4}  # fmt: skip
-    unet = UNet(UNetConfig(**(options | layout)))
-    text = TextEncoder(TextConfig(len(tokenizer.vocab), 16, width=16, layers=1, heads=2))
-    vae = VAE(VAEConfig(block_out_channels=(8, 16), scaling_factor=0.7))
-    for seed, part in enumerate((unet, text, vae)):
-        randomised(part, seed).float()
-    parts = (unet, text, tokenizer, schedule or NoiseSchedule.cosine(), "v_prediction", 16, cpu, "shapes", vae)
-    return TextToImage(*parts, sampling, guidance_scale=2.5)
-
-
 OUR_SAMPLINGS = {
     "ours": None,
     "DDIM, leading": Sampling("ddim", "leading", 1, to_first=True),
@@ -307,7 +293,7 @@ OUR_SAMPLINGS = {
 def test_diffusers_opens_what_we_save_and_draws_the_same_picture(sampling, cpu, tokenizer_, tmp_path):
     # Cosine sigmas reach twenty thousand, at which float32 keeps three places of a picture: not Euler's schedule.
     euler = sampling is not None and sampling.sampler == "euler"
-    pipe = our_pipe(tokenizer_, cpu, sampling, NoiseSchedule.linear() if euler else None)
+    pipe = latent_pipe(tokenizer_, cpu, sampling, NoiseSchedule.linear() if euler else None)
     pipe.save_pretrained(tmp_path / "mine")
     again = TextToImage.from_pretrained(tmp_path / "mine", device="cpu")
     assert again.world == "shapes"
@@ -335,7 +321,7 @@ def test_diffusers_opens_what_we_save_and_draws_the_same_picture(sampling, cpu, 
 
 
 def test_a_negative_prompt_and_japanese_make_the_trip(cpu, tokenizer_, tmp_path):
-    our_pipe(tokenizer_, cpu).save_pretrained(tmp_path)
+    latent_pipe(tokenizer_, cpu).save_pretrained(tmp_path)
     options = {"negative_prompt": "猫", "guidance_scale": 4.0}
     expected = theirs_of(tmp_path, start(2), **options)
     assert farthest(ours_of(tmp_path, start(2), **options), expected) <= CLOSE
@@ -349,7 +335,7 @@ def test_a_negative_prompt_and_japanese_make_the_trip(cpu, tokenizer_, tmp_path)
     ],
 )
 def test_what_diffusers_has_no_class_for_keeps_our_layout_and_says_why(layout, why, cpu, tokenizer_, tmp_path):
-    pipe = our_pipe(tokenizer_, cpu, **layout)
+    pipe = latent_pipe(tokenizer_, cpu, **layout)
     pipe.save_pretrained(tmp_path)
     index = json.loads((tmp_path / "model_index.json").read_text())
     assert index["_class_name"] == "TextToImage"

@@ -22,6 +22,8 @@ SUCCESSORS = {
 }
 SECONDS = 8.0  # that the hub has to answer
 WORDS = (".json", ".txt")
+# What tells that a model is in the cache: asked for all its files, the library misses those that nobody needed.
+TOP = ["model_index.json", "config.json", "open_clip_config.json"]
 
 
 def fetch(
@@ -71,7 +73,8 @@ def fetch(
     wanted = _wanted(sizes, parts, variant)
     _announce(name, info, {file: sizes[file] for file in wanted})
     try:
-        return Path(snapshot_download(name, revision=info.sha, allow_patterns=wanted, etag_timeout=SECONDS))
+        # By the branch's name and not its commit: only so the cache knows later which commit the branch was.
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, etag_timeout=SECONDS))
     except Exception as error:
         raise OSError(
             f"The download of {name} broke off ({_first_line(error)}); run it again, it goes on where it stopped."
@@ -83,7 +86,7 @@ def _cached(name: str, revision: str | None, error: Exception) -> Path:
 
     for known in (name, SUCCESSORS.get(name)):
         try:
-            return Path(snapshot_download(str(known), revision=revision, local_files_only=True))
+            return Path(snapshot_download(str(known), revision=revision, allow_patterns=TOP, local_files_only=True))
         except Exception:
             continue
     raise OSError(
