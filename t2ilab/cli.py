@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,7 +90,11 @@ def generate(
     from t2ilab.data.understanding import spelled, unknown_words
     from t2ilab.pipelines.text_to_image import ADD_NOISE, TextToImage
 
-    pipe = TextToImage.from_pretrained(model)
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", UserWarning)
+        pipe = TextToImage.from_pretrained(model)
+    for remark in remarks:  # what is drawn in another way than diffusers draws it
+        typer.echo(remark.message, err=True)
     if pipe.world:
         if sentence := unknown_words(prompt, pipe.world):
             typer.echo(sentence, err=True)

@@ -59,7 +59,7 @@ def latent_pipe(tokenizer, device, sampling=None, schedule=None, **layout):
     options = {"block_out_channels": (8, 16), "layers_per_block": 1, "attention": (False, True), "heads": 2,
                "norm_num_groups": 4, "cross_attention_dim": 16, "in_channels": 4, "out_channels": 4}  # fmt: skip
     unet = UNet(UNetConfig(**(options | layout)))
-    text = TextEncoder(TextConfig(len(tokenizer.vocab), 16, width=16, layers=1, heads=2))
+    text = TextEncoder(TextConfig(len(tokenizer.vocab), tokenizer.context_length, width=16, layers=1, heads=2))
     vae = VAE(VAEConfig(block_out_channels=(8, 16), scaling_factor=0.7))
     for seed, part in enumerate((unet, text, vae)):
         randomised(part, seed).float()

@@ -5,13 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
+from published import latent_pipe
 from safetensors import SafetensorError
 
 from t2ilab import launch, output
+from t2ilab.diffusion.schedule import NoiseSchedule
+from t2ilab.interop.schedulers import Sampling
 from t2ilab.interop.weights import write_weights
+from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes import run
 from t2ilab.training import checkpoint
 
@@ -129,6 +134,37 @@ def test_an_animation_is_made_on_request(command, small_zoo):
     assert result.files == ["a-1.webp", "a-2.webp", "a.gif"]
     with Image.open("a.gif") as animation:
         assert animation.n_frames == 3
+
+
+def test_a_folder_of_diffusers_is_drawn_with_its_own_settings(command, cpu, tokenizer):
+    pipe = latent_pipe(tokenizer, cpu, Sampling("dpmpp_2m", "linspace", one_more=True))
+    pipe.save_pretrained("mine")
+    arguments = ("--model", "mine", "--steps", 2, "--scale", 1)
+    result = command("generate", RED, "-o", "a.png", "--gif", "a.gif", "--n", 2, "--seed", 3, *arguments)
+    assert (result.code, result.out.split(), result.err) == (0, ["a-1.png", "a-2.png", "a.gif"], "")
+    (expected,) = TextToImage.from_pretrained("mine", "cpu")(RED, seed=4, num_inference_steps=2)
+    with Image.open("a-2.png") as picture, Image.open("a.gif") as animation:
+        assert picture.size == (16, 16)
+        assert (picture.text["sampler"], picture.text["guidance_scale"]) == ("dpmpp_2m", "2.5")
+        assert picture.tobytes() == expected.tobytes()
+        assert (animation.n_frames, animation.size[1]) == (3, 16)  # latents on their way are shown as pictures
+
+
+def test_what_is_drawn_in_another_way_is_one_sentence(command, cpu, tokenizer):
+    latent_pipe(tokenizer, cpu, schedule=NoiseSchedule.scaled_linear()).save_pretrained("mine")
+    for name in ("scheduler/scheduler_config.json", "model_index.json"):
+        path = Path("mine") / name
+        path.write_text(path.read_text().replace("DDIMScheduler", "PNDMScheduler"))
+    result = command("generate", RED, "-o", "a.png", "--model", "mine", *FAST)
+    assert result.code == 0
+    assert result.err == "This course has no PNDM; the model is drawn with DDIM on the same timesteps.\n"
+
+
+def test_a_model_of_the_hub_that_is_not_here_is_one_sentence(command):
+    result = command("generate", RED, "-o", "a.png", "--model", "someone/tiny", *FAST)  # tests run offline
+    assert (result.code, result.files) == (1, [])
+    assert result.err.startswith("t2ilab: The Hugging Face hub is out of reach, and someone/tiny is not in its cache")
+    assert len(result.err.splitlines()) == 1
 
 
 def test_unknown_words_are_said_and_the_rest_is_drawn(command, small_zoo):
