@@ -1,7 +1,8 @@
 """Speed and what it buys, as ratios within one run: `make bench`, or `make bench ARGS="--minutes 10"`.
 
 It prints the machine's convolution peak, the share of it that training reaches, the share of a step that drawing the
-data takes, what samplers cost beside the network, and, for as many minutes each, this course's recipe beside the usual
+data takes, what samplers cost beside the network, what the published networks cost at their full size as ours and as
+the reference's, and, for as many minutes each, this course's recipe beside the usual
 loop: diffusers' UNet2DConditionModel and DDPMScheduler, noise prediction, AdamW, the same data, captions and text
 encoder, measured by the same reader.
 """
@@ -9,6 +10,9 @@ encoder, measured by the same reader.
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -23,6 +27,7 @@ from t2ilab.metrics import faithfulness
 from t2ilab.pipelines.text_to_image import SAMPLERS, TextToImage
 from t2ilab.recipes import shapes_pixel
 from t2ilab.training.loop import train
+from tests.full_size import CASES
 
 BATCH = shapes_pixel.NUMBERS.batch
 
@@ -77,6 +82,23 @@ def sampler_overhead(steps: int = 50, batch: int = 4) -> None:
     print(
         f"of a step with {batch} pictures of shapes-pixel ({1000 * network:.1f} ms a call), the sampler takes: {said}"
     )
+
+
+def full_size() -> None:
+    """Prints seconds and memory of each published network's forward pass, ours over the reference's, by turns."""
+    for case in CASES:
+        found: dict[str, list[dict[str, float]]] = {"ours": [], "theirs": []}
+        for side in ("theirs", "ours", "ours", "theirs"):
+            answer = subprocess.run(
+                [sys.executable, "-m", "tests.full_size", case, side], stdout=subprocess.PIPE, check=True, text=True
+            )
+            found[side].append(json.loads(answer.stdout.splitlines()[-1]))
+        best = {side: {key: min(f[key] for f in all_) for key in all_[0]} for side, all_ in found.items()}
+        seconds, memory = (best["ours"][key] / best["theirs"][key] for key in ("seconds", "megabytes"))
+        print(
+            f"{case} of Stable Diffusion 1, 64x64 latents: {best['ours']['seconds']:.2f} s, {seconds:.2f} times the "
+            f"reference's; {best['ours']['megabytes']:,.0f} MB, {memory:.2f} times"
+        )
 
 
 class Usual(nn.Module):
@@ -154,6 +176,7 @@ def main() -> None:
     torch.manual_seed(0)
     training_share(shapes_pixel.Recipe(DeviceManager()))
     sampler_overhead()
+    full_size()
     if minutes:
         mine, theirs = ours(minutes), usual(minutes)
         print(f"all attributes right after {minutes:g} minutes: the recipe {mine:.1%}, the usual loop {theirs:.1%}")
