@@ -70,6 +70,8 @@ def generate(
     model: Annotated[
         str, typer.Option(help="A model of the zoo, a folder (diffusers' too), or an id of the Hugging Face hub.")
     ] = "storybook-pixel",
+    variant: Annotated[str | None, typer.Option(help="Of a published model's weights, such as fp16.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a hub's model: a branch, tag or commit.")] = None,
     scale: Annotated[
         int | None,
         typer.Option(help="Each pixel becomes a square of so many.", show_default="8, and 1 beyond 128 pixels"),
@@ -92,7 +94,7 @@ def generate(
 
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", UserWarning)
-        pipe = TextToImage.from_pretrained(model)
+        pipe = TextToImage.from_pretrained(model, revision=revision, variant=variant)
     for remark in remarks:  # what is drawn in another way than diffusers draws it
         typer.echo(remark.message, err=True)
     if pipe.world:

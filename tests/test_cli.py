@@ -155,6 +155,9 @@ def test_what_is_drawn_in_another_way_is_one_sentence(command, cpu, tokenizer):
     for name in ("scheduler/scheduler_config.json", "model_index.json"):
         path = Path("mine") / name
         path.write_text(path.read_text().replace("DDIMScheduler", "PNDMScheduler"))
+    result = command("generate", RED, "-o", "a.png", "--model", "mine", "--variant", "fp16", *FAST)
+    assert result.code == 1
+    assert "unet: There is no diffusion_pytorch_model.fp16.safetensors here; there is" in result.err
     result = command("generate", RED, "-o", "a.png", "--model", "mine", *FAST)
     assert result.code == 0
     assert result.err == "This course has no PNDM; the model is drawn with DDIM on the same timesteps.\n"
