@@ -107,25 +107,26 @@ def generate(
     # Without noise on the way, a batch gives what each seed alone would give; with it they go one by one, and so do
     # large pictures, a batch of which would fill the memory.
     together = 1 if sampler in ADD_NOISE or pipe.vae is not None else n
-    pictures = []
+    settings = {"prompt": prompt, "negative_prompt": negative or "", "num_inference_steps": steps,
+                "guidance_scale": guidance, "sampler": sampler, "model": model}  # fmt: skip
+    last: list[Any] = []
     for first in range(0, n, together):
-        pictures += pipe(
+        drawn = pipe(
             [prompt] * together,
             negative_prompt=negative,
             num_inference_steps=steps,
             guidance_scale=guidance,
             seed=seed + first,
-            sampler=None if sampler == pipe.sampling.sampler else sampler,
+            sampler=sampler,
             callback=frames if gif and first == 0 else None,
         )
-    settings = {"prompt": prompt, "negative_prompt": negative or "", "num_inference_steps": steps,
-                "guidance_scale": guidance, "sampler": sampler, "model": model}  # fmt: skip
-    for i, picture in enumerate(pictures):
-        path = output if n == 1 else output.with_name(f"{output.stem}-{i + 1}{output.suffix}")
-        files.save_picture(picture, path, scale, settings | {"seed": seed + i})
-        typer.echo(path)
+        for i, picture in enumerate(drawn, first):
+            path = output if n == 1 else output.with_name(f"{output.stem}-{i + 1}{output.suffix}")
+            files.save_picture(picture, path, scale, settings | {"seed": seed + i})
+            typer.echo(path)
+        last = last or drawn[:1]
     if gif:
-        frames.save(gif, pictures, scale)
+        frames.save(gif, last, scale)
         typer.echo(gif)
 
 

@@ -166,7 +166,7 @@ def test_what_is_drawn_in_another_way_is_one_sentence(command, cpu, tokenizer):
 def test_a_model_of_the_hub_that_is_not_here_is_one_sentence(command):
     result = command("generate", RED, "-o", "a.png", "--model", "someone/tiny", *FAST)  # tests run offline
     assert (result.code, result.files) == (1, [])
-    assert result.err.startswith("t2ilab: The Hugging Face hub is out of reach, and someone/tiny is not in its cache")
+    assert result.err.startswith("t2ilab: There is no folder 'someone/tiny'; the Hugging Face hub is out of reach")
     assert len(result.err.splitlines()) == 1
 
 

@@ -87,20 +87,21 @@ def test_equals_transformers(form, folders, transformers_tokenizer):
         assert tokenizer.encode(text) == theirs(text, add_special_tokens=False, verbose=False)["input_ids"], name
 
 
-@pytest.mark.parametrize("form", ["name", "token"])
+@pytest.mark.parametrize("form", ["name", "token", "token, and another name"])
 def test_stable_diffusion_2_pads_with_an_exclamation_mark(form, worldly, transformers_tokenizer, tmp_path):
-    told = {"name": "!", "token": {"content": "!", "lstrip": False, "normalized": False}}[form]
+    told = "!" if form == "name" else {"content": "!", "lstrip": False, "normalized": False}
     worldly.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))
     if form == "name":
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(config | {"pad_token": told}), encoding="utf-8")
-    else:  # older folders say it in a file of its own, and newer ones not at all in this one
+    else:  # older folders say it in a file of its own, Stable Diffusion 2.1's with the end token in the other
         (tmp_path / "special_tokens_map.json").write_text(json.dumps({"pad_token": told}), encoding="utf-8")
-        del config["pad_token"]
+        if form == "token":
+            del config["pad_token"]
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
     ours = CLIPTokenizer.from_pretrained(tmp_path)
     assert ours.pad_id == ours.vocab["!"] == 0
-    theirs = transformers_tokenizer.from_pretrained(tmp_path, pad_token="!")
+    theirs = transformers_tokenizer.from_pretrained(tmp_path)
     expected = theirs("a cat", padding="max_length", truncation=True, max_length=16)["input_ids"]
     assert ours("a cat")[0].tolist() == expected
     assert expected[-1] == 0

@@ -121,6 +121,17 @@ def test_a_folder_of_transformers_opens(folder):
     assert expected.std() > 0.01
 
 
+def test_a_processor_of_transformers_5_is_read(folder):
+    processor = {"image_processor": {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}}
+    (folder / "processor_config.json").write_text(json.dumps(processor))
+    assert load_clip(folder).mean == (0.5,) * 3
+
+
+def test_a_folder_in_both_layouts_opens_by_the_weights_that_are_there(folder):
+    (folder / "open_clip_config.json").write_text(json.dumps(OPEN_CLIP))
+    assert load_clip(folder).model.config == config_of()
+
+
 @torch.no_grad()
 def test_what_we_save_transformers_opens(tmp_path):
     ours = randomised(CLIP(config_of(quick_gelu=False)))
@@ -281,6 +292,7 @@ def test_a_pickle_is_refused(folder):
     [
         ("text_cfg", {"hf_model_name": "roberta-base"}, r"knows no 'hf_model_name' in open_clip's text_cfg"),
         ("vision_cfg", {"timm_model_name": "convnext"}, r"knows no 'timm_model_name' in open_clip's vision_cfg"),
+        ("vision_cfg", {"layers": [3, 4, 6, 3], "patch_size": None}, "with a vision transformer; got a ResNet"),
         ("vision_cfg", {"mlp_ratio": 4.36}, r"four times wider inside; got 4\.36 times"),
     ],
 )

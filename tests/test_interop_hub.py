@@ -158,6 +158,8 @@ def test_size_and_licence_are_said_and_only_what_is_needed_comes(ask, hub, model
 
 def test_a_pipeline_opens_it_by_its_id(ask, model):
     program = """
+from t2ilab import device
+device._bfloat16_speedup = lambda: 1.0  # measured on a busy machine it may be anything
 from t2ilab.pipelines.text_to_image import TextToImage
 pipes = [TextToImage.from_pretrained(name, device="cpu") for name in ("someone/tiny", {folder!r})]
 one, two = (pipe("a cat", seed=1, num_inference_steps=2, output_type="pt") for pipe in pipes)
@@ -180,7 +182,7 @@ def test_a_dead_id_is_redirected_with_a_sentence(ask):
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
-        ("someone/nothing", {}, "ValueError: The hub has no model 'someone/nothing', or it is private; look at its"),
+        ("someone/nothing", {}, "ValueError: There is no folder 'someone/nothing', and the hub has no such model, or"),
         (
             "someone/tiny",
             {"revision": "v9"},
@@ -191,8 +193,8 @@ def test_a_dead_id_is_redirected_with_a_sentence(ask):
         ("someone/pickled", {}, "OSError: The only weights here are a pickle, diffusion_pytorch_model.bin"),
         ("some one/tiny", {}, "ValueError: There is no folder 'some one/tiny'; and a model of the Hugging Face hub"),
         ("a/b/c", {}, "ValueError: There is no folder 'a/b/c'; and a model of the Hugging Face hub has an id like"),
-        ("someone/tiny", {"address": "http://127.0.0.1:9"}, "OSError: The Hugging Face hub is out of reach, and some"),
-        ("someone/tiny", {"offline": "1"}, "OSError: The Hugging Face hub is out of reach, and someone/tiny is not in"),
+        ("someone/tiny", {"address": "http://127.0.0.1:9"}, "OSError: There is no folder 'someone/tiny'; the Hugging"),
+        ("someone/tiny", {"offline": "1"}, "OSError: There is no folder 'someone/tiny'; the Hugging Face hub is out"),
     ],
 )
 def test_what_does_not_come_is_one_sentence(name, options, sentence, ask, hub):
@@ -209,7 +211,7 @@ def test_a_hub_that_never_answers_is_out_of_reach(ask):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         answer = ask("someone/tiny", address=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert answer.code == 1
-    assert answer.err.startswith("OSError: The Hugging Face hub is out of reach, and someone/tiny is not in its cache")
+    assert answer.err.startswith("OSError: There is no folder 'someone/tiny'; the Hugging Face hub is out of reach")
 
 
 def test_a_download_that_breaks_off_is_said(ask):

@@ -16,7 +16,13 @@ from safetensors.torch import load_file, save_file
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.interop.schedulers import Sampling
-from t2ilab.interop.stable_diffusion import read_controlnet, read_unet, write_controlnet
+from t2ilab.interop.stable_diffusion import (
+    read_controlnet,
+    read_text_encoder,
+    read_unet,
+    read_vae,
+    write_controlnet,
+)
 from t2ilab.nets.controlnet import ControlNet, ControlNetConfig
 from t2ilab.nets.unet import UNetConfig
 from t2ilab.pipelines.text_to_image import TextToImage
@@ -25,6 +31,12 @@ PROMPT = "a red cat and 猫"
 CLOSE = 2e-6  # of pictures in [0, 1], in float32
 UNET_FILE, TEXT_FILE = "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+@pytest.fixture(autouse=True)
+def _float32(monkeypatch):
+    """Whether bfloat16 is faster is measured, and on a busy machine that may come out either way."""
+    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -187,10 +199,32 @@ def test_a_pndm_folder_is_drawn_with_ddim_and_that_is_said(folder):
     ("EulerDiscreteScheduler", {"use_karras_sigmas": True}, "Karras spacing stops at whole timesteps"),
     ("UniPCMultistepScheduler", {}, r"no UniPCMultistepScheduler; the model is drawn with DPM-Solver\+\+\(2M\)"),
     ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, "its second-order form without noise"),
+    ("DPMSolverMultistepScheduler", {"solver_type": "heun"}, "have solver_type='midpoint', and this model's 'heun'"),
+    ("DPMSolverMultistepScheduler", {"use_exponential_sigmas": True}, "use_exponential_sigmas=False, and this model's"),
 ])  # fmt: skip
 def test_what_is_drawn_in_another_way_is_said(kind, values, sentence, folder):
     scheduled(folder, kind, **values)
     assert ours_of(folder, start(), 3, warned=sentence).isfinite().all()
+
+
+def test_a_safety_checker_that_does_not_run_is_said(folder):
+    before = draw(folder)
+    rewrite(folder / "model_index.json", safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"])
+    assert torch.equal(draw(folder, warned="This course runs no safety checker; diffusers would"), before)
+
+
+def test_the_models_own_sampler_and_grid_may_be_named(folder):
+    pipe = TextToImage.from_pretrained(folder, "cpu")  # ends at the first level, as Stable Diffusion 1.5's folder does
+    options = {"latents": start(), "num_inference_steps": 3, "output_type": "pt"}
+    own = pipe(PROMPT, **options)
+    for named in ({"sampler": "ddim"}, {"spacing": "leading"}, {"sampler": "ddim", "spacing": "leading"}):
+        assert torch.equal(pipe(PROMPT, **named, **options), own)
+    assert not torch.equal(pipe(PROMPT, spacing="trailing", **options), own)
+
+
+def test_as_many_steps_as_there_are(folder):
+    scheduled(folder, "DPMSolverMultistepScheduler", num_train_timesteps=20)
+    assert ours_of(folder, start(), 20).isfinite().all()
 
 
 def test_thresholding_of_latents_is_refused(folder):
@@ -382,6 +416,30 @@ def test_an_inpainting_and_an_upscaling_network_are_read_alone(tmp_path):
 # ---- bad input ------------------------------------------------------------------------------------------------------
 
 
+def test_each_part_opens_alone(folder):
+    whole = TextToImage.from_pretrained(folder, "cpu")
+    for read, part in ((read_unet, "unet"), (read_vae, "vae"), (read_text_encoder, "text_encoder")):
+        alone = read(str(folder / part))
+        pairs = zip(alone.parameters(), getattr(whole, part).parameters(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_single_file_is_said(folder):
+    for name in (str(folder / UNET_FILE), "models/sd15.ckpt"):
+        with pytest.raises(ValueError, match="is a single file; this call opens folders"):
+            TextToImage.from_pretrained(name)
+
+
+def test_a_save_that_broke_off_over_an_old_model_leaves_no_mixture(cpu, tokenizer_, tmp_path, monkeypatch):
+    pipe = latent_pipe(tokenizer_, cpu)
+    pipe.save_pretrained(tmp_path)
+    monkeypatch.setattr(type(pipe.tokenizer), "save_pretrained", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        pipe.save_pretrained(tmp_path)
+    with pytest.raises(OSError, match=r"model_index\.json is missing"):
+        TextToImage.from_pretrained(tmp_path)
+
+
 def test_tensors_that_are_missing_too_many_or_of_another_shape_are_named(folder):
     whole, name = load_file(folder / UNET_FILE), "down_blocks.0.resnets.0.time_emb_proj.weight"
     save_file({k: v for k, v in whole.items() if k != name}, folder / UNET_FILE)
@@ -409,6 +467,13 @@ def test_tensors_that_are_missing_too_many_or_of_another_shape_are_named(folder)
             {"resnet_time_scale_shift": "spatial"},
             "resnet_time_scale_shift is 'default' or 'scale_shift' here; got 'spatial'",
         ),
+        ("unet", {"layers_per_block": [1, 1]}, "one number for all levels here"),
+        ("unet", {"attention_head_dim": 0}, "A U-Net's heads is a whole number from 1, or some; got 0"),
+        ("unet", {"block_out_channels": None}, "unet.config.json lays out no network"),
+        ("unet", {"block_out_channels": [16, -32]}, r"whole number from 1, or some; got \(16, -32\)"),
+        ("vae", {"norm_num_groups": 0}, "norm_num_groups is a whole number from 1, or some; got 0"),
+        ("text_encoder", {"vocab_size": -4}, "vocab_size is a whole number from 1, or some; got -4"),
+        ("scheduler", {"_class_name": "FlowMatchEulerDiscreteScheduler"}, "models of noise and not of flows"),
         ("vae", {"act_fn": "relu"}, "act_fn='silu' or 'swish'; got 'relu'"),
         ("vae", {"down_block_types": ["AttnDownEncoderBlock2D"]}, "made of DownEncoderBlock2D; got 'AttnDown"),
         ("vae", {"shift_factor": 0.1}, "shift_factor=None"),

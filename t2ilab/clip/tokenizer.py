@@ -91,6 +91,9 @@ def _join(text: list[str], left: str, right: str) -> list[str]:
 class CLIPTokenizer:
     """Text -> token ids of one length: start, the words, end, then padding.
 
+    What a person writes is always words: "<|endoftext|>" in a prompt, or "!" where that is the padding, are read letter
+    by letter, as OpenCLIP reads them; transformers takes them for the tokens themselves.
+
     Args:
         vocab: token -> id.
         merges: pairs in the order in which they apply.
@@ -167,10 +170,15 @@ class CLIPTokenizer:
                 model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
                 vocab = model["vocab"]
                 pairs = [pair.split() if isinstance(pair, str) else pair for pair in model["merges"]]
-            for name in ("special_tokens_map.json", "tokenizer_config.json"):
-                if (folder / name).exists():
-                    config = json.loads((folder / name).read_text(encoding="utf-8"))
-                    length, pad = int(config.get("model_max_length", length)), config.get("pad_token") or pad
+            settings = [
+                json.loads((folder / name).read_text(encoding="utf-8")) if (folder / name).exists() else {}
+                for name in ("tokenizer_config.json", "special_tokens_map.json")
+            ]
+            length = int(settings[0].get("model_max_length") or length)
+            # As transformers has it: newer folders say all in the first; in older ones the second goes first.
+            if "added_tokens_decoder" not in settings[0]:
+                settings.reverse()
+            pad = settings[0].get("pad_token") or settings[1].get("pad_token") or pad
             pad = pad["content"] if isinstance(pad, dict) else pad
             vocab, merges = dict(vocab), [(a, b) for a, b in pairs]
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:

@@ -216,7 +216,7 @@ def load_clip(name: str | Path, revision: str | None = None, variant: str | None
     """Opens a CLIP as transformers or open_clip writes it.
 
     Args:
-        name: a folder, or the id of one on the Hugging Face hub, such as "openai/clip-vit-base-patch32".
+        name: a folder, or the id of one on the Hugging Face hub, such as "openai/clip-vit-large-patch14".
         revision: of the hub's: a branch, tag or commit.
         variant: of the weights, such as "fp16".
 
@@ -229,7 +229,7 @@ def load_clip(name: str | Path, revision: str | None = None, variant: str | None
         folder = fetch(str(name), {"": "model"}, revision=revision, variant=variant)
     theirs = folder / "open_clip_config.json"
     try:
-        if theirs.exists():
+        if theirs.exists() and any(folder.glob("open_clip_model*safetensors*")):
             return _load_open_clip(folder, read_config(theirs), variant)
         config = read_config(folder / "config.json")
         if (kind := config.get("model_type")) != "clip":
@@ -239,12 +239,21 @@ def load_clip(name: str | Path, revision: str | None = None, variant: str | None
         with torch.device("meta"):
             model = CLIP(layout)
         read_weights(files_of(folder, "model", variant), model, own_clip)
+        mean, std = _normalisation(folder)
     except (AttributeError, LookupError, TypeError) as error:
-        raise OSError(f"{folder} is not a whole CLIP: no {error}. Copy it again.") from error
-    normal = folder / "preprocessor_config.json"
-    given = read_config(normal) if normal.exists() else {}
-    mean, std = tuple(given.get("image_mean", OPENAI_MEAN)), tuple(given.get("image_std", OPENAI_STD))
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise OSError(f"{folder} is not a whole CLIP: {reason}. Copy it again.") from error
     return PublishedCLIP(model.eval(), CLIPTokenizer.from_pretrained(folder), mean, std)
+
+
+def _normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation as the folder says, in the file of its image processor or, since transformers 5, of both."""
+    given: dict[str, Any] = {}
+    if (file := folder / "preprocessor_config.json").exists():
+        given = read_config(file)
+    elif (file := folder / "processor_config.json").exists():
+        given = read_config(file).get("image_processor", {})
+    return tuple(given.get("image_mean", OPENAI_MEAN)), tuple(given.get("image_std", OPENAI_STD))
 
 
 _OPEN_CLIP_TOWER = {"width", "layers", "heads", "mlp_ratio"}
@@ -254,8 +263,7 @@ def _load_open_clip(folder: Path, config: dict[str, Any], variant: str | None) -
     layout = read_open_clip(config["model_cfg"])
     with torch.device("meta"):
         model = CLIP(layout)
-    stem = "open_clip_model" if any(folder.glob("open_clip_model*safetensors*")) else "model"
-    read_weights(files_of(folder, stem, variant), model, own_open_clip)
+    read_weights(files_of(folder, "open_clip_model", variant), model, own_open_clip)
     given = config.get("preprocess_cfg", {})
     mean, std = tuple(given.get("mean", OPENAI_MEAN)), tuple(given.get("std", OPENAI_STD))
     return PublishedCLIP(model.eval(), CLIPTokenizer.from_pretrained(folder), mean, std)
@@ -273,6 +281,8 @@ def read_open_clip(config: Mapping[str, Any]) -> CLIPConfig:
     for where, (values, known) in keys.items():
         if unknown := sorted(set(values) - known):
             raise ValueError(f"This course's CLIP knows no {unknown[0]!r} in open_clip's {where}; got {unknown}.")
+    if isinstance(vision.get("layers"), list):
+        raise ValueError("This course's CLIP sees with a vision transformer; got a ResNet.")
     for values in (text, vision):
         if (ratio := values.get("mlp_ratio", 4.0)) != 4.0:
             raise ValueError(f"The layers of this course's CLIP are four times wider inside; got {ratio} times.")
@@ -311,7 +321,6 @@ def save_clip(
     text = write_text(config.text, tokenizer) | {"projection_dim": config.embed_dim}
     vision = write_vision(config.vision) | {"projection_dim": config.embed_dim}
     whole = {"architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": config.embed_dim}
-    write_json(folder / "config.json", whole | {"text_config": text, "vision_config": vision})
     tokenizer.save_pretrained(folder)
     size = config.vision.image_size
     write_json(
@@ -329,3 +338,4 @@ def save_clip(
             "image_std": list(std),
         },
     )
+    write_json(folder / "config.json", whole | {"text_config": text, "vision_config": vision})

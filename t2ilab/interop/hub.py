@@ -65,7 +65,9 @@ def fetch(
         if name in SUCCESSORS:
             _say(f"{name} is no longer on the hub; taking {SUCCESSORS[name]} in its place.")
             return fetch(SUCCESSORS[name], parts, revision=revision, variant=variant)
-        raise ValueError(f"The hub has no model {name!r}, or it is private; look at its spelling.") from error
+        raise ValueError(
+            f"There is no folder {name!r}, and the hub has no such model, or it is private; look at its spelling."
+        ) from error
     except Exception as error:  # whatever the network raises: requests' errors, or httpx's since huggingface_hub 1
         return _cached(name, revision, error)
 
@@ -90,8 +92,8 @@ def _cached(name: str, revision: str | None, error: Exception) -> Path:
         except Exception:
             continue
     raise OSError(
-        f"The Hugging Face hub is out of reach, and {name} is not in its cache on this machine ({_first_line(error)}). "
-        "The models of `t2ilab zoo` need no network."
+        f"There is no folder {name!r}; the Hugging Face hub is out of reach, and its cache on this machine has no such "
+        f"model ({_first_line(error)}). The models of `t2ilab zoo` need no network."
     ) from error
 
 

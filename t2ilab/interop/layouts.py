@@ -203,6 +203,8 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
     for block in values["down_block_types"]:
         if block not in _DOWN:
             raise ValueError(f"This course's {kind} is made of {' and '.join(_DOWN)}; got {block!r}.")
+    if not isinstance(values["layers_per_block"], int):
+        raise ValueError(f"layers_per_block is one number for all levels here; got {values['layers_per_block']}.")
     levels = len(values["block_out_channels"])
     crosses = values["only_cross_attention"]
     if crosses is True:

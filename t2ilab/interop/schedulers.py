@@ -24,6 +24,14 @@ _SPACINGS = {  # the classes' own, where a configuration does not name one
     "DDPMScheduler": "leading",
     "PNDMScheduler": "leading",
 }
+_PLAIN = {  # what else shapes a walk, and what stands for ours
+    "interpolation_type": ("linear",),
+    "lower_order_final": (True,),
+    "solver_type": ("midpoint", "logrho", "bh2"),
+    "use_beta_sigmas": (False, None),
+    "use_exponential_sigmas": (False, None),
+    "use_lu_lambdas": (False, None),
+}
 _BETWEEN = "{} stops at whole timesteps here, and in diffusers between them too: pictures differ a little."
 _FRACTIONAL = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler")
 
@@ -50,7 +58,7 @@ class Sampling:
 
     def timesteps(self, schedule: NoiseSchedule, num_inference_steps: int) -> Tensor:
         """The grid (num_inference_steps,), descending."""
-        n = num_inference_steps + self.one_more
+        n = min(num_inference_steps + self.one_more, schedule.num_train_timesteps)
         grid = schedule.timesteps(n, self.spacing, self.steps_offset)  # type: ignore[arg-type]
         return grid[:num_inference_steps]
 
@@ -80,6 +88,8 @@ def read_scheduler(config: Mapping[str, Any]) -> tuple[NoiseSchedule, str, Sampl
     if config.get("thresholding"):
         raise ValueError("A pipeline of latents does not threshold; got a scheduler with thresholding=True.")
     kind = str(config.get("_class_name", "DDIMScheduler"))
+    if kind.startswith("FlowMatch"):
+        raise ValueError(f"This pipeline draws with models of noise and not of flows; got a {kind}.")
     sampler = _SAMPLERS.get(kind)
     said = []
     if sampler is None:
@@ -90,6 +100,11 @@ def read_scheduler(config: Mapping[str, Any]) -> tuple[NoiseSchedule, str, Sampl
     plain = config.get("algorithm_type", "dpmsolver++") == "dpmsolver++" and config.get("solver_order", 2) == 2
     if kind == "DPMSolverMultistepScheduler" and not plain:
         said.append("This course's DPM-Solver++ is its second-order form without noise; the model is drawn with that.")
+    for key, plain in _PLAIN.items():
+        if (value := config.get(key, plain[0])) not in plain:
+            said.append(
+                f"This course's samplers have {key}={plain[0]!r}, and this model's {value!r}: pictures differ a little."
+            )
     spacing = str(config.get("timestep_spacing") or _SPACINGS.get(kind, "linspace"))
     if config.get("use_karras_sigmas"):
         spacing = "karras"

@@ -81,22 +81,26 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
         scheduler = read_config(folder / "scheduler" / "scheduler_config.json")
         schedule, prediction_type, sampling, remarks = read_scheduler(scheduler)
         config = read_config(folder / "unet" / "config.json")
-        named = renaming(layouts.own_name)
-        unet = _read(folder / "unet", layouts.read_unet, UNet, named, variant)
-        vae = _read(folder / "vae", layouts.read_vae, VAE, named, variant)
-        text_encoder = _read(folder / "text_encoder", clip.read_text, TextEncoder, clip.own_text, variant, "model")
+        unet = read_unet(folder / "unet", variant)
+        vae = read_vae(folder / "vae", variant)
+        text_encoder = read_text_encoder(folder / "text_encoder", variant)
         size = config.get("sample_size") or 64
+        size = (size if isinstance(size, int) else size[0]) * vae.config.factor
+        own = {key: value for key, value in index.get(OWN, {}).items() if key in ("world", "guidance_scale")}
+        checker = index.get("safety_checker") or [None]
+        if checker[0] is not None:
+            remarks.append(
+                "This course runs no safety checker; diffusers would black out what this model's finds unsafe."
+            )
     except (AttributeError, LookupError, TypeError) as error:
-        raise OSError(f"{folder} is not a whole {PIPELINE}: no {error}. Copy it again.") from error
+        raise OSError(f"{folder} is not a whole {PIPELINE}: {_reason(error)}. Copy it again.") from error
     channels = unet.config.in_channels, vae.config.latent_channels
     if channels[0] != channels[1]:
         raise ValueError(
             f"{folder}: its U-Net reads {channels[0]} channels and its autoencoder's latents have {channels[1]}; an "
-            "inpainting or upscaling model is opened by diffusers, or its parts one by one."
+            "inpainting or upscaling model opens part by part, with read_unet and read_vae of this module."
         )
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    size = (size if isinstance(size, int) else size[0]) * vae.config.factor
-    own = {key: value for key, value in index.get(OWN, {}).items() if key in ("world", "guidance_scale")}
     parts = Parts(unet, vae, text_encoder, tokenizer, schedule, prediction_type, sampling, size, **own)
     parts.remarks += remarks
     return parts
@@ -117,6 +121,7 @@ def write_parts(folder: Path, parts: Parts) -> None:
         "text_encoder": clip.write_text(parts.text_encoder.config, parts.tokenizer),
     }
     scheduler = write_scheduler(parts.schedule, parts.prediction_type, parts.sampling)
+    (folder / "model_index.json").unlink(missing_ok=True)  # written last: without it nobody takes a mixture for a model
     for part, config in configs.items():
         write_json(folder / part / "config.json", config)
     write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet, layouts.published_name)
@@ -141,12 +146,22 @@ def write_parts(folder: Path, parts: Parts) -> None:
     write_json(folder / "model_index.json", index)
 
 
-def read_unet(folder: Path, variant: str | None = None) -> UNet:
+def read_vae(folder: str | Path, variant: str | None = None) -> VAE:
+    """One of diffusers' AutoencoderKLs from its own folder. Raises as `read_parts` does."""
+    return _read(folder, layouts.read_vae, VAE, renaming(layouts.own_name), variant)
+
+
+def read_text_encoder(folder: str | Path, variant: str | None = None) -> TextEncoder:
+    """One of transformers' CLIPTextModels from its own folder. Raises as `read_parts` does."""
+    return _read(folder, clip.read_text, TextEncoder, clip.own_text, variant, "model")
+
+
+def read_unet(folder: str | Path, variant: str | None = None) -> UNet:
     """One of diffusers' U-Nets from its own folder, an inpainting or upscaling one too. Raises as `read_parts`."""
     return _read(folder, layouts.read_unet, UNet, renaming(layouts.own_name), variant)
 
 
-def read_controlnet(folder: Path, variant: str | None = None) -> ControlNet:
+def read_controlnet(folder: str | Path, variant: str | None = None) -> ControlNet:
     """One of diffusers' ControlNets from its own folder. Raises as `read_parts`."""
     return _read(folder, layouts.read_controlnet, ControlNet, renaming(layouts.own_name), variant)
 
@@ -158,7 +173,7 @@ def write_controlnet(folder: Path, net: ControlNet) -> None:
 
 
 def _read(
-    folder: Path,
+    folder: str | Path,
     read: Callable[[dict[str, Any]], Any],
     make: Callable[[Any], Net],
     convert: Convert,
@@ -166,11 +181,20 @@ def _read(
     stem: str = STEM,
 ) -> Net:
     """A network from its folder, made without memory first so that its weights are held once."""
+    folder = Path(folder)
+    given = read_config(folder / "config.json")
     try:
-        config = read(read_config(folder / "config.json"))
+        config = read(given)
+        with torch.device("meta"):
+            net = make(config)
     except ValueError as error:
         raise ValueError(f"{folder / 'config.json'}: {error}") from error
-    with torch.device("meta"):
-        net = make(config)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{folder / 'config.json'} lays out no network: {_reason(error)}.") from error
     read_weights(files_of(folder, stem, variant), net, convert)
     return net.eval()
+
+
+def _reason(error: Exception) -> str:
+    """What a mistake in somebody's file led to, in one line."""
+    return f"no {error}" if isinstance(error, KeyError) else str(error).splitlines()[0].rstrip(".")

@@ -102,7 +102,8 @@ def choose(names: Iterable[str], stem: str, variant: str | None = None) -> list[
             if index in there:
                 dash = f"{stem}{dotted}-"
                 return [index, *sorted(n for n in there if n.startswith(dash) and n.endswith(".safetensors"))]
-    if pickles := sorted(name for name in there if name.endswith(PICKLES)):
+    safe = any(name.startswith(stem) and name.endswith(".safetensors") for name in there)
+    if not safe and (pickles := sorted(name for name in there if name.endswith(PICKLES))):
         raise OSError(
             f"The only weights here are a pickle, {pickles[0]}, and opening one runs whatever program is in it. "
             "Convert it where you trust its origin: load it with diffusers or transformers and call "

@@ -16,6 +16,16 @@ class Config:
         """Names and plain values; a configuration inside becomes a dict too."""
         return asdict(self)
 
+    def check_numbers(self, from_zero: tuple[str, ...] = ()) -> None:
+        """Raises ValueError for a count that is no whole number from 1, or from 0 where a field is named here."""
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, bool | float | Config):
+                    continue
+                least = 0 if name in from_zero else 1
+                if not isinstance(number, int) or number < least:
+                    raise ValueError(f"{self.what}'s {name} is a whole number from {least}, or some; got {value!r}.")
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The configuration of such a dict, lists read as tuples. Raises ValueError for a key that is not known."""

@@ -100,9 +100,13 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:
         """x (B, in_channels, H, W) and the time embedding (B, time_dim) -> (B, out_channels, H, W)."""
+        # Each line lets the map before it go: at a picture's full size these maps are the memory that a VAE takes.
         h = self.conv1(F.silu(self.norm1(x)))  # (B, out_channels, H, W)
         if temb is None:
-            return self.skip(x) + self.conv2(F.silu(self.norm2(h)))
+            h = self.norm2(h)
+            h = F.silu(h)
+            h = self.conv2(h)
+            return self.skip(x) + h
         told = self.time_proj(F.silu(temb))[:, :, None, None]  # (B, out_channels, 1, 1), or twice as many channels
         if self.scale_shift:
             scale, shift = told.chunk(2, dim=1)

@@ -37,6 +37,7 @@ class TextConfig(Config):
     quick_gelu: bool = True
 
     def __post_init__(self) -> None:
+        self.check_numbers()
         if self.width % self.heads:
             raise ValueError(f"A text encoder's width must be a multiple of heads={self.heads}; got {self.width}.")
 

@@ -63,6 +63,7 @@ class UNetConfig(Config):
     only_cross_attention: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
+        self.check_numbers(from_zero=("num_class_embeds",))
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "

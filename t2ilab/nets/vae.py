@@ -46,6 +46,7 @@ class VAEConfig(Config):
     scaling_factor: float = 1.0
 
     def __post_init__(self) -> None:
+        self.check_numbers()
         if not self.block_out_channels:
             raise ValueError("An autoencoder needs at least one level; got block_out_channels=().")
         for width in self.block_out_channels:

@@ -40,6 +40,7 @@ class VisionConfig(Config):
     quick_gelu: bool = True
 
     def __post_init__(self) -> None:
+        self.check_numbers()
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"Patches must fill the picture, so image_size is a multiple of patch_size={self.patch_size}; got "

@@ -17,7 +17,7 @@ from t2ilab.files import read_config, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.schedulers import Sampling
 from t2ilab.interop.stable_diffusion import PARTS, PIPELINE, STEM, Parts, read_parts, write_parts
-from t2ilab.interop.weights import read_weights, write_weights
+from t2ilab.interop.weights import PICKLES, read_weights, write_weights
 from t2ilab.nets.text import TextConfig, TextEncoder
 from t2ilab.nets.unet import UNet, UNetConfig
 from t2ilab.nets.vae import VAE, VAEConfig
@@ -37,7 +37,8 @@ def open_parts(name: str | Path, revision: str | None = None, variant: str | Non
         return read_parts(folder, variant)
     if kind not in (None, OWN):
         raise ValueError(
-            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook-pixel', or diffusers' {PIPELINE}."
+            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook-pixel', or diffusers' {PIPELINE}. "
+            "Parts of others open one by one, with read_unet and its like in t2ilab.interop.stable_diffusion."
         )
     try:
         return _read_own(folder, index)
@@ -54,6 +55,10 @@ def _find(name: str, revision: str | None, variant: str | None) -> Path:
         if (folder / "card.json").exists():
             zoo.verify(folder, zoo.card_of(folder))
         return folder
+    if folder.is_file() or name.endswith((".safetensors", *PICKLES)):
+        raise ValueError(
+            f"{name} is a single file; this call opens folders, as diffusers' save_pretrained writes them."
+        )
     if "/" in name and not name.startswith((".", "/", "~")):
         return fetch(name, PARTS, revision=revision, variant=variant)
     return zoo.folder(name)  # says which names there are
@@ -93,6 +98,7 @@ def save_parts(folder: Path, parts: Parts) -> None:
         return write_parts(folder, parts)
     except ValueError as error:
         why = str(error)
+    (folder / "model_index.json").unlink(missing_ok=True)  # written last: without it nobody takes a mixture for a model
     write_json(folder / "unet" / "config.json", parts.unet.config.to_dict())
     write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet)
     write_json(folder / "text_encoder" / "config.json", parts.text_encoder.config.to_dict())

@@ -187,6 +187,7 @@ class TextToImage:
             prompt: one caption or several, in English or Japanese.
             negative_prompt: what to steer away from; needs a guidance_scale above 1.
             height, width: pixels, multiples of the VAE's factor; by default the size that the model was trained at.
+                Where latents are given, theirs.
             num_inference_steps: 1 to the number of training steps; more is slower and finer.
             guidance_scale: 1 is off; larger follows the words more closely (Ho & Salimans 2022). By default the
                 model's own, 3, or 7.5 for a published one.
@@ -262,13 +263,13 @@ class TextToImage:
         return uncond + guidance_scale * (cond - uncond)
 
     def _sampling(self, sampler: str | Sampler | None, spacing: str | None) -> Sampling:
-        """The model's own way of drawing, but for what a caller asks for."""
-        if sampler is None and spacing is None:
-            return self.sampling
-        heun = _sampler(sampler or self.sampling.sampler) is sample_heun
-        return Sampling(
-            spacing=spacing or ("karras" if heun else self.sampling.spacing), steps_offset=self.sampling.steps_offset
-        )
+        """The model's own way of drawing; where a caller asks for another sampler or grid, that from plain noise."""
+        own = self.sampling
+        sampler = sampler or own.sampler
+        spacing = spacing or ("karras" if _sampler(sampler) is sample_heun and sampler != own.sampler else own.spacing)
+        if (sampler, spacing) == (own.sampler, own.spacing):
+            return own
+        return Sampling(spacing=spacing, steps_offset=own.steps_offset)
 
     def _fold(self, height: int, width: int) -> tuple[int, int]:
         """The size of what the U-Net works on."""
