@@ -545,7 +545,7 @@ check(training_step)
 
 # %% tags=["nbval-ignore-output"]
 FIRST_STEPS = budget(lesson=60, ci=6)
-STEPS = budget(lesson=1600, ci=12)
+STEPS = budget(lesson=1500, ci=12)
 BATCH = 32
 
 
@@ -881,7 +881,7 @@ def measure(model, predicts, betas, count):
         lambda x_t, t: guess_noise(model, x_t, int(t[0]), asked, predicts, ac), schedule, "epsilon", clip=1.0
     )
     x = torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
-    painted = sample_ddim(denoise, x, schedule, schedule.timesteps(25, spacing="trailing"))
+    painted = sample_ddim(denoise, x, schedule, schedule.timesteps(20, spacing="trailing"))
     return painted, faithfulness(painted, scenes)
 
 
