@@ -100,20 +100,20 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:
         """x (B, in_channels, H, W) and the time embedding (B, time_dim) -> (B, out_channels, H, W)."""
-        # Each line lets the map before it go: at a picture's full size these maps are the memory that a VAE takes.
+        # Each line lets the map before it go: at a picture's full size these maps are most of the memory.
         h = self.conv1(F.silu(self.norm1(x)))  # (B, out_channels, H, W)
         if temb is None:
             h = self.norm2(h)
-            h = F.silu(h)
-            h = self.conv2(h)
-            return self.skip(x) + h
-        told = self.time_proj(F.silu(temb))[:, :, None, None]  # (B, out_channels, 1, 1), or twice as many channels
-        if self.scale_shift:
-            scale, shift = told.chunk(2, dim=1)
-            h = self.norm2(h) * (1 + scale) + shift
         else:
-            h = self.norm2(h + told)
-        return self.skip(x) + self.conv2(F.silu(h))
+            told = self.time_proj(F.silu(temb))[:, :, None, None]  # (B, out_channels, 1, 1), or twice the channels
+            if self.scale_shift:
+                scale, shift = told.chunk(2, dim=1)
+                h = self.norm2(h) * (1 + scale) + shift
+            else:
+                h = self.norm2(h + told)
+        h = F.silu(h)
+        h = self.conv2(h)
+        return self.skip(x) + h
 
 
 class Attention(nn.Module):
