@@ -94,7 +94,9 @@ def full_size() -> None:
             )
             found[side].append(json.loads(answer.stdout.splitlines()[-1]))
         best = {side: {key: min(f[key] for f in all_) for key in all_[0]} for side, all_ in found.items()}
-        seconds, memory = (best["ours"][key] / best["theirs"][key] for key in ("seconds", "beyond"))
+        seconds, memory = (
+            max(best["ours"][k], low) / max(best["theirs"][k], low) for k, low in (("seconds", 0.0), ("beyond", 1.0))
+        )
         print(
             f"{case} of Stable Diffusion 1, 64x64 latents: {best['ours']['seconds']:.2f} s, {seconds:.2f} times the "
             f"reference's; {best['ours']['beyond']:,.0f} MB beyond the weights, {memory:.2f} times"
