@@ -463,7 +463,7 @@ plots.heatmap(
 plots.lines(
     {name: (calls, [distance[name, "karras", n] for n in calls]) for name in ("DDIM", "Heun", "DPM++ 2M")},
     "How far three walks over Karras's noise levels end from the end of the road, against the calls of the network, both axes "
-    "logarithmic. DPM++ is nearest; Heun is far off with few calls, and then approaches fastest.",
+    "logarithmic. With few calls DPM++ is nearest and Heun far off; then Heun approaches fastest.",
     xlabel="calls of the network",
     ylabel="distance from the end of the road",
     log="xy",

@@ -96,7 +96,8 @@ def generate(
         warnings.simplefilter("always", UserWarning)
         pipe = TextToImage.from_pretrained(model, revision=revision, variant=variant)
     for remark in remarks:  # what is drawn in another way than diffusers draws it
-        typer.echo(remark.message, err=True)
+        if remark.category is UserWarning:
+            typer.echo(remark.message, err=True)
     if pipe.world:
         if sentence := unknown_words(prompt, pipe.world):
             typer.echo(sentence, err=True)

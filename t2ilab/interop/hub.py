@@ -86,9 +86,9 @@ def fetch(
 def _cached(name: str, revision: str | None, error: Exception) -> Path:
     from huggingface_hub import snapshot_download
 
-    for known in (name, SUCCESSORS.get(name)):
+    for known in filter(None, (name, SUCCESSORS.get(name))):
         try:
-            return Path(snapshot_download(str(known), revision=revision, allow_patterns=TOP, local_files_only=True))
+            return Path(snapshot_download(known, revision=revision, allow_patterns=TOP, local_files_only=True))
         except Exception:
             continue
     raise OSError(

@@ -24,10 +24,10 @@ _SPACINGS = {  # the classes' own, where a configuration does not name one
     "DDPMScheduler": "leading",
     "PNDMScheduler": "leading",
 }
-_PLAIN = {  # what else shapes a walk, and what stands for ours
+_OURS = {  # what else shapes a walk: the value that our samplers have, and what diffusers reads as the same
     "interpolation_type": ("linear",),
     "lower_order_final": (True,),
-    "solver_type": ("midpoint", "logrho", "bh2"),
+    "solver_type": ("midpoint", "logrho", "bh1", "bh2"),
     "use_beta_sigmas": (False, None),
     "use_exponential_sigmas": (False, None),
     "use_lu_lambdas": (False, None),
@@ -97,13 +97,13 @@ def read_scheduler(config: Mapping[str, Any]) -> tuple[NoiseSchedule, str, Sampl
         said.append(f"This course has no {kind}; the model is drawn with DPM-Solver++(2M).")
     elif kind == "PNDMScheduler":
         said.append("This course has no PNDM; the model is drawn with DDIM on the same timesteps.")
-    plain = config.get("algorithm_type", "dpmsolver++") == "dpmsolver++" and config.get("solver_order", 2) == 2
-    if kind == "DPMSolverMultistepScheduler" and not plain:
+    usual = config.get("algorithm_type", "dpmsolver++") == "dpmsolver++" and config.get("solver_order", 2) == 2
+    if kind == "DPMSolverMultistepScheduler" and not usual:
         said.append("This course's DPM-Solver++ is its second-order form without noise; the model is drawn with that.")
-    for key, plain in _PLAIN.items():
-        if (value := config.get(key, plain[0])) not in plain:
+    for key, ours in _OURS.items():
+        if (value := config.get(key, ours[0])) not in ours:
             said.append(
-                f"This course's samplers have {key}={plain[0]!r}, and this model's {value!r}: pictures differ a little."
+                f"This course's samplers have {key}={ours[0]!r}, and this model's {value!r}: pictures differ a little."
             )
     spacing = str(config.get("timestep_spacing") or _SPACINGS.get(kind, "linspace"))
     if config.get("use_karras_sigmas"):

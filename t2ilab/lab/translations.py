@@ -273,11 +273,11 @@ JAPANESE: dict[str, str] = {
         "列はネットワークを呼び出す回数。"
     ),
     "How far three walks over Karras's noise levels end from the end of the road, against the calls of the network, "
-    "both axes logarithmic. DPM++ is nearest; Heun is far off with few calls, and then approaches fastest.": (
+    "both axes logarithmic. With few calls DPM++ is nearest and Heun far off; then Heun approaches fastest.": (
         "Karras らのノイズの段階を通る 3 つの方法の着いた場所と、道の終わりとの距離。"
         "横軸はネットワークを呼び出す回数で、どちらの軸も対数です。"
-        "DPM++ が最も近くなります。"
-        "ホイン法は、呼び出しが少ないと大きく外れますが、そのあと最も速く近づきます。"
+        "呼び出しが少ないときは、DPM++ が最も近く、ホイン法は大きく外れます。"
+        "そのあとは、ホイン法が最も速く近づきます。"
     ),
     "{spacing:9} {steps:3} steps: {factors}": "{spacing:9} {steps:3} 歩：{factors}",
     "calls of the network": "ネットワークを呼び出す回数",

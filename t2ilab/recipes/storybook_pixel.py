@@ -33,7 +33,8 @@ NUMBERS = Numbers(
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, from step 6,000 one in four partial."
+    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, and one in four partial, from step "
+    "6,000 on or, with a start that knows the words, at once."
 )
 LIMITS = "Up to three things a picture, 32x32 pixels, and only the words of this world; some pairs unseen."
 LECTURE = (
