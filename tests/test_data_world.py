@@ -9,7 +9,7 @@ import torch
 
 from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import render
-from t2ilab.data.scenes import is_held_out
+from t2ilab.data.scenes import is_held_out, usual_accent
 from t2ilab.data.understanding import understand
 from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, RELATIONS, SURROUNDINGS, THINGS, USUAL
 from t2ilab.data.world import MOUNTS, MOVERS, RIDERS, VESSELS, World, storybook_scene
@@ -236,3 +236,20 @@ def test_levels_and_numbers_of_things_that_there_are_not():
     for things in (0, 4):
         with pytest.raises(ValueError, match=rf"The storybook level has 1 to 3 things in a picture; got {things}\."):
             World(level="storybook").prompts(4, things=things)
+
+
+def test_so_many_things_have_two_colours_as_are_asked_for():
+    def share(two_colors):
+        world = World(level="storybook", two_colors=two_colors, partial=0, seed=5)
+        scenes = [scene for index in range(8) for scene in world.batch(index, 256)["scene"]]
+        own = [
+            s.accent != usual_accent(s)
+            for s in scenes
+            if s.thing in DRAWN and s.color != USUAL[s.thing][0] and len(s.chain()) == 1 and s.size == "big"
+        ]
+        return sum(own) / len(own)
+
+    assert share(0.0) == 0
+    assert share(0.3) + 0.25 < share(0.9)
+    with pytest.raises(ValueError, match=r"two_colors is a share, from 0 to 1; got 1\.5"):
+        World(two_colors=1.5)

@@ -35,6 +35,7 @@ class World:
         partial: the share of captions that leave something unsaid.
         japanese: the share of captions in Japanese.
         level: "shapes" or "storybook".
+        two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
     """
 
     size: int = 32
@@ -43,10 +44,13 @@ class World:
     partial: float = 0.3
     japanese: float = 0.4
     level: str = "shapes"
+    two_colors: float = 0.6
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
+        if not 0 <= self.two_colors <= 1:
+            raise ValueError(f"two_colors is a share, from 0 to 1; got {self.two_colors}.")
 
     def batch(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
         """The index-th batch: {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes}.
@@ -92,7 +96,7 @@ class World:
 
     def _scene(self, rng: random.Random) -> Scene:
         while True:
-            scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng)
+            scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng, self.two_colors)
             if is_held_out(scene) == self.held_out:
                 return scene
 
@@ -103,22 +107,23 @@ class World:
         return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
 
 
-def storybook_scene(rng: random.Random) -> Scene:
-    """A full scene of the storybook, of any kind."""
+def storybook_scene(rng: random.Random, two_colors: float = 0.6) -> Scene:
+    """A full scene of the storybook, of any kind. `two_colors` as in `World`."""
     many = rng.random()
     background = rng.choice(list(SURROUNDINGS))
     if many < ALONE:
-        return complete(replace(_thing(rng.choice(list(THINGS)), rng, alone=True), background=background), rng)
+        alone = _thing(rng.choice(list(THINGS)), rng, two_colors, alone=True)
+        return complete(replace(alone, background=background), rng)
     kind = rng.random()
     if many < ALONE + TWO:
         relation = _kind(kind)
         first, second = _things(rng, relation)
-        colorful = relation != "in"  # of what is in something, and of that, too little shows
-        things = [_thing(name, rng, two_colors=colorful) for name in (first, second)]
+        shown = two_colors if relation != "in" else 0.0  # of what is in something, and of that, too little shows
+        things = [_thing(name, rng, shown) for name in (first, second)]
         scene = _chained(things, [relation])
     elif kind < 0.3:  # a cat, a dog and a bird
         names = rng.sample(list(THINGS), 3)
-        scene = _chained([_thing(name, rng, two_colors=False) for name in names], ["and", "and"])
+        scene = _chained([_thing(name, rng) for name in names], ["and", "and"])
     else:  # a brain riding a rocket heading towards the moon
         second_relation = "heading towards" if kind < 0.65 else rng.choice(BESIDE)
         while True:
@@ -127,7 +132,7 @@ def storybook_scene(rng: random.Random) -> Scene:
             third = rng.choice(list(THINGS))
             if third not in (first, second) and (second_relation != "heading towards" or second in MOVERS):
                 break
-        things = [_thing(name, rng, two_colors=False) for name in (first, second, third)]
+        things = [_thing(name, rng) for name in (first, second, third)]
         scene = _chained(things, [together, second_relation])
     return complete(replace(scene, background=background), rng)
 
@@ -159,15 +164,15 @@ def _things(rng: random.Random, relation: str) -> tuple[str, str]:
             return first, second
 
 
-def _thing(name: str, rng: random.Random, alone: bool = False, two_colors: bool = True) -> Scene:
-    """One thing with a colour: drawn things in their usual one one time in three, and often in two."""
+def _thing(name: str, rng: random.Random, two_colors: float = 0.0, alone: bool = False) -> Scene:
+    """One thing with a colour: drawn things in their usual one one time in three, else such a share of them in two."""
     color = second = None
     size = rng.choice(list(SIZES)) if alone else None
     if name not in DRAWN:
         color = rng.choice(list(ALL_COLORS))
     elif rng.random() < 0.65:
         color = rng.choice(list(ALL_COLORS))
-        if two_colors and size != "small" and rng.random() < 0.6:  # rarer, and no model learns to heed them
+        if two_colors and size != "small" and rng.random() < two_colors:
             second = rng.choice([c for c in ALL_COLORS if c != color])
             size = "big"  # or nobody could see it
     return Scene(thing=name, color=color, size=size, accent=second)

@@ -39,6 +39,7 @@ class Numbers:
         context_length: tokens of the longest caption.
         unet: the network.
         text_layers: of the text encoder.
+        two_colors: the share of things in two colours, as in `World`; rarer, and no model learns to heed them.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Numbers:
     context_length: int
     unet: UNetConfig
     text_layers: int = 2
+    two_colors: float = 0.6
 
 
 class Model(nn.Module):
@@ -69,7 +71,7 @@ class PixelRecipe:
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
-        language = {"level": numbers.level, "japanese": numbers.japanese}
+        language = {"level": numbers.level, "japanese": numbers.japanese, "two_colors": numbers.two_colors}
         self.whole = World(size=32, seed=seed, partial=0.0, **language)  # type: ignore[arg-type]
         self.world = World(size=32, seed=seed, partial=numbers.partial, **language)  # type: ignore[arg-type]
         # Half of the linear schedule's timesteps show next to nothing of the picture; the cosine's spend more where the
