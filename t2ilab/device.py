@@ -8,10 +8,13 @@ import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
 from torch import nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class DeviceManager:
@@ -62,7 +65,7 @@ class DeviceManager:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
 
-    def place(self, module: nn.Module) -> nn.Module:
+    def place(self, module: Module) -> Module:
         """Moves a module to the device, its convolutions channels-last, the layout in which they run fastest."""
         module.to(self.device)
         # On Apple's GPUs channels-last has given wrong gradients, so there the usual layout stays.

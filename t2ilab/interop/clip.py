@@ -314,10 +314,11 @@ def save_clip(
     tokenizer: CLIPTokenizer,
     mean: tuple[float, ...] = OPENAI_MEAN,
     std: tuple[float, ...] = OPENAI_STD,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Writes a CLIP as transformers does, so that its CLIPModel and CLIPTokenizer open it; float32."""
+    """Writes a CLIP as transformers does, so that its CLIPModel and CLIPTokenizer open it, in that precision."""
     folder, config = Path(folder), model.config
-    write_weights(folder / "model.safetensors", model, dtype=torch.float32)
+    write_weights(folder / "model.safetensors", model, dtype=dtype)
     text = write_text(config.text, tokenizer) | {"projection_dim": config.embed_dim}
     vision = write_vision(config.vision) | {"projection_dim": config.embed_dim}
     whole = {"architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": config.embed_dim}

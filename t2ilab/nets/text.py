@@ -107,5 +107,7 @@ class TextEncoder(nn.Module):
 
     def pooled(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """The text in one vector: its token at the first end token, whose id is the largest -> (B, width)."""
-        tokens = self(ids, mask)
-        return tokens[torch.arange(len(ids), device=ids.device), ids.argmax(dim=-1)]
+        end = ids.argmax(dim=-1)
+        length = int(end.max()) + 1  # nothing looks ahead, so what follows the last end token need not be read
+        tokens = self(ids[:, :length], mask if mask is None else mask[:, :length])
+        return tokens[torch.arange(len(ids), device=ids.device), end]
