@@ -125,7 +125,15 @@ def test_a_reference_can_be_read_as_a_solution(exercise):
 
 
 def test_exercises_are_found_by_name_and_by_lab():
-    assert bank.labs() == ("00_welcome", "04_denoising", "05_ddpm", "06_samplers")
+    assert bank.labs() == (
+        "00_welcome",
+        "01_clip",
+        "02_zero_shot",
+        "03_image_text_data",
+        "04_denoising",
+        "05_ddpm",
+        "06_samplers",
+    )
     assert bank.names("00_welcome") == ("to_model_range", "cosine_similarity")
     assert bank.names("05_ddpm") == (
         "linear_betas",
@@ -145,7 +153,7 @@ def test_unknown_names_are_answered_with_the_nearest(monkeypatch):
     monkeypatch.setenv("T2ILAB_LANG", "en")
     with pytest.raises(ValueError, match=r"no exercise called 'ad_noise'; the nearest names are add_noise"):
         bank.find("ad_noise")
-    with pytest.raises(ValueError, match=r"'99_nowhere'; there are banks for 00_welcome, 04_denoising, 05_ddpm, 06_"):
+    with pytest.raises(ValueError, match=r"'99_nowhere'; there are banks for 00_welcome, 01_clip, 02_zero_shot, 0"):
         bank.exercises("99_nowhere")
 
 

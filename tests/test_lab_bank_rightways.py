@@ -54,6 +54,339 @@ def cosine_similarity__divided_at_the_end(a, b):
 
 
 @right
+def pool_text__gather(hidden, token_ids, eos_id):
+    is_end = token_ids.eq(eos_id).long()
+    first = ((is_end.cumsum(1) == 1) & (is_end == 1)).long().argmax(1)
+    return hidden.gather(1, first.view(-1, 1, 1).expand(-1, 1, hidden.shape[2])).squeeze(1)
+
+
+@right
+def pool_text__loop(hidden, token_ids, eos_id):
+    return torch.stack([h[row.tolist().index(eos_id)] for h, row in zip(hidden, token_ids, strict=True)])
+
+
+@right
+def pool_text__one_hot(hidden, token_ids, eos_id):
+    length = (token_ids != eos_id).cumprod(dim=1).sum(dim=1)  # tokens before the end
+    return torch.einsum("bl,bld->bd", F.one_hot(length, token_ids.shape[1]).to(hidden), hidden)
+
+
+@right
+def pool_text__smallest_place(hidden, token_ids, eos_id):
+    places = torch.arange(token_ids.size(1)).expand_as(token_ids)
+    first = places.masked_fill(token_ids != eos_id, token_ids.size(1)).min(dim=-1).values
+    return torch.cat([hidden[i, p].unsqueeze(0) for i, p in enumerate(first)])
+
+
+@right
+def similarity_logits__einsum(image_features, text_features, logit_scale):
+    images = image_features / image_features.norm(dim=1, keepdim=True)
+    texts = text_features / text_features.norm(dim=1, keepdim=True)
+    return torch.einsum("nd,md,->nm", images, texts, logit_scale)
+
+
+@right
+def similarity_logits__pairs(image_features, text_features, logit_scale):
+    return F.cosine_similarity(image_features[:, None], text_features[None], dim=-1) * logit_scale
+
+
+@right
+def similarity_logits__loops(image_features, text_features, logit_scale):
+    rows = [
+        [logit_scale * x @ y / torch.sqrt((x @ x) * (y @ y)) for y in text_features.unbind()] for x in image_features
+    ]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+@right
+def similarity_logits__divided_at_the_end(image_features, text_features, logit_scale):
+    lengths = torch.outer(image_features.norm(dim=-1), text_features.norm(dim=-1))
+    return (text_features @ image_features.T).T / lengths * logit_scale
+
+
+@right
+def clip_loss__logsumexp(image_features, text_features, logit_scale):
+    logits = similarity_logits__einsum(image_features, text_features, logit_scale)
+    negatives = (logits.logsumexp(0) + logits.logsumexp(1)) / 2
+    return (negatives - logits.diag()).mean()
+
+
+@right
+def clip_loss__log_softmax(image_features, text_features, logit_scale):
+    logits = similarity_logits__pairs(image_features, text_features, logit_scale)
+    directions = torch.cat([logits.log_softmax(0).diagonal(), logits.log_softmax(1).diagonal()])
+    return F.nll_loss(directions[:, None], torch.zeros(len(directions), dtype=torch.long))
+
+
+@right
+def clip_loss__one_pair_at_a_time(image_features, text_features, logit_scale):
+    logits = similarity_logits__divided_at_the_end(image_features, text_features, logit_scale)
+    total = 0
+    for i in range(len(logits)):
+        best_row, best_column = logits[i].max(), logits[:, i].max()
+        total = total + best_row + (logits[i] - best_row).exp().sum().log() - logits[i, i]
+        total = total + best_column + (logits[:, i] - best_column).exp().sum().log() - logits[i, i]
+    return total / (2 * len(logits))
+
+
+@right
+def clip_loss__one_hot_targets(image_features, text_features, logit_scale):
+    logits = similarity_logits__pairs(text_features, image_features, logit_scale)  # texts in rows are as good
+    targets = torch.eye(len(logits), dtype=logits.dtype)
+    both = nn.CrossEntropyLoss(reduction="none")
+    return (both(logits, targets) + both(logits.mT, targets)).mean() * 0.5
+
+
+@right
+def zero_shot_weights__at_once(encode_text, class_names, templates):
+    texts = [template.format(name) for name in class_names for template in templates]
+    features = F.normalize(encode_text(texts), dim=-1).view(len(class_names), len(templates), -1)
+    return F.normalize(features.mean(1), dim=1)
+
+
+@right
+def zero_shot_weights__template_by_template(encode_text, class_names, templates):
+    total = 0
+    for template in templates:
+        features = encode_text([template.replace("{}", name) for name in class_names])
+        total = total + features / features.norm(dim=1, keepdim=True)
+    return total / total.norm(dim=1, keepdim=True)  # of a sum and of a mean the direction is the same
+
+
+@right
+@torch.no_grad()
+def zero_shot_weights__text_by_text(encode_text, class_names, templates):
+    columns = []
+    for name in class_names:
+        features = torch.cat([encode_text([template.format(name)]) for template in templates])
+        features /= features.norm(dim=-1, keepdim=True)
+        mean = features.mean(dim=0)
+        columns.append(mean / mean.norm())
+    return torch.stack(columns, dim=1).T
+
+
+@right
+def zero_shot_predict__by_hand(image_features, weights, logit_scale):
+    logits = (image_features / image_features.norm(dim=-1, keepdim=True)) @ weights.T * logit_scale
+    odds = (logits - logits.max(dim=1, keepdim=True).values).exp()
+    return odds / odds.sum(dim=1, keepdim=True)
+
+
+@right
+def zero_shot_predict__pairs(image_features, weights, logit_scale):
+    cosines = F.cosine_similarity(image_features.unsqueeze(1), weights.unsqueeze(0), dim=2)  # normalises weights too
+    return F.log_softmax(cosines.mul(logit_scale), dim=-1).exp()
+
+
+@right
+def zero_shot_predict__loop(image_features, weights, logit_scale):
+    rows = []
+    for image in image_features:
+        cosines = torch.mv(weights, image) / image.norm()
+        rows.append(nn.Softmax(dim=0)(logit_scale * cosines))
+    return torch.stack(rows)
+
+
+@right
+def topk_accuracy__places(logits, labels, k):
+    own = logits.gather(1, labels[:, None])
+    return ((logits > own).sum(1) < k).double().mean()
+
+
+@right
+def topk_accuracy__loop(logits, labels, k):
+    hits = 0
+    for row, label in zip(logits, labels, strict=True):
+        hits += label.item() in sorted(range(len(row)), key=lambda c: float(row[c]), reverse=True)[:k]
+    return hits / len(labels)
+
+
+@right
+def topk_accuracy__argsort(logits, labels, k):
+    best = torch.argsort(logits, dim=1)[:, -k:]
+    return best.eq(labels.view(-1, 1)).sum().item() / labels.numel()
+
+
+@right
+def topk_accuracy__mask(logits, labels, k):
+    guessed = torch.zeros_like(logits, dtype=torch.bool).scatter(1, logits.topk(k, dim=1)[1], True)
+    return guessed[torch.arange(len(labels)), labels].to(torch.float32).mean()
+
+
+@right
+def clip_filter__diagonal(image_features, text_features, threshold):
+    images = image_features / image_features.norm(dim=1, keepdim=True)
+    texts = text_features / text_features.norm(dim=1, keepdim=True)
+    return (images @ texts.T).diagonal().ge(threshold)
+
+
+@right
+def clip_filter__torchs_cosine(image_features, text_features, threshold):
+    return ~(F.cosine_similarity(image_features, text_features) < threshold)
+
+
+@right
+def clip_filter__pair_by_pair(image_features, text_features, threshold):
+    keep = []
+    for image, text in zip(image_features.double(), text_features.double(), strict=True):
+        keep.append(float(image @ text) / math.sqrt(float(image @ image) * float(text @ text)) >= threshold)
+    return torch.tensor(keep)
+
+
+@right
+def clip_filter__einsum_with_eps(image_features, text_features, threshold):
+    products = torch.einsum("nd,nd->n", image_features, text_features)
+    cosines = products / (torch.linalg.norm(image_features, dim=-1) * torch.linalg.norm(text_features, dim=-1) + 1e-8)
+    keep = torch.zeros(len(cosines), dtype=torch.bool)
+    keep[cosines >= threshold] = True
+    return keep
+
+
+@right
+def clip_filter__squared_distance(image_features, text_features, threshold):
+    apart = F.normalize(image_features, dim=-1) - F.normalize(text_features, dim=-1)
+    return apart.square().sum(-1) <= 2 - 2 * threshold
+
+
+@right
+def near_duplicates__matrix(features, threshold):
+    features = F.normalize(features, dim=-1)
+    alike = features @ features.T >= threshold
+    drop = torch.zeros(len(features), dtype=torch.bool)
+    for i in range(len(features)):
+        drop[i] = (alike[i, :i] & ~drop[:i]).any()
+    return drop
+
+
+@right
+def near_duplicates__kept_list(features, threshold):
+    kept, drop = [], []
+    for row in features:
+        drop.append(any(F.cosine_similarity(row, other, dim=0) >= threshold for other in kept))
+        if not drop[-1]:
+            kept.append(row)
+    return torch.tensor(drop)
+
+
+@right
+def near_duplicates__crossing_out_later_ones(features, threshold):
+    # What is kept crosses out all later ones that are like it; what is crossed out crosses out nothing.
+    unit = features.double() / features.double().norm(dim=-1, keepdim=True)
+    drop = torch.zeros(len(unit), dtype=torch.bool)
+    for i in range(len(unit)):
+        if not drop[i]:
+            drop[i + 1 :] |= unit[i + 1 :] @ unit[i] >= threshold
+    return drop
+
+
+@right
+def near_duplicates__largest_cosine(features, threshold):
+    lengths = features.square().sum(1).sqrt()
+    kept = [0]
+    for i in range(1, len(features)):
+        if max(float(features[i] @ features[j] / (lengths[i] * lengths[j])) for j in kept) < threshold:
+            kept.append(i)
+    drop = torch.ones(len(features)).bool()
+    drop[kept] = False
+    return drop
+
+
+@right
+def search__sorted(queries, index, k):
+    queries = queries / queries.norm(dim=-1, keepdim=True)
+    index = index / index.norm(dim=-1, keepdim=True)
+    scores, indices = torch.sort(torch.einsum("qd,nd->qn", queries, index), dim=1, descending=True)
+    return scores[:, :k], indices[:, :k]
+
+
+@right
+def search__topk_itself(queries, index, k):
+    return F.cosine_similarity(queries[:, None], index[None], dim=-1).topk(k)
+
+
+@right
+def search__query_by_query(queries, index, k):
+    scores, indices = [], []
+    for query in queries:
+        cosines = [float(query @ row) / math.sqrt(float(query @ query) * float(row @ row)) for row in index]
+        best = sorted(range(len(index)), key=cosines.__getitem__, reverse=True)[:k]
+        scores.append([cosines[i] for i in best])
+        indices.append(best)
+    return torch.tensor(scores), torch.tensor(indices)
+
+
+@right
+def search__nearest_directions(queries, index, k):
+    # Of two vectors of length 1, the squared distance is 2 - 2 cosine: the nearest are the most similar.
+    distances = torch.cdist(F.normalize(queries, dim=-1), F.normalize(index, dim=-1))
+    nearest, indices = distances.topk(k, largest=False)
+    return [1 - nearest.square() / 2, indices]
+
+
+@right
+def search__argsort_and_gather(queries, index, k):
+    cosines = (F.normalize(index, dim=1) @ F.normalize(queries, dim=1).T).T
+    best = (-cosines).argsort(dim=1)[:, :k]
+    return torch.take_along_dim(cosines, best, dim=1), best
+
+
+@right
+def recall_at_k__ranks(similarities, k):
+    rank = (similarities > similarities.diagonal()[:, None]).sum(dim=1)  # how many are better than the own one
+    return (rank < k).float().mean()
+
+
+@right
+def recall_at_k__loop(similarities, k):
+    found = 0
+    for i, row in enumerate(similarities):
+        found += i in row.argsort(descending=True)[:k].tolist()
+    return found / len(similarities)
+
+
+@right
+def recall_at_k__argsort_twice(similarities, k):
+    ranks = similarities.argsort(dim=1, descending=True).argsort(dim=1)
+    return torch.mean((ranks.diagonal() < k).double()).item()
+
+
+@right
+def recall_at_k__kth_value(similarities, k):
+    kth = similarities.kthvalue(len(similarities) - k + 1, dim=1).values
+    return (similarities.diag() >= kth).sum() / len(similarities)
+
+
+@right
+def alignment_loss__torchs_cosine(student_text, teacher_text):
+    return (1 - F.cosine_similarity(student_text, teacher_text.detach(), dim=-1)).mean()
+
+
+@right
+def alignment_loss__half_the_squared_distance(student_text, teacher_text):
+    apart = F.normalize(student_text, dim=-1) - F.normalize(teacher_text, dim=-1)
+    return apart.square().sum(-1).mean() / 2
+
+
+@right
+def alignment_loss__loop(student_text, teacher_text):
+    total = 0
+    for s, t in zip(student_text, teacher_text, strict=True):
+        total = total + 1 - (s @ t) / (s.norm() * t.norm())
+    return total / len(student_text)
+
+
+@right
+def alignment_loss__trace(student_text, teacher_text):
+    cosines = F.normalize(student_text, dim=1) @ F.normalize(teacher_text, dim=1).mT
+    return 1 - cosines.trace() / len(cosines)
+
+
+@right
+def alignment_loss__module(student_text, teacher_text):
+    return 1 - torch.mean(nn.CosineSimilarity(dim=1)(student_text, teacher_text))
+
+
+@right
 def mmse_denoiser__one_by_one(x_t, data, ac_t):
     guesses = []
     for x in x_t:

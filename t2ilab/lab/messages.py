@@ -146,6 +146,10 @@ TABLE: dict[str, Text] = {
         "{case}の場合、関数が {received} を返しました。"
         "テンソル（数ひとつの場合は数でもかまいません）を返してください。",
     ),
+    "not_a_pair": Text(
+        "Your function returned a {received} for {case}; a pair is expected: `return first, second`.",
+        "{case}の場合、関数が {received} を返しました。`return first, second` のように、2 つの値を返してください。",
+    ),
     "no_attribute": Text(
         "Your {name} has no layer called `{attribute}`; make it in `__init__` as `self.{attribute} = ...`.",
         "{name} に `{attribute}` という層がありません。`__init__` の中で `self.{attribute} = ...` と作ってください。",
@@ -163,6 +167,12 @@ TABLE: dict[str, Text] = {
         "without `.item()`, `.detach()`, `.data` or `no_grad`.",
         "返された損失には勾配がありません。`.item()` や `.detach()`、`.data`、"
         "`no_grad` を使わず、テンソルのまま返してください。",
+    ),
+    "texts_wanted": Text(
+        "encode_text takes a list of strings and gives one row for each, but it received {received}; a single text "
+        "goes in as [text].",
+        "encode_text には文字列のリストを渡すと、1 つにつき 1 行が返りますが、{received} を受け取りました。"
+        "文が 1 つのときも [text] のようにリストで渡してください。",
     ),
     "net_swapped": Text(
         "You call the network with its arguments exchanged, net(t, x_t); the picture comes first: net(x_t, t).",
@@ -282,4 +292,38 @@ CASES: dict[str, Text] = {
     "knows_picture": Text("a denoiser that knows the picture", "画像を知っているデノイザー"),
     "says_zero": Text("a denoiser that always says 0", "常に 0 と答えるデノイザー"),
     "after_single": Text("the parameters after a step of AdamW", "AdamW の 1 ステップ後のパラメータ"),
+    "padded": Text("captions padded with more end tokens", "終端トークンでパディングしたキャプション"),
+    "full_caption": Text("a caption that fills its row", "行いっぱいのキャプション"),
+    "swapped": Text("pictures and texts exchanged", "画像とテキストを入れ替えた"),
+    "permuted": Text("the pairs in another order", "組の順序を変えた"),
+    "equal_features": Text("equal features", "特徴ベクトルがすべて同じ"),
+    "large_scale": Text("a logit_scale of 100", "logit_scale が 100 "),
+    "one_by_one": Text("classes given one by one", "クラスを 1 つずつ渡した"),
+    "one_template": Text("one template", "テンプレートが 1 つ"),
+    "repeated": Text("every template given twice", "テンプレートを 2 回ずつ渡した"),
+    "first_guess": Text("k = 1", "k = 1 "),
+    "more_guesses": Text("a larger k", "k を大きくした"),
+    "all_right": Text("first guesses that are all right", "最初の候補がすべて正しい"),
+    "all_wrong": Text("guesses that are all wrong", "どの候補も正しくない"),
+    "probabilities": Text("probabilities in place of logits", "ロジットの代わりに確率を渡した"),
+    "every_class": Text("k = C", "k = C "),
+    "higher": Text("a higher threshold", "高いしきい値"),
+    "at_threshold": Text("vectors at right angles and a threshold of 0", "直交するベクトルと 0 のしきい値"),
+    "chain": Text("three pictures, each like the next", "隣どうしが似ている 3 枚の画像"),
+    "copies": Text("copies of one picture", "同じ画像のコピー"),
+    "scores": Text("the scores of a batch", "バッチのスコア"),
+    "indices": Text("the indices of a batch", "バッチの番号"),
+    "single_indices": Text("the indices of a batch of one", "1 つだけのバッチの番号"),
+    "sizes_indices": Text("the indices of a batch with other sizes", "大きさの違うバッチの番号"),
+    "k_one": Text("k = 1", "k = 1 "),
+    "k_one_indices": Text("the indices with k = 1", "k = 1 のときの番号"),
+    "k_more": Text("another k", "別の k "),
+    "k_all": Text("k = N", "k = N "),
+    "k_all_indices": Text("the indices with k = N", "k = N のときの番号"),
+    "from_index": Text("queries taken from the index", "索引から取り出したクエリ"),
+    "from_index_indices": Text("the indices of queries taken from the index", "索引から取り出したクエリの番号"),
+    "own_best": Text("rows whose own column is the largest", "どの行も自分の列が最大"),
+    "own_worst": Text("rows whose own column is the smallest", "どの行も自分の列が最小"),
+    "aligned": Text("a student that points where its teacher does", "生徒と教師の向きが同じ"),
+    "opposite": Text("a student that points the opposite way", "生徒が教師と正反対の向き"),
 }

@@ -2,12 +2,23 @@
 
 import difflib
 
-from t2ilab.lab.bank import lab00_welcome, lab04_denoising, lab05_ddpm, lab06_samplers
+from t2ilab.lab.bank import (
+    lab00_welcome,
+    lab01_clip,
+    lab02_zero_shot,
+    lab03_image_text_data,
+    lab04_denoising,
+    lab05_ddpm,
+    lab06_samplers,
+)
 from t2ilab.lab.definition import Exercise
 from t2ilab.lab.messages import say
 
 ALL: tuple[Exercise, ...] = (
     *lab00_welcome.EXERCISES,
+    *lab01_clip.EXERCISES,
+    *lab02_zero_shot.EXERCISES,
+    *lab03_image_text_data.EXERCISES,
     *lab04_denoising.EXERCISES,
     *lab05_ddpm.EXERCISES,
     *lab06_samplers.EXERCISES,
