@@ -253,3 +253,20 @@ def test_so_many_things_have_two_colours_as_are_asked_for():
     assert share(0.3) + 0.25 < share(0.9)
     with pytest.raises(ValueError, match=r"two_colors is a share, from 0 to 1; got 1\.5"):
         World(two_colors=1.5)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_twins_differ_in_one_thing_or_one_colour(level):
+    kinds = Counter()
+    for index in range(12):
+        scenes = World(level=level, twins=True, seed=2).batch(index, 33)["scene"]
+        for scene, twin in zip(scenes[::2], scenes[1::2], strict=False):
+            assert not is_held_out(scene)
+            assert not is_held_out(twin)
+            one, other = scene.asked(), twin.asked()
+            changed = {a.split()[-1] for a in one.keys() | other.keys() if one.get(a) != other.get(a)}
+            assert changed - {"accent"} in ({"thing"}, {"color"})
+            kinds[next(iter(changed - {"accent"}))] += 1
+    assert min(kinds["thing"], kinds["color"]) > 20
+    with pytest.raises(ValueError, match="Twins are for training"):
+        World(twins=True, held_out=True)

@@ -36,6 +36,8 @@ class World:
         japanese: the share of captions in Japanese.
         level: "shapes" or "storybook".
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
+        twins: whether every second scene of a batch is the one before it with one thing or one colour exchanged, so
+            that only that tells their captions apart.
     """
 
     size: int = 32
@@ -45,10 +47,15 @@ class World:
     japanese: float = 0.4
     level: str = "shapes"
     two_colors: float = 0.6
+    twins: bool = False
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
+        if self.twins and self.held_out:
+            raise ValueError(
+                "Twins are for training, and held_out for what training may not see; got both. Leave one out."
+            )
         if not 0 <= self.two_colors <= 1:
             raise ValueError(f"two_colors is a share, from 0 to 1; got {self.two_colors}.")
 
@@ -68,7 +75,10 @@ class World:
 
     def _batch(self, index: int, batch_size: int) -> tuple[list[Scene], list[str], torch.Generator]:
         rng = random.Random(f"world {self.seed} {self.held_out} {index}")
-        scenes = [self._scene(rng) for _ in range(batch_size)]
+        scenes: list[Scene] = []
+        while len(scenes) < batch_size:
+            twin = self.twins and len(scenes) % 2
+            scenes.append(self._twin(scenes[-1], rng) if twin else self._scene(rng))
         generator = torch.Generator().manual_seed(rng.getrandbits(63))
         return scenes, [self._caption(scene, rng) for scene in scenes], generator
 
@@ -99,6 +109,24 @@ class World:
             scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng, self.two_colors)
             if is_held_out(scene) == self.held_out:
                 return scene
+
+    def _twin(self, scene: Scene, rng: random.Random) -> Scene:
+        """The scene with another thing, where its relation allows any, or with another colour."""
+        chain = scene.chain()
+        free = all(one.relation in (None, "and", *BESIDE) for one in chain)
+        while True:
+            which, new = rng.randrange(len(chain)), dict[str, Any](accent=None)
+            if free and rng.random() < 0.6:
+                names = LEVELS[self.level]["thing"]
+                new["thing"] = rng.choice([name for name in names if name not in [one.thing for one in chain]])
+            else:
+                colors = LEVELS[self.level]["color"]
+                new["color"] = rng.choice([color for color in colors if color != chain[which].color])
+            changed = [replace(one, other=None, relation=None) for one in chain]
+            changed[which] = replace(changed[which], **new)
+            twin = complete(_chained(changed, [str(one.relation) for one in chain[:-1]]), rng)
+            if not is_held_out(twin):
+                return twin
 
     def _caption(self, scene: Scene, rng: random.Random) -> str:
         said = scene if self.level == "shapes" else _unsaid(scene, rng)
