@@ -217,7 +217,7 @@ def encode_text(model, captions):
 #
 # $$ \ell_{ij} = s \, \frac{u_i \cdot v_j}{\lVert u_i \rVert\, \lVert v_j \rVert} \qquad \text{(figure 3 of the paper)} $$
 #
-# 画像 $u_i$ が $i$ 行目、テキスト $v_j$ が $j$ 列目です。なぜ $s$ が要るのでしょうか。コサインは -1 から 1 までなので、8 つのコサインのソフトマックスでは、いちばん合うものでも確率は $e^{1} / (e^{1} + 7 e^{-1})$、つまり半分より少し大きいだけです。14 倍すれば、確信が持てます。
+# 画像 $u_i$ が $i$ 行目、テキスト $v_j$ が $j$ 列目です。なぜ数を掛けるのでしょうか。コサインは -1 から 1 までなので、8 つのコサインのソフトマックスでは、いちばん合うものでも確率は $e^{1} / (e^{1} + 7 e^{-1})$、つまり半分より少し大きいだけです。14 倍すれば、確信が持てます。
 #
 # ### 演習 2：<!-- exercise similarity_logits -->
 
@@ -260,7 +260,7 @@ def short(scene):
 before = cosines(model, batch["image"], batch["caption"])
 plots.heatmap(
     before,
-    "Cosines of eight pictures, in rows, and their captions, in columns, before training: each column has about one value.",
+    "Cosines of eight pictures, in rows, and captions, in columns, before training: about one value in each column.",
     [short(scene) for scene in batch["scene"]],
     list("ABCDEFGH"),
 )
@@ -332,7 +332,7 @@ for size in (2, 8, 32, 128):
 # %% [markdown] tags=["ja"]
 # # 5. 学習
 #
-# ほかに必要なものはありません。各ステップで新しい組のバッチを作り、**あなたの** `clip_loss` が、組どうしを引き寄せ、ほかを遠ざけます。$s$ も学習します。いつも正になるように、対数で持っておきます。$1 / 0.07 \approx 14.3$ から始まり、100 で止めます（2.5 節）。オプティマイザ（optimizer）は Muon です（Lab 05 で説明します）。AdamW でもできますが、もっと時間がかかります。
+# ほかに必要なものはありません。各ステップで新しい組のバッチを作り、**あなたの** `clip_loss` が、組どうしを引き寄せ、ほかを遠ざけます。コサインに掛ける数も学習します。いつも正になるように、対数で持っておきます。$1 / 0.07 \approx 14.3$ から始まり、100 で止めます（2.5 節）。オプティマイザ（optimizer）は Muon です（Lab 05 で説明します）。AdamW でもできますが、もっと時間がかかります。
 #
 # 形と色の組み合わせのうち 8 つは、どのバッチにも出てきません。6 節で、それを尋ねます。
 
@@ -540,7 +540,7 @@ for size in (16, 64, 256):
 # %% [markdown] tags=["ja"]
 # ここから何が言えるでしょうか。確かめるには、何を固定しておく必要がありますか。（小さなバッチでは、同じ 12,800 組で、より多くのステップを踏みます。2 つのことが同時に働いていて、この結果からは区別できません。）
 #
-# **では、$s$ はどうでしょうか。** $s$ は、いちばん紛らわしい負例をどれだけ重く見るかを決めます。$s = 1$ に固定すると、ソフトマックスは決して確信を持てません。完璧な行列でも損失は大きいままです。4 節の式に、コサイン 1 と -1、$B = 128$ を入れて計算してみてください。はじめから 100 にすると、いちばん難しい負例しか押しのけません。ですから CLIP では、$s$ も学習させます。
+# **では、掛ける数のほうはどうでしょうか。** この数は、いちばん紛らわしい負例をどれだけ重く見るかを決めます。$s$ を 1 に固定すると、ソフトマックスは決して確信を持てません。完璧な行列でも損失は大きいままです。4 節の式に、コサイン 1 と -1、$B = 128$ を入れて計算してみてください。はじめから 100 にすると、いちばん難しい負例しか押しのけません。ですから CLIP では、この数も学習させます。
 
 # %%
 B = 128
@@ -568,7 +568,7 @@ for letter, words in zip("ABCDEFGH", storybook["caption"], strict=True):
     print(letter, words)
 plots.heatmap(
     matrix,
-    "Cosines of the eight pictures, in rows, and their captions, in columns, by clip-storybook: the diagonal stands out.",
+    "Cosines of the eight pictures, in rows, and captions, in columns, by clip-storybook: the diagonal stands out.",
     list("ABCDEFGH"),
     list("ABCDEFGH"),
 )

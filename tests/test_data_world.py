@@ -256,17 +256,20 @@ def test_so_many_things_have_two_colours_as_are_asked_for():
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_twins_differ_in_one_thing_or_one_colour(level):
+@pytest.mark.parametrize("siblings", [2, 5])
+def test_siblings_differ_in_one_thing_or_one_colour(level, siblings):
     kinds = Counter()
     for index in range(12):
-        scenes = World(level=level, twins=True, seed=2).batch(index, 33)["scene"]
-        for scene, twin in zip(scenes[::2], scenes[1::2], strict=False):
-            assert not is_held_out(scene)
-            assert not is_held_out(twin)
-            one, other = scene.asked(), twin.asked()
-            changed = {a.split()[-1] for a in one.keys() | other.keys() if one.get(a) != other.get(a)}
-            assert changed - {"accent"} in ({"thing"}, {"color"})
-            kinds[next(iter(changed - {"accent"}))] += 1
+        scenes = World(level=level, siblings=siblings, seed=2).batch(index, 33)["scene"]
+        assert len(scenes) == 33
+        for i, sibling in enumerate(scenes):
+            assert not is_held_out(sibling)
+            first = scenes[i - i % siblings]
+            one, other = first.asked(), sibling.asked()
+            changed = {a.split()[-1] for a in one.keys() | other.keys() if one.get(a) != other.get(a)} - {"accent"}
+            assert changed == set() if i % siblings == 0 else changed in ({"thing"}, {"color"})
+            kinds[next(iter(changed), "none")] += 1
     assert min(kinds["thing"], kinds["color"]) > 20
-    with pytest.raises(ValueError, match="Twins are for training"):
-        World(twins=True, held_out=True)
+    for wrong in ({"siblings": 0}, {"siblings": 2, "held_out": True}):
+        with pytest.raises(ValueError, match="siblings is at least 1, and 1 in a world of held-out scenes; got"):
+            World(**wrong)

@@ -36,8 +36,8 @@ class World:
         japanese: the share of captions in Japanese.
         level: "shapes" or "storybook".
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
-        twins: whether every second scene of a batch is the one before it with one thing or one colour exchanged, so
-            that only that tells their captions apart.
+        siblings: so many scenes of a batch in a row are one scene and the same with one thing or one colour exchanged,
+            so that only these tell their captions apart. 1 makes each scene anew.
     """
 
     size: int = 32
@@ -47,15 +47,13 @@ class World:
     japanese: float = 0.4
     level: str = "shapes"
     two_colors: float = 0.6
-    twins: bool = False
+    siblings: int = 1
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
-        if self.twins and self.held_out:
-            raise ValueError(
-                "Twins are for training, and held_out for what training may not see; got both. Leave one out."
-            )
+        if self.siblings < 1 or (self.siblings > 1 and self.held_out):
+            raise ValueError(f"siblings is at least 1, and 1 in a world of held-out scenes; got {self.siblings}.")
         if not 0 <= self.two_colors <= 1:
             raise ValueError(f"two_colors is a share, from 0 to 1; got {self.two_colors}.")
 
@@ -73,12 +71,18 @@ class World:
         scenes, captions, generator = self._batch(index, batch_size)
         return {"drawing": draw(scenes, self.size, generator, device), "caption": captions, "scene": scenes}
 
+    def translations(self, index: int, batch_size: int) -> dict[str, Any]:
+        """The index-th batch of captions without pictures: {"en": B strings, "ja": B strings that say the same}."""
+        rng = random.Random(f"translations {self.seed} {self.held_out} {index}")
+        said = [self._said(self._scene(rng), rng) for _ in range(batch_size)]
+        return {language: [describe(scene, language, rng) for scene in said] for language in LANGUAGES}
+
     def _batch(self, index: int, batch_size: int) -> tuple[list[Scene], list[str], torch.Generator]:
         rng = random.Random(f"world {self.seed} {self.held_out} {index}")
         scenes: list[Scene] = []
         while len(scenes) < batch_size:
-            twin = self.twins and len(scenes) % 2
-            scenes.append(self._twin(scenes[-1], rng) if twin else self._scene(rng))
+            after = len(scenes) % self.siblings
+            scenes.append(self._sibling(scenes[-after], rng) if after else self._scene(rng))
         generator = torch.Generator().manual_seed(rng.getrandbits(63))
         return scenes, [self._caption(scene, rng) for scene in scenes], generator
 
@@ -110,7 +114,7 @@ class World:
             if is_held_out(scene) == self.held_out:
                 return scene
 
-    def _twin(self, scene: Scene, rng: random.Random) -> Scene:
+    def _sibling(self, scene: Scene, rng: random.Random) -> Scene:
         """The scene with another thing, where its relation allows any, or with another colour."""
         chain = scene.chain()
         free = all(one.relation in (None, "and", *BESIDE) for one in chain)
@@ -124,15 +128,20 @@ class World:
                 new["color"] = rng.choice([color for color in colors if color != chain[which].color])
             changed = [replace(one, other=None, relation=None) for one in chain]
             changed[which] = replace(changed[which], **new)
-            twin = complete(_chained(changed, [str(one.relation) for one in chain[:-1]]), rng)
-            if not is_held_out(twin):
-                return twin
+            sibling = complete(_chained(changed, [str(one.relation) for one in chain[:-1]]), rng)
+            if not is_held_out(sibling):
+                return sibling
 
     def _caption(self, scene: Scene, rng: random.Random) -> str:
+        said = self._said(scene, rng)
+        return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
+
+    def _said(self, scene: Scene, rng: random.Random) -> Scene:
+        """What the caption of a full scene says of it."""
         said = scene if self.level == "shapes" else _unsaid(scene, rng)
         if rng.random() < self.partial:
             said = _partly(said, rng, 0.6 if self.level == "shapes" else rng.random())
-        return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
+        return said
 
 
 def storybook_scene(rng: random.Random, two_colors: float = 0.6) -> Scene:

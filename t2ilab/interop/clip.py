@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2ilab.clip.model import CLIP, CLIPConfig
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.files import read_config, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.layouts import Layout
-from t2ilab.interop.weights import files_of, read_weights, write_weights
+from t2ilab.interop.weights import files_of, read_weights, write_tensors, write_weights
 from t2ilab.nets.text import TextConfig
 from t2ilab.nets.vision import VisionConfig
 
@@ -340,3 +341,41 @@ def save_clip(
         },
     )
     write_json(folder / "config.json", whole | {"text_config": text, "vision_config": vision})
+
+
+def save_words(folder: str | Path, model: CLIP, tokenizer: CLIPTokenizer, dtype: torch.dtype = torch.float32) -> None:
+    """Writes the tower of words alone, as transformers' CLIPTextModelWithProjection, in that precision."""
+    folder = Path(folder)
+    parts = {name: x for name, x in model.state_dict().items() if name.startswith(("text_model.", "text_projection."))}
+    write_tensors(folder / "model.safetensors", parts, dtype)
+    config = write_text(model.config.text, tokenizer) | {"projection_dim": model.config.embed_dim}
+    write_json(folder / "config.json", config | {"architectures": ["CLIPTextModelWithProjection"]})
+    tokenizer.save_pretrained(folder)
+
+
+def load_words(folder: str | Path, beside: CLIP) -> tuple[CLIP, CLIPTokenizer]:
+    """A CLIP with the tower of words that `save_words` wrote, and with the pictures and the scale of another.
+
+    Args:
+        folder: of the words.
+        beside: whose tower of pictures and logit_scale it shares.
+
+    Raises:
+        ValueError: words that end in a space of another width.
+        OSError: a file that is missing or damaged, or that holds something else.
+    """
+    folder = Path(folder)
+    config = read_config(folder / "config.json")
+    if (kind := config.get("model_type")) != "clip_text_model" or "projection_dim" not in config:
+        raise OSError(f"{folder} holds no tower of words with its projection; got model_type {kind!r}.")
+    if (width := config["projection_dim"]) != beside.config.embed_dim:
+        raise ValueError(
+            f"Words and pictures meet in one space; these words end in {width} numbers, the pictures in "
+            f"{beside.config.embed_dim}. They are of two CLIPs."
+        )
+    model = CLIP(replace(beside.config, text=read_text(config)))
+    words = nn.ModuleDict({"text_model": model.text_model, "text_projection": model.text_projection})
+    read_weights(folder / "model.safetensors", words)
+    model.vision_model, model.visual_projection = beside.vision_model, beside.visual_projection
+    model.logit_scale = beside.logit_scale
+    return model.eval(), CLIPTokenizer.from_pretrained(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from t2ilab import zoo
 from t2ilab.clip.model import CLIP
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.device import DeviceManager
-from t2ilab.interop.clip import load_clip, save_clip
+from t2ilab.interop.clip import load_clip, load_words, save_clip
 
 
 class ImageText:
@@ -53,6 +54,17 @@ class ImageText:
         known = str(name) in zoo.names()
         return cls(*load_clip(zoo.folder(str(name)) if known else name), device=DeviceManager(device))
 
+    def with_words(self, name: str | Path) -> ImageText:
+        """The same pictures beside another tower of words: "clip-storybook-ja" of the zoo, or a folder.
+
+        Raises:
+            ValueError: words of a space of another width.
+            OSError: a file that is missing or damaged.
+        """
+        folder = zoo.folder(str(name)) if str(name) in zoo.names() else Path(name)
+        model, tokenizer = load_words(folder, self.model)
+        return ImageText(model, tokenizer, self.mean, self.std, self.device)
+
     @property
     def logit_scale(self) -> float:
         """What the cosines are multiplied by before they are chances."""
@@ -77,7 +89,7 @@ class ImageText:
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str], batch_size: int = 512) -> Tensor:
-        """N texts -> features (N, D) of length 1. A text beyond the context is cut at its end.
+        """N texts -> features (N, D) of length 1. A text beyond the context is cut at its end, with a warning.
 
         Raises:
             ValueError: no text, one that is empty, or one string in place of a list.
@@ -85,6 +97,10 @@ class ImageText:
         texts = list(texts) if not isinstance(texts, str) else []
         if not texts or not all(text.strip() for text in texts):
             raise ValueError(f"encode_text takes a list of texts, none of them empty; got {texts or 'none'}.")
+        room = self.tokenizer.context_length - 2
+        for text in texts:
+            if len(text) > room and len(self.tokenizer.encode(text)) > room:  # a token is at least one letter
+                warnings.warn(f"This CLIP reads at most {room} tokens of a text; cut: {text[:60]!r}.", stacklevel=3)
         ids = self.tokenizer(texts).to(self.device.device)
         return F.normalize(torch.cat([self.model.encode_text(part) for part in ids.split(batch_size)]), dim=-1)
 
@@ -98,8 +114,8 @@ class ImageText:
         size = self.model.config.vision.image_size
         height, width = images.shape[-2:]
         if (height, width) != (size, size):
-            scale = size / min(height, width)
-            to = (max(size, round(height * scale)), max(size, round(width * scale)))
+            short = min(height, width)
+            to = (height * size // short, width * size // short)  # rounded down, as published CLIPs do
             images = F.interpolate(images, to, mode="bicubic", antialias=True).clamp(-1, 1)
             top, left = (to[0] - size) // 2, (to[1] - size) // 2
             images = images[..., top : top + size, left : left + size]

@@ -20,19 +20,20 @@ from t2ilab.recipes.recognition import retrieval_scores, zero_shot_scores
 from t2ilab.training.loop import Plan
 
 NAME = "clip-storybook"
-STEPS = 2400
+STEPS = 2000
 BATCH = 128
 LEARNING_RATE = 2e-3
 WARMUP = 50
 CONTEXT_LENGTH = 32
 PARTIAL = 0.4  # of the captions: what recognises "a cat" has to have read short ones
+SIBLINGS = 8  # scenes that differ in one thing or one colour
 MAX_SCALE = 100.0  # Radford et al. 2021, section 2.5
 VISION = VisionConfig(image_size=32, patch_size=8, width=192, layers=4, heads=4)
 EMBED_DIM = 128
 
 DATA = (
-    "Scenes of the storybook, each with a twin that differs in one thing or one colour, drawn as it trains, with "
-    "English captions, two in five of them partial."
+    "Scenes of the storybook, eight at a time that differ in one thing or one colour, drawn as it trains, with English "
+    "captions, two in five of them partial."
 )
 LIMITS = "Pictures of this world, brought to 32x32, and English words of it; some pairs of thing and colour unseen."
 
@@ -44,8 +45,8 @@ class Recipe:
         device.seed(seed)
         self.device, self.seed = device, seed
         # Place, background and colours tell nearly all of 128 chance scenes apart, so nobody would have to learn what a
-        # thing is; a twin that differs in nothing else asks for it.
-        self.world = World(size=32, seed=seed, partial=PARTIAL, japanese=0.0, level="storybook", twins=True)
+        # thing is; siblings that differ in nothing else ask for it.
+        self.world = World(size=32, seed=seed, partial=PARTIAL, japanese=0.0, level="storybook", siblings=SIBLINGS)
         self.tokenizer = CLIPTokenizer.train(vocabulary("storybook"), CONTEXT_LENGTH)
         text = TextConfig(len(self.tokenizer.vocab), CONTEXT_LENGTH, width=128, layers=2, heads=4)
         self.model = CLIP(CLIPConfig(text, VISION, EMBED_DIM))
