@@ -534,30 +534,31 @@ for size in (16, 64, 256):
 # things at work, and this figure does not separate them.)
 #
 # **And the scale?** It says how much the nearest negatives count. With $s$ fixed at 1 the softmax can never be sure, so that even a perfect matrix has a large loss: put
-# cosines of 1 and -1 into the formula of section 4 with $B = 128$ and compute it. With 100 from the start only the very
+# a 1 for partners and a 0 for all others into the formula of section 4, with $B = 128$, and compute it. With 100 from the start only the very
 # hardest negatives push. So CLIP lets it be learnt.
 
 # %% [markdown] tags=["ja"]
 # ここから何が言えるでしょうか。確かめるには、何を固定しておく必要がありますか。（小さなバッチでは、同じ 12,800 組で、より多くのステップを踏みます。2 つのことが同時に働いていて、この結果からは区別できません。）
 #
-# **では、掛ける数のほうはどうでしょうか。** この数は、いちばん紛らわしい負例をどれだけ重く見るかを決めます。$s$ を 1 に固定すると、ソフトマックスは決して確信を持てません。完璧な行列でも損失は大きいままです。4 節の式に、コサイン 1 と -1、$B = 128$ を入れて計算してみてください。はじめから 100 にすると、いちばん難しい負例しか押しのけません。ですから CLIP では、この数も学習させます。
+# **では、掛ける数のほうはどうでしょうか。** この数は、いちばん紛らわしい負例をどれだけ重く見るかを決めます。$s$ を 1 に固定すると、ソフトマックスは決して確信を持てません。完璧な行列でも損失は大きいままです。4 節の式で、組のコサインを 1、ほかをすべて 0 とし、$B = 128$ として計算してみてください。はじめから 100 にすると、いちばん難しい負例しか押しのけません。ですから CLIP では、この数も学習させます。
 
 # %%
 B = 128
 for s in (1, 14.3, 100):
-    best = math.log(1 + (B - 1) * math.exp(-2 * s))
-    say("Scale {s:g}: the loss of a perfect matrix of 1 and -1 is {best:.2g}.", s=s, best=best)
+    best = math.log1p((B - 1) * math.exp(-s))
+    say("Scale {s:g}: the loss of a perfect matrix of 1 and 0 is {best:.2g}.", s=s, best=best)
 
 # %% [markdown]
 # # 8. The same for a whole storybook
 #
-# The zoo's `clip-storybook` is this lab's network and this lab's loss, trained longer, on scenes of one to three things. `ImageText`
+# The zoo's `clip-storybook` is this lab's network and this lab's loss, trained longer, on scenes of one to three things. Its batches hold eight scenes
+# in a row that differ in one thing or one colour only; "Break it", below, shows what that is good for. `ImageText`
 # wraps it with its tokenizer. Eight pictures, eight captions:
 
 # %% [markdown] tags=["ja"]
 # # 8. 絵本の世界でも同じことを
 #
-# 学習済みモデル集（zoo）の `clip-storybook` は、このラボと同じネットワーク、同じ損失を使い、1 つから 3 つのものが出てくるシーンで、もっと長く学習させたものです。`ImageText` は、それにトークナイザを添えたものです。8 枚の画像と 8 つのキャプションを見せてみましょう。
+# 学習済みモデル集（zoo）の `clip-storybook` は、このラボと同じネットワーク、同じ損失を使い、1 つから 3 つのものが出てくるシーンで、もっと長く学習させたものです。バッチには、もの、または色がひとつだけ違うシーンが 8 つずつ並んでいます。それが何の役に立つのかは、このあとの「壊してみる」でわかります。`ImageText` は、それにトークナイザを添えたものです。8 枚の画像と 8 つのキャプションを見せてみましょう。
 
 # %%
 clip = ImageText.from_pretrained("clip-storybook")

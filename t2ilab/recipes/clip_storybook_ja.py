@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2ilab.clip.loss import alignment_loss
-from t2ilab.clip.model import CLIP
+from t2ilab.clip.model import CLIP, CLIPConfig
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.interop.clip import save_words
+from t2ilab.nets.text import TextEncoder
 from t2ilab.pipelines.image_text import ImageText
 from t2ilab.recipes.recognition import retrieval_scores, zero_shot_scores
 from t2ilab.training.loop import Plan
@@ -29,6 +29,19 @@ DATA = "Captions of the storybook in English and in Japanese that say the same, 
 LIMITS = "Japanese words of this world. It is as good as its teacher at best."
 
 
+class Words(nn.Module):
+    """A CLIP's tower of words alone, and the way into the common space."""
+
+    def __init__(self, config: CLIPConfig):
+        super().__init__()
+        self.text_model = TextEncoder(config.text)
+        self.text_projection = nn.Linear(config.text.width, config.embed_dim, bias=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Token ids (B, L) -> (B, embed_dim)."""
+        return self.text_projection(self.text_model.pooled(ids))
+
+
 class Recipe:
     """Data, model and loss; the runner does the rest."""
 
@@ -38,13 +51,8 @@ class Recipe:
         self.world = World(seed=seed, partial=PARTIAL, level="storybook")
         self.teacher = ImageText.from_pretrained(teacher, str(device.device))
         self.tokenizer = self.teacher.tokenizer  # its words are those of both languages
-        # The student is a CLIP with the teacher's pictures, which stay as they are, and words of its own.
-        self.model = CLIP(replace(self.teacher.model.config))
-        self.model.vision_model = self.teacher.model.vision_model
-        self.model.visual_projection = self.teacher.model.visual_projection
-        self.model.logit_scale = self.teacher.model.logit_scale
         self.teacher.model.requires_grad_(False)
-        device.place(self.model)
+        self.model = device.place(Words(self.teacher.model.config))
 
     def start_from(self, start: str) -> None:
         """Takes over a tower of words. Raises ValueError for one of another width."""
@@ -62,16 +70,27 @@ class Recipe:
         teacher = self.teacher.encode_text(captions["en"]).clone()  # made without gradients
         ids = self.tokenizer(captions["ja"]).to(self.device.device)
         with self.device.autocast():
-            student = self.model.encode_text(ids)
+            student = self.model(ids)
         return alignment_loss(student.float(), teacher)
 
-    def measure(self, model: CLIP, count: int = 1000) -> dict[str, float]:
-        """What `clip-storybook` is measured by, in Japanese."""
-        clip = ImageText(model, self.tokenizer, device=self.device)
-        return zero_shot_scores(clip, "ja", count, self.seed) | retrieval_scores(clip, "ja", count, self.seed)
+    def pipeline(self, model: Words) -> ImageText:
+        """The student's words beside the teacher's pictures."""
+        clip = CLIP(self.teacher.model.config)
+        clip.text_model, clip.text_projection = model.text_model, model.text_projection
+        clip.vision_model = self.teacher.model.vision_model
+        clip.visual_projection = self.teacher.model.visual_projection
+        clip.logit_scale = self.teacher.model.logit_scale
+        return ImageText(clip, self.tokenizer, device=self.device)
 
-    def sheet(self, model: CLIP) -> Tensor | None:
+    def measure(self, model: Words, count: int = 1000) -> dict[str, float]:
+        """What `clip-storybook` is measured by, in Japanese, and retrieval by its own words, which know none."""
+        clip = self.pipeline(model)
+        scores = zero_shot_scores(clip, "ja", count, self.seed) | retrieval_scores(clip, "ja", count, self.seed)
+        before = retrieval_scores(self.teacher, "ja", count, self.seed)
+        return scores | {f"before: {name}": score for name, score in before.items()}
+
+    def sheet(self, model: Words) -> Tensor | None:
         return None
 
-    def save(self, model: CLIP, folder: Path) -> None:
-        save_words(folder, model, self.tokenizer, torch.float16)
+    def save(self, model: Words, folder: Path) -> None:
+        save_words(folder, self.pipeline(model).model, self.tokenizer, torch.float16)
