@@ -37,7 +37,6 @@
 
 # %%
 import math
-from collections import Counter
 
 import torch
 import torch.nn.functional as F
@@ -501,7 +500,7 @@ for query in ("a small red star", "a pink heart at the top left", "a ring"):
 #
 # # 7. How many negatives, and how sharp?
 #
-# **Does it matter how many pairs a batch has?** CLIP was trained with 32,768. Three short trainings see the same number of pairs, in batches
+# **Does it matter how many pairs a batch has?** CLIP was trained with 32,768. Here are three short trainings of equally many steps, with batches
 # of different sizes. The losses cannot be compared, since each starts at its own $\ln B$, so we let each model name pictures:
 
 # %% [markdown] tags=["ja"]
@@ -509,18 +508,15 @@ for query in ("a small red star", "a pink heart at the top left", "a ring"):
 #
 # # 7. 負例の数と温度
 #
-# **バッチに何組あるかは重要でしょうか。** CLIP の学習では 32,768 組でした。ここでは、同じ数の組を、大きさの違うバッチに分けて見せ、短い学習を 3 回行います。損失はそれぞれの $\ln B$ から始まるので、比べられません。そこで、どのモデルにも画像の名前を言わせます。
+# **バッチに何組あるかは重要でしょうか。** CLIP の学習では 32,768 組でした。ここでは、バッチの大きさだけを変えて、同じステップ数の短い学習を 3 回行います。損失はそれぞれの $\ln B$ から始まるので、比べられません。そこで、どのモデルにも画像の名前を言わせます。
 
 # %% tags=["nbval-ignore-output"]
-PAIRS = budget(lesson=12_800, ci=64)
 some = known[: budget(lesson=256, ci=8)]
-shares = {}
-for size in (16, 64, 256):
+for size in (8, 32, 128):
     machine.seed(1)
     pupil = new_model()
-    train(pupil, max(1, PAIRS // size), lambda step, size=size: world.batch(step, size))
+    train(pupil, budget(lesson=160, ci=2), lambda step, size=size: world.batch(step, size))
     everything, each = report(pupil, some)
-    shares[size] = everything
     say(
         "Batches of {size}: all right {all:.0%}; shape {thing:.0%}, colour {color:.0%}.",
         size=size,
@@ -530,15 +526,15 @@ for size in (16, 64, 256):
     )
 
 # %% [markdown]
-# What do you conclude, and what would you have to hold fixed to be sure? (Small batches also make more steps of the same 12,800 pairs. There are two
-# things at work, and this figure does not separate them.)
+# What do you conclude, and what would you have to hold fixed to be sure? (In a larger batch each picture has more to be told apart from; but its model has also
+# seen more pairs in all. There are two things at work, and these figures do not separate them.)
 #
 # **And the scale?** It says how much the nearest negatives count. With $s$ fixed at 1 the softmax can never be sure, so that even a perfect matrix has a large loss: put
 # a 1 for partners and a 0 for all others into the formula of section 4, with $B = 128$, and compute it. With 100 from the start only the very
 # hardest negatives push. So CLIP lets it be learnt.
 
 # %% [markdown] tags=["ja"]
-# ここから何が言えるでしょうか。確かめるには、何を固定しておく必要がありますか。（小さなバッチでは、同じ 12,800 組で、より多くのステップを踏みます。2 つのことが同時に働いていて、この結果からは区別できません。）
+# ここから何が言えるでしょうか。確かめるには、何を固定しておく必要がありますか。（大きなバッチでは、どの画像にも、区別すべき相手がたくさんいます。けれども、見た組の総数も多くなります。2 つのことが同時に働いていて、この結果からは区別できません。）
 #
 # **では、掛ける数のほうはどうでしょうか。** この数は、いちばん紛らわしい負例をどれだけ重く見るかを決めます。$s$ を 1 に固定すると、ソフトマックスは決して確信を持てません。完璧な行列でも損失は大きいままです。4 節の式で、組のコサインを 1、ほかをすべて 0 とし、$B = 128$ として計算してみてください。はじめから 100 にすると、いちばん難しい負例しか押しのけません。ですから CLIP では、この数も学習させます。
 
@@ -611,7 +607,7 @@ def sorted_batch(step):
 
 machine.seed(1)
 sorted_model = new_model()
-losses = train(sorted_model, budget(lesson=200, ci=4), sorted_batch)
+losses = train(sorted_model, budget(lesson=160, ci=4), sorted_batch)
 everything, each = report(sorted_model, some)
 say(
     "The loss began at {first:.2f} and ended at {last:.2f}; all right: {all:.0%}.",
@@ -665,11 +661,11 @@ PUBLISHED = "openai/clip-vit-base-patch32"
 if DOWNLOAD:
     published = ImageText.from_pretrained(PUBLISHED)
     matrix = published.encode_image(storybook["image"]) @ published.encode_text(storybook["caption"]).T
-    plots.heatmap(
-        matrix,
-        "The same eight pictures and captions by a published CLIP, which has never seen this world.",
-        list("ABCDEFGH"),
-        list("ABCDEFGH"),
+    best = matrix.argmax(dim=1).tolist()
+    plots.images(
+        storybook["image"],
+        "The eight pictures again, A to H, and above each the letter of the caption that a published CLIP gives it.",
+        titles=["ABCDEFGH"[i] for i in best],
+        columns=8,
     )
-    right = (matrix.argmax(dim=1).cpu() == torch.arange(8)).sum().item()
-    say("Pictures that find their caption: {right} of 8.", right=right)
+    say("Pictures that find their caption: {right} of 8.", right=sum(i == own for own, i in enumerate(best)))

@@ -1,20 +1,28 @@
 """The optional cells of the labs, which download a published model, run on stand-ins: small, random, of its format."""
 
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
 import pytest
 import torch
+from PIL import Image
 from tqdm.auto import tqdm
 
 from t2ilab import authoring
 from t2ilab.authoring.notebooks import read_source
+from t2ilab.data.captions import describe
+from t2ilab.data.noisy import NoisyPairs
+from t2ilab.data.render import render
+from t2ilab.data.scenes import Scene, complete
+from t2ilab.data.world import World
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.images import from_pil
-from t2ilab.lab import bank, plots
+from t2ilab.lab import bank, cards, plots, say
+from t2ilab.pipelines.image_text import ImageText
 
 
 def small_ddpm(folder, tokenizer):
@@ -52,8 +60,24 @@ def small_stable_diffusion(folder, tokenizer):
     ).save_pretrained(folder)
 
 
+def small_clip(folder, tokenizer):
+    """What `openai/clip-vit-base-patch32` is, smaller."""
+    from transformers import CLIPConfig, CLIPModel
+
+    torch.manual_seed(0)
+    tower = {"hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = tower | {"vocab_size": len(tokenizer.vocab), "max_position_embeddings": tokenizer.context_length,
+                    "bos_token_id": tokenizer.start_id, "eos_token_id": tokenizer.end_id}  # fmt: skip
+    vision = tower | {"image_size": 16, "patch_size": 8}
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 STAND_INS = {
     "00_welcome": small_stable_diffusion,
+    "01_clip": small_clip,
+    "02_zero_shot": small_clip,
+    "03_image_text_data": small_clip,
     "04_denoising": small_ddpm,
     "05_ddpm": small_ddpm,
     "06_samplers": small_ddpm,
@@ -68,6 +92,12 @@ def published_cells():
                 yield Path(source).stem, cell.source
 
 
+def pictures_of(shown):
+    """The pictures of some cards, each of which is sure of something."""
+    assert all(abs(card.chances.sum() - 1) < 1e-4 for card in shown)
+    return torch.stack([card.picture for card in shown])
+
+
 @pytest.mark.filterwarnings("ignore")  # of the libraries at the other end
 @pytest.mark.parametrize(("lab", "source"), list(published_cells()), ids=[lab for lab, _ in published_cells()])
 def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch, cpu, tokenizer):
@@ -75,10 +105,14 @@ def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch,
     STAND_INS[lab](tmp_path / "model", tokenizer)
     shown = []
     monkeypatch.setattr(plots, "images", lambda images, *words, **_: shown.append(images))
+    monkeypatch.setattr(cards, "recognition", lambda cards, *_, **__: shown.append(pictures_of(cards)))
     exercises = {exercise.name: exercise.reference for exercise in bank.ALL if exercise.lab == lab}
     names = {"torch": torch, "math": math, "tqdm": tqdm, "machine": cpu, "device": cpu.device, "plots": plots}
     names |= {"NetworkDenoiser": NetworkDenoiser, "NoiseSchedule": NoiseSchedule}
     names |= {"pairwise": pairwise, "data": torch.rand(4, 3, 8, 8) * 2 - 1}
+    names |= {"cards": cards, "ImageText": ImageText, "render": render, "Scene": Scene, "complete": complete}
+    names |= {"describe": describe, "NoisyPairs": NoisyPairs, "say": say}
+    names |= {"storybook": World(16, level="storybook", japanese=0.0).batch(0, 8)}
     downloaded = source.replace("DOWNLOAD = False", "DOWNLOAD = True")
     lines = [
         f"PUBLISHED = {str(tmp_path / 'model')!r}" if line.startswith("PUBLISHED = ") else line
@@ -90,6 +124,24 @@ def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch,
     assert images.shape[1] == 3
     assert images.isfinite().all()
     assert images.std() > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lab_02_looks_at_the_photographs_that_the_student_names(tmp_path, monkeypatch, tokenizer):
+    small_clip(tmp_path / "model", tokenizer)
+    photographs = {"wide.png": (40, 20), "tall.png": (11, 30)}
+    for name, size in photographs.items():
+        Image.new("RGBA", size, (250, 20, 20, 255)).save(tmp_path / name)
+    named = {str(tmp_path / "wide.png"): "a beach", str(tmp_path / "tall.png"): "my aunt"}
+    source = dict(published_cells())["02_zero_shot"].replace("DOWNLOAD = False", "DOWNLOAD = True")
+    source = re.sub("^PUBLISHED = .*", f"PUBLISHED = {str(tmp_path / 'model')!r}", source, flags=re.MULTILINE)
+    source = re.sub("^PHOTOGRAPHS = .*", f"PHOTOGRAPHS = {named!r}", source, flags=re.MULTILINE)
+    shown = []
+    monkeypatch.setattr(cards, "recognition", lambda cards, *_, **__: shown.extend(cards))
+    exercises = {exercise.name: exercise.reference for exercise in bank.ALL if exercise.lab == "02_zero_shot"}
+    exec(source, {"torch": torch, "cards": cards, "ImageText": ImageText} | exercises)
+    assert [card.truth for card in shown] == ["a beach", "my aunt"]
+    assert [tuple(card.picture.shape) for card in shown] == [(3, 20, 40), (3, 30, 11)]
 
 
 def test_every_lab_has_an_optional_cell_that_downloads_nothing_unasked():

@@ -17,7 +17,10 @@ from t2ilab import authoring
 SECONDS = 300
 MEGABYTES = 1500
 # The share of prompts that must be right at the end of a lab, and the words before the figure.
-CLAIMS = {"05_ddpm": (r"^Right in everything: (\d+)%", 60)}
+CLAIMS = {
+    "01_clip": (r"^One of [\d,]+ sentences, the right one: (\d+)%", 80),
+    "05_ddpm": (r"^Right in everything: (\d+)%", 60),
+}
 
 
 def most_memory(stop: threading.Event, found: list[float]) -> None:
