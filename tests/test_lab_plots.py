@@ -141,6 +141,18 @@ def test_a_heatmap_writes_its_numbers_where_they_can_be_read(shown, figures, lan
     assert [label.get_text() for label in axis.get_yticklabels()] == ["赤い" if language == "ja" else "red", "blue"]
 
 
+def test_bars_are_as_long_as_their_shares_and_have_their_numbers_beside_them(shown, figures, language):
+    plots.bars({"red": 0.25, "a {}": 1.0, "blue": 0.0}, CAPTION, xlabel="loss", end=3)
+    assert "3.0" in one_figure(shown)
+    (axis,) = figures[0].axes
+    assert [bar.get_width() for bar in axis.patches] == [0.25, 1, 0]
+    assert [text.get_text() for text in axis.texts] == ["25.0%", "100.0%", "0.0%"]
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels == (["赤い", "a {}", "blue"] if language == "ja" else ["red", "a {}", "blue"])
+    assert axis.get_xlabel() == ("損失" if language == "ja" else "loss")
+    assert axis.yaxis_inverted()  # from top to bottom
+
+
 def test_a_loss_curve_is_shown_with_its_running_mean(shown, figures, language):
     losses = [1.0] * 40 + [0.5] * 40
     plots.loss_curve(losses)

@@ -14,7 +14,10 @@ from t2ilab.lab.translate import tr
 from t2ilab.lab.translations import JAPANESE
 
 SOURCES = authoring.sources()
-SPEAKERS = [*SOURCES, *(Path(lab.__file__).with_name(name) for name in ("plots.py", "widgets.py", "pace.py"))]
+SPEAKERS = [
+    *SOURCES,
+    *(Path(lab.__file__).with_name(name) for name in ("cards.py", "plots.py", "widgets.py", "pace.py")),
+]
 IS_JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠々]")
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 FENCE, DISPLAY = re.compile(r"```.*?```", re.DOTALL), re.compile(r"\$\$.*?\$\$", re.DOTALL)
@@ -55,7 +58,7 @@ def shown(path):
             yield from [*call.args[1:2], *(named[key] for key in ("caption",) if key in named)]
         elif name == "denoising_box":
             yield from call.args[2].keys
-        elif name in ("images", "lines", "heatmap", "plane"):
+        elif name in ("images", "lines", "heatmap", "plane", "bars", "similarities", "recognition"):
             words = ("caption", "titles", "xlabel", "ylabel", "rows", "columns")
             yield from [*call.args[1:4], *(named[key] for key in words if key in named)]
             curves = call.args[0] if call.args else named.get("curves")

@@ -145,6 +145,7 @@ def test_labels_are_in_the_language_of_the_edition(monkeypatch):
     assert made["Button"][0].description == "描く"
     assert made["Text"][0].description == "プロンプト"
     assert made["BoundedIntText"][0].description == "シード"
+    assert made["FloatSlider"][0].style.description_width == "initial"  # "ガイダンスの強さ" was cut
 
 
 def test_a_small_model_fits_into_the_box(small_pipe):

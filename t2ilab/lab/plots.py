@@ -153,6 +153,22 @@ def heatmap(
     show(figure, caption, **values)
 
 
+def bars(values: Mapping[str, float], caption: str, xlabel: str, **more: object) -> None:
+    """Shows shares in [0, 1], label -> share, as bars from top to bottom, each with its per cent beside it."""
+    figure, axis = plt.subplots(figsize=(6.4, 0.9 + 0.3 * len(values)))
+    for y, share in enumerate(values.values()):
+        axis.barh(y, share, color=COLORS[5], edgecolor="black", linewidth=0.5)
+        axis.text(share + 0.01, y, f"{share:.1%}", va="center", fontsize=8)
+    axis.set_yticks(range(len(values)), [tr(label) for label in values])
+    axis.set(xlim=(0, 1.12), ylim=(len(values) - 0.4, -0.6))
+    axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    axis.set_xlabel(tr(xlabel))
+    axis.grid(alpha=0.3, axis="x")
+    axis.set_axisbelow(True)
+    figure.tight_layout()
+    show(figure, caption, **more)
+
+
 def loss_curve(losses: Sequence[float], path: Path | None = None) -> None:
     """The loss of each step, faint, and its running mean; shown, or saved as a PNG where a path is given.
 

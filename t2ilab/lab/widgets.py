@@ -30,7 +30,8 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
     """
     text = ipywidgets.Text(value=prompt, description=tr("prompt"), layout={"width": "32em"}, continuous_update=False)
     seed = ipywidgets.BoundedIntText(value=0, min=0, max=10**9, description=tr("seed"), layout={"width": "12em"})
-    guidance = ipywidgets.FloatSlider(value=3.0, min=0.0, max=10.0, step=0.5, description=tr("guidance"))
+    whole = {"description_width": "initial"}  # the Japanese word is longer than the room that labels have
+    guidance = ipywidgets.FloatSlider(value=3.0, min=0.0, max=10.0, step=0.5, description=tr("guidance"), style=whole)
     button = ipywidgets.Button(description=tr("draw"))
     step = ipywidgets.IntSlider(description=tr("step"), continuous_update=True)
     picture = ipywidgets.Image(format="png", layout={"width": "256px", "height": "256px"})

@@ -1,0 +1,901 @@
+# %% [markdown]
+# # Lab 02: Recognising what it was never taught
+#
+# <!-- badges -->
+#
+# **You will build** a recogniser out of words. You write down the names of its classes, and that is all the training it gets: not
+# one labelled picture, not one gradient. It will name things, colours and places; you will measure how often it is right, ask it
+# about combinations that no training picture ever showed, let it choose among three thousand classes, and find out where
+# it stops.
+#
+# | | |
+# |---|---|
+# | Time | about 90 minutes, one of which your machine computes alone |
+# | You need | Python and PyTorch; what a softmax and a cosine are. Lab 01 is a good start |
+# | No need for | a GPU, a network connection, any data set |
+# | Exercises | three, 8 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+#
+# An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
+# answer stays in use: to go on without it, blank it again.) Hints cost nothing.
+
+# %% [markdown] tags=["ja"]
+# # Lab 02：教わっていないものを見分ける
+#
+# <!-- badges -->
+#
+# **このラボで作るもの**：言葉だけで、画像を見分ける仕組みを作ります。あなたが書くのはクラスの名前だけで、学習はそれで終わりです。ラベルの付いた画像も、勾配も、ひとつもいりません。ものや色や場面の名前を答えさせ、どれくらい正しいかを測ります。学習の画像に一度も現れなかった組み合わせについても尋ね、3,000 を超えるクラスからも選ばせます。そして、どこで行き詰まるのかを突き止めます。
+#
+# | | |
+# |---|---|
+# | 時間 | 約 90 分（そのうち、コンピュータの計算を待つのは 1 分） |
+# | 必要なもの | Python と PyTorch。ソフトマックス（softmax）とコサインの意味。Lab 01 から始めるとよいでしょう |
+# | 不要なもの | GPU、ネットワーク接続、データセット |
+# | 演習 | 3 問、8 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+#
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、もう一度空欄に戻してください。）ヒントを見ても点は減りません。
+
+# %% tags=["colab-install"]
+
+# %%
+import random
+from dataclasses import replace
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+
+from t2ilab.clip.zeroshot import evaluate
+from t2ilab.data import emoji
+from t2ilab.data.captions import describe
+from t2ilab.data.render import draw, render
+from t2ilab.data.renditions import RENDITIONS
+from t2ilab.data.scenes import Scene, complete, is_held_out
+from t2ilab.data.understanding import understand
+from t2ilab.data.words import ALL_COLORS, SURROUNDINGS, THINGS
+from t2ilab.data.world import BESIDE, World
+from t2ilab.lab import budget, cards, check, exercise, hint, plots, say
+from t2ilab.pipelines.image_text import ImageText
+
+clip = ImageText.from_pretrained("clip-storybook")
+device = clip.device.device
+
+
+def finished(scenes, seed=0):
+    """The scenes with all that they leave open filled in by chance: a place, a size, the usual colour."""
+    rng = random.Random(seed)
+    return [complete(scene, rng) for scene in scenes]
+
+
+def drawn(scenes, seed=0):
+    """Pictures of the scenes, (B, 3, 32, 32) in [-1, 1]."""
+    whole, generator = finished(scenes, seed), torch.Generator().manual_seed(seed)
+    return torch.cat([render(whole[i : i + 250], 32, generator) for i in range(0, len(whole), 250)])
+
+
+# %% [markdown]
+# # 1. Eight pictures, eight sentences
+#
+# CLIP ([Radford et al. 2021](https://arxiv.org/abs/2103.00020); Lab 01 trains one) has two networks, its towers. One looks at a picture,
+# the other reads a sentence, and both end with a vector of length 1 in the same space. The zoo's `clip-storybook`
+# learnt one thing only, from pictures of the storybook and their English captions: that a picture be nearer to its own caption than to the
+# other captions around it. It never saw a list of classes, and it has no output for "cat".
+#
+# **Which sentence belongs to which picture?** Eight sentences, and a drawing of each, made fresh:
+
+# %% [markdown] tags=["ja"]
+# # 1. 8 枚の画像と 8 つの文
+#
+# CLIP（[Radford et al. 2021](https://arxiv.org/abs/2103.00020)。Lab 01 で学習させます）は、塔（tower）と呼ぶ 2 つのネットワークからできています。ひとつは画像を見て、もうひとつは文を読みます。どちらの塔も、同じ空間にある長さ 1 のベクトルを返します。これを特徴ベクトル（feature vector）と呼びます。学習済みモデル集（zoo）の `clip-storybook` は、絵本の世界（storybook）の画像と英語のキャプションから、ひとつのことだけを学習しました。それは、画像を、ほかのキャプションよりも自分のキャプションに近づけることです。クラスの一覧は一度も見ていませんし、「猫」という出力もありません。
+#
+# **どの文が、どの画像のものでしょうか。** 8 つの文と、今描いたばかりの画像で試します。
+
+# %%
+SENTENCES = [
+    "an astronaut riding a horse",
+    "a brain riding a rocket heading towards the moon",
+    "a robot, red and grey",
+    "a hot air balloon at sunset",
+    "a chef in the kitchen",
+    "a cat by the sea",
+    "a Jizo statue at night",
+    "guacamole in a boat",
+]
+said = [understand(sentence)[0] for sentence in SENTENCES]
+pictures = drawn(said)
+image_features = clip.encode_image(pictures)  # (8, D), each of length 1
+text_features = clip.encode_text(SENTENCES)  # (8, D), each of length 1
+cosines = text_features @ image_features.T  # (8, 8): sentences in rows
+
+# %% tags=["nbval-ignore-output"]
+cards.similarities(
+    pictures,
+    SENTENCES,
+    cosines,
+    "The cosine of eight sentences (rows) and eight pictures (columns). A frame marks the sentence that is nearest to each picture; "
+    "where the frames run down the diagonal, each picture has found its own.",
+)
+say(
+    "{right} of {count} pictures are nearest to their own sentence.",
+    right=(cosines.argmax(dim=0).cpu() == torch.arange(len(SENTENCES))).sum().item(),
+    count=len(SENTENCES),
+)
+say(
+    "Never shown in training: {sentences}.",
+    sentences="; ".join(s for s, scene in zip(SENTENCES, said, strict=True) if is_held_out(scene)),
+)
+
+# %% [markdown]
+# OpenAI's notebook *Interacting with CLIP* has such a figure, of photographs. Look beside the diagonal, too: which
+# sentences does a picture confuse with its own, and what do they share?
+#
+# **Change one thing** in the sentence, and leave the picture as it is. Which word weighs most? Add lines of your own.
+
+# %% [markdown] tags=["ja"]
+# OpenAI のノートブック *Interacting with CLIP* にも、写真で作った同じような図があります。対角線の外側も見てください。画像が自分の文と取り違えそうなのは、どの文でしょうか。その 2 つの文に共通するものは何でしょうか。
+#
+# 画像はそのままにして、文を**ひとつだけ変えてみましょう**。いちばん重いのは、どの単語でしょうか。自分でも行を足してみてください。
+
+# %% tags=["nbval-ignore-output"]
+others = [
+    "an astronaut riding a horse",
+    "an astronaut riding an elephant",
+    "a chef riding a horse",
+    "a blue astronaut riding a horse",
+    "a horse and an astronaut",
+    "an astronaut",
+    "a kitchen",
+]
+for other, cosine in zip(others, clip.encode_text(others) @ image_features[0], strict=True):
+    print(f"{cosine.item():5.2f}  {other}")
+
+# %% [markdown]
+# # 2. Classes made of words
+#
+# **How do you turn nearness into a recogniser?** Think of the last layer of an ordinary classifier: one row of weights for each class,
+# and the class whose row fits the picture's features best wins. Those rows are usually learnt, from thousands of labelled pictures. Here
+# you *write* them. The row of a class is the vector of a sentence about it:
+#
+# $$ w_c = \frac{v_c}{\lVert v_c \rVert}, \qquad v_c = \frac1T \sum_{t=1}^{T} \frac{g(s_{t,c})}{\lVert g(s_{t,c}) \rVert} $$
+#
+# where $g$ is the tower that reads and $s_{t,c}$ is the class's name put into the $t$-th **template**, such as "a picture of {}". Several templates
+# say the same thing in several ways, and their mean is what they have in common: an ensemble made in the space of vectors, so that it costs nothing when pictures come
+# (Radford et al., sections 3.1.2 and 3.1.4).
+#
+# ### Exercise 1: <!-- exercise zero_shot_weights -->
+#
+# Every sentence gets one vote, however long its vector is, and every class a row of length 1.
+
+# %% [markdown] tags=["ja"]
+# # 2. 言葉でクラスを作る
+#
+# **近さを使って見分けるには、どうすればよいでしょうか。** ふつうの分類器の最後の層を思い出してください。クラスごとに重みが 1 行ずつあり、画像の特徴ベクトルにいちばん合う行のクラスが選ばれます。その行は、ふつうは何千枚ものラベル付きの画像から学習します。ここでは、あなたが*書きます*。クラスの行は、そのクラスについての文のベクトルです。
+#
+# $$ w_c = \frac{v_c}{\lVert v_c \rVert}, \qquad v_c = \frac1T \sum_{t=1}^{T} \frac{g(s_{t,c})}{\lVert g(s_{t,c}) \rVert} $$
+#
+# $g$ は読む塔です。$s_{t,c}$ は、"a picture of {}" のような**テンプレート**（template）の $t$ 番目に、クラスの名前を入れた文です。いくつものテンプレートで同じことをいろいろに言い、その平均をとれば、共通するものが残ります。ベクトルの空間で作るアンサンブル（ensemble）なので、画像を見分けるときの手間は増えません（Radford らの 3.1.2 節と 3.1.4 節）。
+#
+# ### 演習 1：<!-- exercise zero_shot_weights -->
+#
+# ベクトルの長さに関係なく、どの文にも 1 票ずつ与えます。どのクラスの行も、長さは 1 です。
+
+
+# %%
+@exercise("zero_shot_weights")
+def zero_shot_weights(encode_text, class_names, templates):
+    """One vector for each class, from its name put into each template (Radford et al. 2021, section 3.1.4).
+
+    encode_text takes a list of N strings and gives (N, D), of any lengths; class_names: C strings; templates: T
+    strings, each with one slot {} for the name. Returns (C, D): rows of length 1, in the order of class_names.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(zero_shot_weights)
+
+# %% [markdown]
+# The rest is the softmax that CLIP was trained with, only that the texts are classes now:
+#
+# $$ p(c \mid x) = \frac{\exp\big(s \cos(f(x), w_c)\big)}{\sum_{k} \exp\big(s \cos(f(x), w_k)\big)} $$
+#
+# with the tower $f$ that looks, and the learnt scale $s$ (one over the temperature); a cosine times the scale is a logit. The paper calls this logistic regression with normalised inputs, normalised
+# weights and no bias, whose weights a second network wrote.
+#
+# ### Exercise 2: <!-- exercise zero_shot_predict -->
+#
+# Who competes with whom?
+
+# %% [markdown] tags=["ja"]
+# 残りは、CLIP の学習で使ったソフトマックスです。ただ、今度は文がクラスになっています。
+#
+# $$ p(c \mid x) = \frac{\exp\big(s \cos(f(x), w_c)\big)}{\sum_{k} \exp\big(s \cos(f(x), w_k)\big)} $$
+#
+# $f$ は見る塔、$s$ は学習で決まった倍率で、温度（temperature）の逆数です。コサインにこの倍率を掛けたものが、ロジット（logit）です。論文の言い方では、これは、入力も重みも正規化し、バイアスをなくしたロジスティック回帰です。ただし、その重みは、もうひとつの塔が書いたものです。
+#
+# ### 演習 2：<!-- exercise zero_shot_predict -->
+#
+# 何と何が競い合うのでしょうか。
+
+
+# %%
+@exercise("zero_shot_predict")
+def zero_shot_predict(image_features, weights, logit_scale):
+    """How probable each class is for each picture (Radford et al. 2021, section 3.1.2).
+
+    image_features: (B, D), of any lengths; weights: (C, D), rows of length 1, one for each class; logit_scale: 0-d
+    tensor, the multiplier itself. Returns (B, C): each picture's probabilities add up to 1.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(zero_shot_predict)
+
+# %% [markdown]
+# Your recogniser is finished. It has no classes yet: you give it some with each question. **Four questions about four pictures**, each with
+# labels and templates of its own: a dish, among all things; a thing with its colour, among 396 pairs; the place, whatever stands
+# there; and a thing painted in watercolours by another hand, which no training picture was. The pictures are the first that come, not the best of many.
+
+# %% [markdown] tags=["ja"]
+# これで、見分ける仕組みはできあがりです。まだクラスはありません。質問のたびに、あなたが与えます。**4 枚の画像に 4 つの質問**をしてみましょう。ラベルもテンプレートも、質問ごとに違います。すべてのものの中から、料理を当てる。396 通りの組の中から、ものと色を当てる。何が描かれていても、その場面を当てる。そして、学習の画像にはなかった画法（rendition）の水彩画で、ものを当てる。画像は、たくさんの中から選んだものではなく、最初に描いたものです。
+
+
+# %%
+NAMES = [describe(Scene(thing=thing)) for thing in THINGS]  # "a cat", "the moon", "guacamole"
+PAIRS = list(product(THINGS, ALL_COLORS))
+PAIR_NAMES = [describe(Scene(thing=thing, color=color)) for thing, color in PAIRS]  # "a red cat"
+AROUND = [describe(Scene(thing="cat", background=where)).removeprefix("a cat ") for where in SURROUNDINGS]  # "at night"
+
+
+scale = torch.tensor(clip.logit_scale, device=device)
+
+
+def chances(features, labels, templates, scale=scale):
+    """The probability of each label for pictures' features (B, D): (B, C), your two functions at work."""
+    return zero_shot_predict(features, zero_shot_weights(clip.encode_text, labels, templates), scale)
+
+
+dish, rocket, umbrella = drawn(
+    [Scene(thing="guacamole"), Scene(thing="rocket", color="purple"), Scene(thing="umbrella", background="sunset")],
+    seed=2,
+)
+watercolour = RENDITIONS["watercolour"](draw(finished([Scene(thing="penguin")], seed=2), 64))[0]
+questions = [
+    (dish, "guacamole", NAMES, ["a picture of {}"]),
+    (rocket, "a purple rocket", PAIR_NAMES, ["{}", "a picture of {}", "a drawing of {}"]),
+    (umbrella, "at sunset", AROUND, [f"{name} {{}}" for name in NAMES]),
+    (watercolour, "a penguin", NAMES, ["a drawing of {}"]),
+]
+
+# %% tags=["nbval-ignore-output"]
+SCALE = clip.logit_scale
+shown = []
+for picture, truth, labels, templates in questions:
+    probable = chances(clip.encode_image(picture[None]), labels, templates, torch.tensor(SCALE, device=device))
+    shown.append(cards.Card(picture, labels, probable[0].cpu(), truth))
+cards.recognition(
+    shown,
+    "Four pictures and what they were taken for. Each card shows the true label with its probability and its rank, and the four "
+    "likeliest rivals; the true one has a tick.",
+    titles=["food", "a thing and its colour", "a place", "another hand"],
+)
+say("The scale is {scale:.1f}.", scale=SCALE)
+
+# %% [markdown]
+# The form is that of a figure of the CLIP paper, which has guacamole, too, among 101 dishes. What do the rivals have in common with
+# the truth: the colour, the outline, the place?
+#
+# **Change one thing:** set `SCALE = 1.0` and run the cell again. Do the ranks change? And why can no label out of 36 reach more than 18% now? (A cosine
+# lies between -1 and 1. So how many times as probable as another can a label be?) Then put it back.
+#
+# # 3. How often is it right?
+#
+# Four cards are four stories. **How good is it on a thousand new pictures?** ImageNet taught the field to count in two ways: how often the
+# best guess is right (top-1), and how often the truth is among the five best (top-5), as a picture may deserve more than one name.
+#
+# ### Exercise 3: <!-- exercise topk_accuracy -->
+
+# %% [markdown] tags=["ja"]
+# この形は CLIP の論文の図にならったもので、そこにもワカモレが、101 種類の料理のひとつとして出てきます。上位のライバルと正解とでは、何が似ているのでしょうか。色でしょうか、輪郭でしょうか、場面でしょうか。
+#
+# **ひとつ変えてみましょう**：`SCALE = 1.0` として、セルをもう一度実行してください。順位は変わりますか。また、36 個のラベルのどれも、今度は 18% を超えられません。なぜでしょうか。（コサインは -1 から 1 までです。すると、あるラベルの確率は、ほかのラベルの何倍までになれるでしょうか。）見終わったら、元に戻してください。
+#
+# # 3. どれくらい正しいのか
+#
+# 4 枚のカードは、4 つの例にすぎません。**新しい 1,000 枚の画像では、どうでしょうか。** ImageNet 以来、数え方は 2 つあります。最良の候補が正しい割合（top-1）と、上位 5 つの候補の中に正解がある割合（top-5）です。1 枚の画像に、名前がひとつとはかぎらないからです。
+#
+# ### 演習 3：<!-- exercise topk_accuracy -->
+
+
+# %%
+@exercise("topk_accuracy")
+def topk_accuracy(logits, labels, k):
+    """The share of pictures whose true class is among the k classes with the largest logits.
+
+    logits: (B, C), logits or probabilities; labels: int64 (B,), the true classes; k: int from 1 to C.
+    Returns one number in [0, 1].
+    """
+    raise NotImplementedError
+
+
+# %%
+check(topk_accuracy)
+
+# %% [markdown]
+# Now a thousand pictures of one thing each, with any colour, size, place and surroundings. The names of the 36 things go into twelve
+# templates. **Does it matter what stands around a name?** Each template alone, the bare word ("cat", not "a cat"), and all twelve together:
+
+# %% [markdown] tags=["ja"]
+# では、ものがひとつだけ描かれた画像を 1,000 枚用意します。色、大きさ、位置、場面はさまざまです。36 種類のものの名前を、12 個のテンプレートに入れます。**名前のまわりの言葉は、結果に影響するでしょうか。** テンプレートをひとつずつ使った場合、裸の単語（"a cat" ではなく "cat"）の場合、12 個すべてを使った場合を比べます。
+
+# %%
+COUNT = budget(lesson=1000, ci=72)
+scenes = finished(World(seed=2, level="storybook").prompts(COUNT, things=1)[1], seed=2)
+test_pictures = drawn(scenes, seed=2)
+features = clip.encode_image(test_pictures)
+thing_of = torch.tensor([list(THINGS).index(scene.thing) for scene in scenes], device=device)
+TEMPLATES = [
+    "{}", "a picture of {}", "a drawing of {}", "a photograph of {}", "{} in the center", "{} at the top left",
+    "{} on the right", "{} at the bottom", "{} by day", "{} at night", "{} at sea", "{} in the kitchen",
+]  # fmt: skip
+
+
+def accuracy(features, labels, templates, truth, k=1):
+    return float(topk_accuracy(chances(features, labels, templates), truth, k))
+
+
+# %% tags=["nbval-ignore-output"]
+words = [english[0] for english, _ in THINGS.values()]
+bare = accuracy(features, words, ["{}"], thing_of)
+alone = {template: accuracy(features, NAMES, [template], thing_of) for template in TEMPLATES}
+together = accuracy(features, NAMES, TEMPLATES, thing_of)
+plots.bars(
+    {"the bare word": bare, **alone, "all twelve together": together},
+    "Top-1 accuracy over {things} things for each template, on {count} pictures. From one template to the next it is the wording alone that "
+    "differs.",
+    xlabel="right at the first guess",
+    things=len(NAMES),
+    count=COUNT,
+)
+say(
+    "The twelve templates one by one: {worst:.1%} to {best:.1%}. All together: {together:.1%}, give or take {margin:.1%}; top-5 {five:.1%}.",
+    worst=min(alone.values()),
+    best=max(alone.values()),
+    together=together,
+    margin=2 * (together * (1 - together) / COUNT) ** 0.5,
+    five=accuracy(features, NAMES, TEMPLATES, thing_of, k=5),
+)
+
+# %% [markdown]
+# (The margin is two standard deviations of a share measured on so many pictures, $2\sqrt{p(1-p)/n}$. Differences between templates are known better than
+# that, as all see the same pictures.) With photographs it is the same. Their captions are rarely one word, and a word alone has several
+# meanings: a crane flies or lifts. Radford et al. gained 1.3 points on ImageNet by "A photo of a {label}." and 3.5 more by an ensemble
+# of 80 templates.
+#
+# **Change one thing:** write templates of your own. One that names a wrong colour? One in words that this world does not have? Can
+# you make one that does worse than the bare word?
+#
+# **And what does it get wrong?** Here are the pictures in which the true thing got the least probability:
+
+# %% [markdown] tags=["ja"]
+# （誤差の幅は、この枚数で測った割合の標準偏差の 2 倍、$2\sqrt{p(1-p)/n}$ です。どのテンプレートも同じ画像を見ているので、テンプレートどうしの差は、これよりも正確にわかります。）写真でも同じです。写真のキャプションが 1 語だけのことは少ないですし、単語だけでは意味が定まりません。crane は、鶴のこともあれば、クレーンのこともあります。Radford らの場合、ImageNet の正解率は "A photo of a {label}." で 1.3 ポイント上がり、80 個のテンプレートのアンサンブルで、さらに 3.5 ポイント上がりました。
+#
+# **ひとつ変えてみましょう**：自分でテンプレートを書いてみてください。違う色を言うテンプレートでは、どうなりますか。この世界にない言葉では、どうでしょうか。裸の単語よりも悪いテンプレートを作れますか。
+#
+# **では、何を間違えるのでしょうか。** 正解の確率がいちばん低かった画像を見てみましょう。
+
+# %% tags=["nbval-ignore-output"]
+probable = chances(features, NAMES, TEMPLATES)  # (B, 36)
+guessed = probable.argmax(dim=1)
+of_truth = probable[torch.arange(COUNT, device=device), thing_of]
+hardest = of_truth.argsort()[:12].tolist()
+names = list(THINGS)
+plots.images(
+    test_pictures[hardest],
+    "The twelve hardest of {count} pictures: above each what it shows, and what it was taken for.",
+    titles=[f"{scenes[i].thing}\n{names[guessed[i]]}?" for i in hardest],
+    columns=6,
+    inches=1.45,
+    count=COUNT,
+)
+share = {
+    name: (guessed == i)[thing_of == i].float().mean().item() for i, name in enumerate(names) if (thing_of == i).any()
+}
+for name in sorted(share, key=share.get)[:5]:
+    wrong = guessed[(thing_of == names.index(name)) & (guessed != names.index(name))]
+    if len(wrong):
+        say("{thing}: {share:.0%} right, most often taken for {other}", thing=name, share=share[name],
+            other=names[wrong.mode().values])  # fmt: skip
+
+# %% [markdown]
+# What would *you* have said, at this size? Which mistakes are a matter of the outline, which of a colour that is unusual for the thing, and which can you
+# not explain?
+#
+# # 4. What is a sentence worth?
+#
+# **How many labelled pictures would it take to do as well?** Make the rows of the classifier from pictures in place of sentences: the row
+# of a class is the normalised mean of $k$ labelled pictures of it (a *prototype*). The formula is that of exercise 1.
+
+# %% [markdown] tags=["ja"]
+# この大きさの画像を見せられたら、*あなた*なら何と答えますか。輪郭が似ているための間違いはどれでしょうか。そのものには珍しい色のための間違いは、どれでしょうか。説明のつかない間違いはありますか。
+#
+# # 4. ひとつの文の値打ち
+#
+# **同じくらい正しく答えるには、ラベル付きの画像が何枚いるでしょうか。** 分類器の行を、文のかわりに画像から作ってみます。クラスの行は、そのクラスのラベル付きの画像 $k$ 枚の特徴ベクトルを平均し、正規化したもの（*プロトタイプ*、prototype）です。式は演習 1 と同じです。
+
+# %% tags=["nbval-ignore-output"]
+shots = [1, 2, 4, 8, 16, 32][: budget(lesson=6, ci=2)]
+rng = random.Random(4)
+examples = [Scene(thing=thing, color=rng.choice(list(ALL_COLORS))) for thing in THINGS for _ in range(shots[-1])]
+labelled = clip.encode_image(drawn(examples, seed=4)).unflatten(0, (len(THINGS), -1))  # (36, k, D)
+by_examples = []
+for k in shots:
+    prototypes = F.normalize(labelled[:, :k].mean(dim=1), dim=-1)
+    by_examples.append(float(topk_accuracy(zero_shot_predict(features, prototypes, scale), thing_of, 1)))
+plots.lines(
+    {"means of k labelled pictures": (shots, by_examples), "sentences, no picture": (shots, [together] * len(shots))},
+    "Top-1 accuracy over {things} things, for classes made of 1 to {most} labelled pictures each, and for classes made of sentences, which need "
+    "none: a level line.",
+    xlabel="labelled pictures for each class",
+    ylabel="right at the first guess",
+    log="x",
+    markers=True,
+    things=len(NAMES),
+    most=shots[-1],
+)
+say(
+    "With {few} labelled picture of each thing {a:.1%} are right, with {many} {b:.1%}, and with words alone {words:.1%}.",
+    few=shots[0],
+    a=by_examples[0],
+    many=shots[-1],
+    b=by_examples[-1],
+    words=together,
+)
+
+# %% [markdown]
+# One picture shows *a red cat, small, at the top left, at night*. Which of these is its class? The word says it: "cat". Radford et al. give this reason for what they
+# found: on average over many data sets, classes from words did as well as a regression fitted to four labelled pictures of each class (section 3.1.5, figure 6).
+#
+# **And where there is no labelled picture at all?** Some pairs of a thing and a colour have been kept from all training: no picture showed one, no caption named
+# one. So no classifier could have learnt a row for them. But the words are there, "purple" and "cat", each from other pairs. Is that enough?
+
+# %% [markdown] tags=["ja"]
+# 1 枚の画像に写っているのは、*夜に、左上にいる、小さな赤い猫*です。そのうちのどれがクラスなのでしょうか。言葉なら、「猫」とはっきり言えます。Radford らは、言葉から作ったクラスが、多くのデータセットの平均で、クラスごとに 4 枚のラベル付き画像で学習した回帰と同じくらい正しいことを見つけ、その理由をこう説明しています（3.1.5 節、図 6）。
+#
+# **では、ラベル付きの画像が 1 枚もなければ、どうでしょうか。** ものと色の組の中には、学習にまったく使わなかったものがあります。そのような画像も、そのように書いたキャプションも、一度も見せていません。ですから、その組のための行を学習できる分類器はありません。けれども、"purple" や "cat" という言葉は、ほかの組から別々に学んでいます。それで足りるでしょうか。
+
+
+# %% tags=["nbval-ignore-output"]
+def over_pairs(held_out):
+    """New pictures, the numbers of their pairs, and the probabilities of all pairs."""
+    new = finished(World(seed=5, held_out=held_out, level="storybook").prompts(COUNT, things=1)[1], seed=5)
+    pair_of = torch.tensor([PAIRS.index((scene.thing, scene.color)) for scene in new], device=device)
+    new_pictures = drawn(new, seed=5)
+    return new_pictures, pair_of, chances(clip.encode_image(new_pictures), PAIR_NAMES, TEMPLATES)
+
+
+_, pair_of, probable = over_pairs(held_out=False)
+one, five = (float(topk_accuracy(probable, pair_of, k)) for k in (1, 5))
+say("{classes} pairs. Shown in training: top-1 {one:.1%}, top-5 {five:.1%}.", classes=len(PAIRS), one=one, five=five)
+new_pictures, pair_of, probable = over_pairs(held_out=True)
+one, five = (float(topk_accuracy(probable, pair_of, k)) for k in (1, 5))
+say("Never shown: top-1 {one:.1%}, top-5 {five:.1%}.", one=one, five=five)
+plots.images(
+    new_pictures[:6],
+    "Six pictures of pairs that no training picture showed, and above each what it was taken for.",
+    titles=[" ".join(PAIRS[i][::-1]) for i in probable[:6].argmax(dim=1).tolist()],
+    columns=6,
+    inches=1.5,
+)
+
+# %% [markdown]
+# Chance would be right once in 396 times; a classifier with a row for each pair that it was shown, never. This is zero-shot in its old and strict sense, classes
+# without a single example ([Lampert et al. 2009](https://doi.org/10.1109/CVPR.2009.5206594)). The CLIP paper means less by the word: a *data set* without one. Among its 400 million pictures there will have been
+# dishes of guacamole; only nobody had sorted them into 101 classes for it. (Does your colour carry over better than your thing, or the other way round? `probable` and `pair_of` know.)
+#
+# # 5. A thousand classes and more
+#
+# **How far can you go?** ImageNet has a thousand classes. So has the storybook, if you ask more closely: 36 things in 11 colours in three places are 1,188. Here they are, each drawn fresh, and
+# judged a batch at a time, as one does it with 50,000 photographs that do not fit into memory. `evaluate` is the package's own; the rows it is given are yours.
+
+# %% [markdown] tags=["ja"]
+# でたらめに答えると、396 回に 1 回しか当たりません。見たことのある組についてだけ行を持つ分類器なら、一度も当たりません。これが、もともとの厳しい意味でのゼロショット（zero-shot）です。つまり、例がひとつもないクラスを当てることです（[Lampert et al. 2009](https://doi.org/10.1109/CVPR.2009.5206594)）。CLIP の論文では、この言葉をもっとゆるい意味で使い、例がひとつもない*データセット*を指します。学習に使った 4 億枚の画像の中には、ワカモレの写真もあったことでしょう。ただ、それを 101 種類に分けて教えた人はいませんでした。（色とものとでは、どちらのほうがうまくいっていますか。`probable` と `pair_of` を調べればわかります。）
+#
+# # 5. 1,000 クラス、そしてその先へ
+#
+# **どこまで増やせるでしょうか。** ImageNet には 1,000 のクラスがあります。絵本の世界でも、細かく尋ねれば、それくらいになります。36 種類のもの、11 の色、3 つの場面で、1,188 クラスです。どのクラスの画像も新しく描き、バッチごとに判定します。メモリに入りきらない 50,000 枚の写真で測るときと、同じやり方です。`evaluate` はこのパッケージのもので、渡す行はあなたが作ったものです。
+
+
+# %%
+def classes(where):
+    """Every thing in every colour in each of these surroundings (None: whatever they are), as scenes."""
+    return [Scene(thing=t, color=c, background=b) for t, c, b in product(THINGS, ALL_COLORS, where)]
+
+
+def batches(scenes, size=132):
+    """Pictures and the numbers of their classes, a batch at a time."""
+    for start in range(0, len(scenes), size):
+        yield drawn(scenes[start : start + size], seed=start), torch.arange(start, min(start + size, len(scenes)))
+
+
+thousand = classes(["night", "sea", "kitchen"])
+rows = zero_shot_weights(clip.encode_text, [describe(scene) for scene in thousand], ["{}", "a picture of {}"])
+
+# %% tags=["nbval-ignore-output"]
+step = budget(lesson=1, ci=18)
+part = list(batches(thousand))[::step]
+figures = evaluate(clip.encode_image, part, rows)
+say(
+    "{classes} classes, {pictures} pictures: top-1 {one:.1%}, top-5 {five:.1%}. By chance: {chance:.2%}.",
+    classes=len(thousand),
+    pictures=figures["pictures"],
+    one=figures["top-1"],
+    five=figures["top-5"],
+    chance=1 / len(thousand),
+)
+
+# %% [markdown]
+# Of the same pictures one may ask less or more: only the thing; the thing and its colour; also where it is, with three answers or with
+# all eight. The pictures stay the same, and so do their vectors. Only the question grows:
+
+# %% [markdown] tags=["ja"]
+# 同じ画像について、もっと大ざっぱにも、もっと細かくも尋ねられます。ものだけ。ものと色。さらに場面を、3 つの中から、または 8 つすべての中から。画像も、その特徴ベクトルも同じままです。質問だけが細かくなります。
+
+# %% tags=["nbval-ignore-output"]
+seen = torch.cat([clip.encode_image(batch) for batch, _ in part])
+asked = [thousand[i] for _, numbers in part for i in numbers.tolist()]
+closer = [  # what is asked of a picture, and among which classes
+    (["thing"], [Scene(thing=thing) for thing in THINGS]),
+    (["thing", "color"], classes([None])),
+    (["thing", "color", "background"], thousand),
+    (["thing", "color", "background"], classes(SURROUNDINGS)),
+]
+curves = {1: [], 5: []}
+for attributes, choices in closer:
+    number = {scene: i for i, scene in enumerate(choices)}
+    truth = [number[Scene(**{name: getattr(scene, name) for name in attributes})] for scene in asked]
+    judged = chances(seen, [describe(scene) for scene in choices], ["{}"])
+    for k, curve in curves.items():
+        curve.append(float(topk_accuracy(judged, torch.tensor(truth, device=device), k)))
+sizes = [len(choices) for _, choices in closer]
+plots.lines(
+    {"top-1": (sizes, curves[1]), "top-5": (sizes, curves[5])},
+    "Accuracy on the same pictures with {sizes} classes to choose from, the number of classes on a logarithmic axis.",
+    xlabel="number of classes",
+    ylabel="share of pictures that are right",
+    log="x",
+    markers=True,
+    sizes=", ".join(map(str, sizes)),
+)
+for size, one, five in zip(sizes, curves[1], curves[5], strict=True):
+    say("{classes:5} classes: top-1 {one:.1%}, top-5 {five:.1%}", classes=size, one=one, five=five)
+
+# %% [markdown]
+# **Why is the shortest list the worst?** No picture shows just "a cat". Each shows one in some colour, and the captions in training often said in which; a sentence that leaves it
+# out lies between them all and near to none. So ask for more than you want to know, and add up:
+#
+# $$ p(\text{thing} \mid x) = \sum_{\text{colour}} p(\text{thing}, \text{colour} \mid x) $$
+#
+# Or make one row of all eleven colours, as in exercise 1, with "a red {}", "a blue {}", ... for templates? Guess first which is better, and compare on the thousand pictures of section 3:
+
+# %% [markdown] tags=["ja"]
+# **いちばん短い一覧で、いちばん成績が悪いのはなぜでしょうか。** ただの「猫」の画像は、どこにもありません。どの猫にも色があり、学習のキャプションの多くは、その色を言っていました。色を言わない文は、そのすべての間にあって、どれの近くにもありません。そこで、知りたいことよりも細かく尋ねて、足し合わせます。
+#
+# $$ p(\text{thing} \mid x) = \sum_{\text{colour}} p(\text{thing}, \text{colour} \mid x) $$
+#
+# それとも、演習 1 と同じように、"a red {}"、"a blue {}" などをテンプレートにして、11 色から 1 行を作るほうがよいでしょうか。まず予想してから、3 節の 1,000 枚の画像で比べてみましょう。
+
+# %% tags=["nbval-ignore-output"]
+of_pairs = chances(features, PAIR_NAMES, TEMPLATES)  # (B, 396), colour by colour for each thing
+added = of_pairs.unflatten(1, (len(THINGS), len(ALL_COLORS))).sum(dim=2)  # (B, 36)
+say(
+    "The thing alone: {alone:.1%}. The vectors of eleven colours averaged: {averaged:.1%}. Their probabilities added: {added:.1%}.",
+    alone=together,
+    averaged=accuracy(features, words, [f"a {color} {{}}" for color in ALL_COLORS], thing_of),
+    added=float(topk_accuracy(added, thing_of, 1)),
+)
+
+# %% [markdown]
+# An ensemble is for sentences that say the same in other words. Sentences that contradict one another are better asked one by one: the mean of "a red cat" and "a blue cat" is
+# the vector of no cat at all.
+#
+# **And the real thing?** Here is what OpenCLIP's models reach on ImageNet, zero-shot, as [published by the
+# project](https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv), over what [one picture costs
+# them](https://github.com/mlfoundations/open_clip/blob/main/docs/model_profile.csv). Each curve is one set of training data:
+
+# %% [markdown] tags=["ja"]
+# アンサンブルが役に立つのは、同じことを別の言い方で言う文に対してです。食い違う文は、ひとつずつ尋ねたほうがよいのです。"a red cat" と "a blue cat" の平均は、どの猫のベクトルでもありません。
+#
+# **では、本物はどうでしょうか。** 次の図は、OpenCLIP のモデルの、ImageNet でのゼロショットの正解率です。値は[プロジェクトが公開しているもの](https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv)で、横軸は[画像 1 枚の計算量](https://github.com/mlfoundations/open_clip/blob/main/docs/model_profile.csv)です。曲線ごとに、学習に使ったデータが違います。
+
+# %%
+billions = {"B/32": 9, "B/16": 35, "L/14": 162, "H/14": 335, "g/14": 534, "bigG/14": 968}  # of operations a picture
+published = {  # top-1 on ImageNet in per cent, zero-shot
+    "OpenAI": {"B/32": 63.3, "B/16": 68.3, "L/14": 75.5},
+    "LAION-400M": {"B/32": 62.9, "B/16": 67.1, "L/14": 72.8},
+    "DataComp-1B": {"B/32": 69.2, "B/16": 73.5, "L/14": 79.2},
+    "LAION-2B": {"B/32": 66.6, "B/16": 70.2, "L/14": 75.3, "H/14": 78.0, "g/14": 78.5, "bigG/14": 80.1},
+}
+plots.lines(
+    {data: ([billions[name] for name in top], list(top.values())) for data, top in published.items()},
+    "Top-1 accuracy of published CLIPs on ImageNet, zero-shot, over the billions of operations that a picture costs. From left to right: "
+    "ViT-B/32, B/16, L/14, and for LAION-2B also H/14, g/14 and bigG/14, which reaches {best}%.",
+    xlabel="billions of operations for a picture",
+    ylabel="right at the first guess, %",
+    log="x",
+    markers=True,
+    best=published["LAION-2B"]["bigG/14"],
+)
+for data, top in published.items():
+    print(f"{data:12}", *[f"{name} {share}" for name, share in top.items()], sep="  ")
+mine = sum(parameter.numel() for parameter in clip.model.parameters())
+say("Ours has {mine:,} weights; OpenAI's ViT-B/32 has 151,277,313.", mine=mine)
+
+# %% [markdown]
+# Read it twice. Along a curve: larger towers, smaller patches, from 66.6% to 80.1% on the two billion pairs of LAION-2B ([Cherti et al. 2023](https://arxiv.org/abs/2212.07143)
+# found laws in that). And from curve to curve, at one place: a network of the very same size, L/14, gets 72.8, 75.3, 75.5 or 79.2%, and the best of them did not have the most
+# pictures, but the best chosen ones ([Gadre et al. 2023](https://arxiv.org/abs/2304.14108)). Lab 03 is about that.
+#
+# Do not compare our number with these. The form is the same: a thousand classes, new pictures, top-1. The world is not: ours has 36 things, drawn
+# by rules, and the test pictures follow the same rules as the training pictures.
+#
+# # 6. Where it stops
+#
+# **What about pictures that follow other rules?** The same scenes, larger and by four other hands:
+
+# %% [markdown] tags=["ja"]
+# この図は 2 通りに読めます。まず、曲線に沿って。大きなネットワークと小さなパッチを使うほどよくなり、20 億組の LAION-2B では 66.6% から 80.1% まで上がります（[Cherti et al. 2023](https://arxiv.org/abs/2212.07143) は、ここに法則を見つけました）。次に、同じ横軸の値で、曲線どうしを比べて。まったく同じ大きさのネットワーク L/14 が、72.8、75.3、75.5、79.2% と変わります。いちばんよいのは、画像がいちばん多いデータではなく、いちばんよく選んだデータです（[Gadre et al. 2023](https://arxiv.org/abs/2304.14108)）。Lab 03 のテーマです。
+#
+# 私たちの数字を、これらと比べてはいけません。形は同じです。1,000 のクラス、新しい画像、top-1。けれども、世界が違います。こちらにあるのは、規則に従って描いた 36 種類のものだけで、テストの画像も、学習の画像と同じ規則で描いています。
+#
+# # 6. どこで行き詰まるのか
+#
+# **別の規則で描いた画像では、どうでしょうか。** 同じシーンを、大きめに、4 つの画法で描き直します。
+
+# %% tags=["nbval-ignore-output"]
+some = budget(lesson=360, ci=36)
+sheets = [draw(scenes[i : min(i + 60, some)], 64, torch.Generator().manual_seed(i)) for i in range(0, some, 60)]
+hands = {"as in training": torch.cat([sheet.image for sheet in sheets])}
+hands |= {name: torch.cat([hand(sheet) for sheet in sheets]) for name, hand in RENDITIONS.items()}
+plots.images(
+    torch.stack([images[:3] for images in hands.values()], dim=1).flatten(0, 1),
+    "Three scenes by five hands, from left to right: as in training, in pencil, in watercolours, in stones, in thread.",
+    titles=["as in training", "pencil", "watercolours", "mosaic", "embroidery"],
+    columns=5,
+    inches=1.3,
+)
+by_hand = {
+    name: accuracy(clip.encode_image(images), NAMES, TEMPLATES, thing_of[:some]) for name, images in hands.items()
+}
+plots.bars(
+    {
+        "as in training": by_hand["as in training"],
+        "pencil": by_hand["sketch"],
+        "watercolours": by_hand["watercolour"],
+        "mosaic": by_hand["mosaic"],
+        "embroidery": by_hand["embroidery"],
+    },
+    "Top-1 accuracy over the same things, drawn by the hand of the training pictures and by four others.",
+    xlabel="right at the first guess",
+)
+print(*[f"{name} {share:.1%}" for name, share in by_hand.items() if name in RENDITIONS], sep=", ")
+
+# %% [markdown]
+# OpenCLIP's ViT-B/32 of LAION-2B falls from 66.6 to 53.7% when ImageNet is sketched, and bigG/14 from 80.1 to 68.9% (same table). They have at
+# least seen sketches. Ours never has: each of these hands is new to it.
+#
+# **Emoji** were drawn by people who never heard of our storybook:
+
+# %% [markdown] tags=["ja"]
+# ImageNet をスケッチにすると、LAION-2B で学習した OpenCLIP の ViT-B/32 は 66.6% から 53.7% に、bigG/14 は 80.1% から 68.9% に下がります（同じ表の値です）。それでも、学習でスケッチを見たことはあるはずです。こちらのモデルは、どの画法も見たことがありません。
+#
+# **絵文字**（emoji）は、この絵本の世界を知らない人たちが描いたものです。
+
+# %% tags=["nbval-ignore-output"]
+EMOJI = {
+    "cat": "🐈", "dog": "🐕", "fish": "🐟", "bird": "🐦", "horse": "🐎", "kangaroo": "🦘", "elephant": "🐘", "penguin": "🐧",
+    "robot": "🤖", "snowman": "⛄", "tree": "🌳", "flower": "🌷", "mushroom": "🍄", "moon": "🌙", "house": "🏠", "boat": "⛵",
+    "car": "🚗", "rocket": "🚀", "brain": "🧠", "apple": "🍎", "umbrella": "☂", "star": "⭐", "circle": "🔴", "diamond": "🔷",
+}  # fmt: skip
+try:
+    glyphs = emoji.draw(list(EMOJI.values()), 32)
+except FileNotFoundError as missing:
+    say("The emoji are left out: {why}", why=missing)
+else:
+    meant = torch.tensor([names.index(thing) for thing in EMOJI], device=device)
+    read = chances(clip.encode_image(glyphs), NAMES, TEMPLATES)
+    guesses = read.argmax(dim=1).tolist()
+    plots.images(
+        glyphs,
+        "Emoji of {count} things that the storybook has, too, and above each what it was taken for.",
+        titles=[names[i] + ("" if i == own else "?") for i, own in zip(guesses, meant.tolist(), strict=True)],
+        columns=8,
+        count=len(EMOJI),
+    )
+    say(
+        "Emoji: top-1 {one:.0%}, top-5 {five:.0%}.",
+        one=float(topk_accuracy(read, meant, 1)),
+        five=float(topk_accuracy(read, meant, 5)),
+    )
+
+# %% [markdown]
+# **And words that it never read?** A vocabulary is open only as far as the captions were. Ask for the same things in Japanese:
+
+# %% [markdown] tags=["ja"]
+# **読んだことのない言葉では、どうでしょうか。** どんな言葉でも使えるといっても、通じるのはキャプションにあった言葉だけです。同じものを日本語で尋ねてみましょう。
+
+# %% tags=["nbval-ignore-output"]
+japanese = [words[0] for _, words in THINGS.values()]
+print(", ".join(japanese[8:14]))
+say(
+    "Asked in Japanese: {japanese:.1%}. By chance: {chance:.1%}.",
+    japanese=accuracy(features, japanese, ["{}"], thing_of),
+    chance=1 / len(NAMES),
+)
+
+# %% [markdown]
+# OpenCLIP's English ViT-B/32 gets [1% on ImageNet in Japanese](https://github.com/mlfoundations/open_clip/blob/main/docs/PRETRAINED.md). Lab 03 teaches ours to read it, without
+# showing it a single picture.
+#
+# **Does it read sentences, or does it count words?** "A cat left of a dog" and "a dog left of a cat" are the same words in another order. Two things, one
+# picture, both sentences; whoever cannot tell them apart is right half the time.
+
+# %% [markdown] tags=["ja"]
+# OpenCLIP の英語の ViT-B/32 に日本語で尋ねると、ImageNet の正解率は [1%](https://github.com/mlfoundations/open_clip/blob/main/docs/PRETRAINED.md) です。Lab 03 では、画像を 1 枚も見せずに、私たちのモデルに日本語を教えます。
+#
+# **文を読んでいるのでしょうか、それとも単語を数えているだけでしょうか。** "A cat left of a dog" と "a dog left of a cat" は、同じ単語を並べ替えたものです。2 つのものが描かれた画像に、両方の文を比べさせます。区別がつかなければ、当たるのは半分です。
+
+# %% tags=["nbval-ignore-output"]
+two = [
+    scene
+    for scene in World(seed=7, level="storybook").prompts(budget(lesson=600, ci=60), things=2)[1]
+    if scene.relation in BESIDE
+]
+swapped = [
+    replace(
+        scene.other,
+        relation=scene.relation,
+        other=replace(scene, relation=None, other=None, background=None),
+        background=scene.background,
+    )
+    for scene in two
+]
+print(describe(two[0]), describe(swapped[0]), sep="\n")
+both = clip.encode_image(drawn(two, seed=7))
+right, wrong = ((both * clip.encode_text([describe(s) for s in order])).sum(dim=1) for order in (two, swapped))
+say(
+    "{share:.0%} of {count} pictures are nearer to the sentence in the right order.",
+    share=(right > wrong).float().mean().item(),
+    count=len(two),
+)
+
+# %% [markdown]
+# A contrastive model learns what it needs to tell the pictures of one batch apart, and hardly more. As long as no other caption holds the same words, to count them is enough, and large CLIPs are
+# weak at just this ([Thrush et al. 2022](https://arxiv.org/abs/2204.03162), [Yuksekgonul et al. 2023](https://arxiv.org/abs/2210.01936)).
+# That is also why the batches of `clip-storybook` are made of families, eight pictures that differ in one thing or one colour: before they were, places and colours told a batch apart, and the model hardly
+# learnt what a thing is. What families would teach it the order of words?
+#
+# # Break it
+#
+# Somebody has written a `zero_shot_predict` of their own, and measured it on batches in which each of the 36 things occurs once:
+
+# %% [markdown] tags=["ja"]
+# 対照学習（contrastive learning）のモデルは、ひとつのバッチの画像を区別するのに必要なことを学び、それ以上のことはほとんど学びません。同じ単語のキャプションがほかになければ、単語を数えるだけで足りてしまいます。大きな CLIP も、まさにこれが苦手です（[Thrush et al. 2022](https://arxiv.org/abs/2204.03162)、[Yuksekgonul et al. 2023](https://arxiv.org/abs/2210.01936)）。`clip-storybook` のバッチが、ものや色がひとつだけ違う 8 枚の家族からできているのも、同じ理由からです。家族がいないと、場面や色だけでバッチの中を区別できてしまい、それが何であるかは、ほとんど学びませんでした。語順を教えるには、どのような家族があればよいでしょうか。
+#
+# # 壊してみる
+#
+# だれかが自分で `zero_shot_predict` を書き、36 種類のものが 1 枚ずつ入ったバッチで測りました。
+
+
+# %%
+def somebodys_predict(image_features, weights, logit_scale):
+    cosines = F.normalize(image_features, dim=-1) @ F.normalize(weights, dim=-1).T
+    return (logit_scale * cosines).softmax(dim=0)
+
+
+# %% tags=["nbval-ignore-output"]
+per_thing, rng = budget(lesson=20, ci=2), random.Random(8)
+of_each = [Scene(thing=thing, color=rng.choice(list(ALL_COLORS))) for _ in range(per_thing) for thing in THINGS]
+sorted_features = clip.encode_image(drawn(of_each, seed=8)).unflatten(0, (per_thing, -1))  # (batches, 36, D)
+rows = zero_shot_weights(clip.encode_text, NAMES, TEMPLATES)
+
+
+def measured(predict, batches, labels):
+    """Mean accuracy of a recogniser over batches of features, each judged on its own."""
+    judged = [
+        topk_accuracy(predict(batch, rows, scale), truth, 1) for batch, truth in zip(batches, labels, strict=True)
+    ]
+    return sum(map(float, judged)) / len(judged)
+
+
+once_each = torch.arange(len(THINGS), device=device).expand(per_thing, -1)
+say(
+    "Each thing once in a batch: yours {mine:.1%}, somebody's {theirs:.1%}.",
+    mine=measured(zero_shot_predict, sorted_features, once_each),
+    theirs=measured(somebodys_predict, sorted_features, once_each),
+)
+
+# %% [markdown]
+# Would you use it? **Before you run the next cell**, write down what you expect if the very same pictures come sorted, a batch of cats, then a batch of
+# dogs; and if they come one at a time. Then explain all three numbers. What does this recogniser know about a batch that nobody told it? And which of the numbers would have ended up in a
+# paper?
+
+# %% [markdown] tags=["ja"]
+# あなたなら、これを使いますか。**次のセルを実行する前に**、予想を書いてください。まったく同じ画像を並べ替え、猫ばかりのバッチ、犬ばかりのバッチというように渡したら、どうなるでしょうか。1 枚ずつ渡したら、どうなるでしょうか。そのあと、3 つの数字をすべて説明してください。この仕組みは、だれにも教わっていないのに、バッチの何を知っているのでしょうか。論文に載るとしたら、どの数字でしょうか。
+
+# %% tags=["nbval-ignore-output"]
+by_thing, one_by_one = sorted_features.transpose(0, 1), sorted_features.flatten(0, 1)[:, None]
+say(
+    "One thing to a batch: yours {mine:.1%}, somebody's {theirs:.1%}.",
+    mine=measured(zero_shot_predict, by_thing, once_each.T),
+    theirs=measured(somebodys_predict, by_thing, once_each.T),
+)
+say(
+    "One picture at a time: yours {mine:.1%}, somebody's {theirs:.1%}.",
+    mine=measured(zero_shot_predict, one_by_one, once_each.reshape(-1, 1)),
+    theirs=measured(somebodys_predict, one_by_one, once_each.reshape(-1, 1)),
+)
+
+# %% [markdown]
+# *Your explanation:*
+#
+# # To read
+#
+# - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021): CLIP. Section 3.1 is this lab.
+# - Cherti et al., [Reproducible Scaling Laws for Contrastive Language-Image Learning](https://arxiv.org/abs/2212.07143) (2023): OpenCLIP, and how
+#   accuracy grows with data and compute.
+# - Gadre et al., [DataComp](https://arxiv.org/abs/2304.14108) (2023): the network held still, and the data improved.
+# - Yuksekgonul et al., [When and Why Vision-Language Models Behave Like Bags-of-Words](https://arxiv.org/abs/2210.01936) (2023): the
+#   order of words.
+# - Pratt et al., [What Does a Platypus Look Like?](https://arxiv.org/abs/2209.03320) (2023): a language model writes the
+#   templates.
+#
+# Next: Lab 03 asks where the pairs come from, and what is in them.
+#
+# ## Optional: your photographs
+#
+# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (MIT, about 605 MB; `laion/CLIP-ViT-B-32-laion2B-s34B-b79K` works as
+# well) into the same class, and **your** functions recognise photographs with it. Name some files of yours in `PHOTOGRAPHS`, each with what it shows; while there are none, it looks at the drawings of the storybook, which it has never
+# seen. Set `DOWNLOAD = True` first.
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+#
+# # もっと知りたい人のために
+#
+# - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：CLIP の論文。3.1 節が、このラボの内容です。
+# - Cherti et al., [Reproducible Scaling Laws for Contrastive Language-Image Learning](https://arxiv.org/abs/2212.07143) (2023)：OpenCLIP と、データや計算量に応じた正解率の伸び方。
+# - Gadre et al., [DataComp](https://arxiv.org/abs/2304.14108) (2023)：ネットワークはそのままにして、データをよくした研究。
+# - Yuksekgonul et al., [When and Why Vision-Language Models Behave Like Bags-of-Words](https://arxiv.org/abs/2210.01936) (2023)：語順の問題。
+# - Pratt et al., [What Does a Platypus Look Like?](https://arxiv.org/abs/2209.03320) (2023)：テンプレートを言語モデルに書かせた研究。
+#
+# 次の Lab 03 では、画像と文の組がどこから来るのか、その中に何があるのかを調べます。
+#
+# ## 発展：自分の写真
+#
+# 次のセルは、`openai/clip-vit-base-patch32`（MIT、約 605 MB）を Hugging Face Hub からダウンロードし、同じクラスに読み込みます（`laion/CLIP-ViT-B-32-laion2B-s34B-b79K` も使えます）。そして、**あなたの**関数が、それを使って写真を見分けます。`PHOTOGRAPHS` に、自分の写真のファイル名と、写っているものを書いてください。何も書かなければ、このモデルが見たことのない、絵本の世界の画像で試します。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。
+
+# %% tags=["published"]
+DOWNLOAD = False
+PUBLISHED = "openai/clip-vit-base-patch32"
+PHOTOGRAPHS = {}  # file -> what it shows: {"holidays/beach.jpg": "a beach", "lunch.png": "guacamole"}
+
+if DOWNLOAD:
+    from PIL import Image
+
+    from t2ilab.images import from_pil
+
+    large = ImageText.from_pretrained(PUBLISHED)
+    labels = list(dict.fromkeys([*PHOTOGRAPHS.values(), "a cat", "a dog", "a person", "a beach", "a city", "food",
+                                 "a hot air balloon", "a robot", "a rocket", "a house", "a snowman", "an umbrella"]))  # fmt: skip
+    looked_at = [(from_pil(Image.open(file).convert("RGB")), truth) for file, truth in PHOTOGRAPHS.items()]
+    if not looked_at:
+        things = ["hot air balloon", "robot", "house", "snowman"]
+        looked_at = [(render([complete(Scene(thing=t))], 224), describe(Scene(thing=t))) for t in things]
+    large_scale = torch.tensor(large.logit_scale, device=large.device.device)
+    rows = zero_shot_weights(large.encode_text, labels, ["a photo of {}.", "a drawing of {}.", "a picture of {}."])
+    found = []
+    for picture, truth in looked_at:
+        probable = zero_shot_predict(large.encode_image(picture), rows, large_scale)
+        found.append(cards.Card(picture[0], labels, probable[0].cpu(), truth))
+    cards.recognition(found, "What a published CLIP and your functions make of these pictures.")
