@@ -1,0 +1,174 @@
+"""Near copies of pictures: their features propose, and the pictures themselves, laid upon each other, decide.
+
+Features say what a picture shows, so two pictures of one subject are as near to each other as a picture and its own
+copy, cut a little. What tells them apart is whether one can be laid upon the other: Lucas & Kanade 1981, for a scale,
+a shift and a gain, by Gauss-Newton.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from t2ilab.clip.retrieval import near_duplicates
+
+LOOK = 32  # pixels a side of what is compared
+SMALL = 8  # pixels a side of a picture's own features: where it is light and dark
+ALIKE = 0.85  # from this mean of two cosines on, of features and of small pictures, two pictures are looked at
+ALONE = 0.97  # the cosine of features from which on pictures count as near copies that nobody looks at
+DIFFERENCE = 0.155  # chosen with seeds 1 and 2 of `NoisyPairs` as where both kinds of error are about equally many
+NEIGHBOURS = 8  # so many are looked at, the nearest first
+PATCH = 6  # pixels a side of the patch that decides: things are small, and most of two pictures is the same sky
+BLOCK = 1024  # rows at a time
+TOGETHER = 512  # pairs of pictures at a time
+STEPS = (2, 2, 2, 1, 1, 1)  # of Gauss-Newton: the radius of the blur, coarse first
+SCALES, SHIFT, GAINS = (0.85, 1.18), 0.2, (0.8, 1.25)  # how far one may be moved; a shift of 2 is a whole picture
+
+
+def looks_of(images: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) in [-1, 1] as small as they are compared and kept: uint8 (B, 3, 32, 32)."""
+    small = F.interpolate(images.float(), (LOOK, LOOK), mode="bilinear", antialias=True, align_corners=False)
+    return ((small.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
+
+
+def difference(first: Tensor, second: Tensor) -> Tensor:
+    """How far pictures differ where they differ most, after the second was laid upon the first.
+
+    Args:
+        first, second: (B, 3, H, W) in [-1, 1]; row i is compared with row i.
+
+    Returns:
+        (B,): the root mean square over the patch of 6 x 6 pixels in which they differ most, in units of the pictures.
+
+    Raises:
+        ValueError: other shapes.
+    """
+    if first.ndim != 4 or first.shape != second.shape or first.shape[1] != 3:
+        raise ValueError(f"Both are (B, 3, H, W); got {tuple(first.shape)} and {tuple(second.shape)}.")
+    xy = [(torch.arange(size, device=first.device) + 0.5) * 2 / size - 1 for size in first.shape[-1:-3:-1]]
+    y, x = torch.meshgrid(xy[1], xy[0], indexing="ij")
+    moved = torch.tensor([1.0, 0.0, 0.0, 1.0], device=first.device).repeat(len(first), 1)  # scale, right, down, gain
+    a, b = first, second
+    for radius in STEPS:
+        a, b = _blurred(first, radius) + 1, _blurred(second, radius) + 1  # from 0 on, where a gain means light
+        scale, gain = moved[:, 0, None, None, None], moved[:, 3, None, None, None]
+        warped = F.grid_sample(b, _grid(moved, x, y), padding_mode="border", align_corners=False)
+        right, down = _slopes(warped)
+        slopes = [gain * (right * x + down * y) / scale, gain * right / scale, gain * down / scale, warped]
+        jacobian = torch.stack(slopes, 1).flatten(2)  # (B, 4, 3 H W)
+        rest = (a - gain * warped).flatten(1)[..., None]  # (B, 3 H W, 1)
+        square = jacobian @ jacobian.transpose(1, 2)
+        # A flat picture has no slopes: a little on the diagonal, and it stays where it is.
+        square = square + 1e-5 * jacobian.shape[2] * torch.eye(4, device=first.device)
+        moved = moved + torch.linalg.solve(square, jacobian @ rest)[..., 0]
+        low = moved.new_tensor([SCALES[0], -SHIFT, -SHIFT, GAINS[0]])
+        moved = moved.clamp(low, moved.new_tensor([SCALES[1], SHIFT, SHIFT, GAINS[1]]))
+    grid = _grid(moved, x, y)
+    both = (grid.abs().amax(-1) <= 1)[:, None]  # what only one of them shows says nothing
+    warped = F.grid_sample(b, grid, padding_mode="border", align_corners=False)
+    squares = ((moved[:, 3, None, None, None] * warped - a) * both).square().mean(1, keepdim=True)
+    return F.avg_pool2d(squares, PATCH, 1).amax((1, 2, 3)).sqrt()
+
+
+def near_copies(
+    features: Tensor, looks: Tensor | None = None, alike: float | None = None, differs: float = DIFFERENCE
+) -> Tensor:
+    """Which rows to drop: bool (N,), True where the picture is a near copy of an earlier one that is kept.
+
+    Args:
+        features: (N, D), of any length.
+        looks: uint8 (N, 3, 32, 32), as `looks_of` makes them; None lets the features alone decide, as
+            `near_duplicates` does.
+        alike: a cosine: of the features, from which on they are near copies, by default 0.97; with looks, the mean of
+            that and of the cosine of the pictures made very small, from which on both are looked at, by default 0.85.
+        differs: how far a near copy differs at most, by `difference`.
+
+    Raises:
+        ValueError: other shapes, features that are not finite, or an `alike` that no cosine is.
+    """
+    if looks is None:
+        return near_duplicates(features, ALONE if alike is None else alike)
+    alike = ALIKE if alike is None else alike
+    if looks.shape != (len(features), 3, LOOK, LOOK) or looks.dtype != torch.uint8:
+        raise ValueError(
+            f"Looks are uint8 ({len(features)}, 3, {LOOK}, {LOOK}), one a row; got {looks.dtype} {tuple(looks.shape)}."
+        )
+    if not -1 <= alike <= 1:
+        raise ValueError(f"A threshold is a cosine, from -1 to 1; got {alike}.")
+    if not features.isfinite().all():
+        raise ValueError("Features must be finite; got NaN or infinity. Look at the pictures, or at the weights.")
+    rows = _proposing(features, looks)
+    copy_of: dict[int, int] = {}  # a row that is dropped -> the row for which it is
+    kept, count = torch.empty(len(rows), dtype=torch.int64), 0  # numbers of rows, and the rows
+    kept_rows = torch.empty_like(rows)
+    for start in range(0, len(rows), BLOCK):
+        block = torch.arange(start, min(start + BLOCK, len(rows)))
+        if count:
+            one, other = _neighbours(rows[block], kept_rows[:count], alike)
+            copy_of |= dict(_same(looks, block[one], kept[other], differs))
+        # Within the block order matters: a copy of a copy that was itself dropped stays, unless it is of the original.
+        one, other = _neighbours(rows[block], rows[block], alike, earlier=True)
+        for i, j in sorted(_same(looks, block[one], block[other], differs)):
+            if i in copy_of:
+                continue
+            if j in copy_of:
+                j = copy_of[j]
+                if rows[i] @ rows[j] < alike or not _same(looks, torch.tensor([i]), torch.tensor([j]), differs):
+                    continue
+            copy_of[i] = j
+        stays = torch.tensor([i for i in block.tolist() if i not in copy_of], dtype=torch.int64)
+        kept[count : count + len(stays)], kept_rows[count : count + len(stays)] = stays, rows[stays]
+        count += len(stays)
+    return torch.tensor([i in copy_of for i in range(len(rows))])
+
+
+def _proposing(features: Tensor, looks: Tensor) -> Tensor:
+    """Rows of length 1 whose cosine is the mean of two: of the features, and of the pictures made very small."""
+    small = torch.cat([F.adaptive_avg_pool2d(part.float(), SMALL).flatten(1) for part in looks.split(BLOCK)])
+    small = small - small.mean(1, keepdim=True)
+    return torch.cat([F.normalize(part.float(), dim=-1) for part in (features, small)], 1) / 2**0.5
+
+
+def _neighbours(block: Tensor, others: Tensor, alike: float, earlier: bool = False) -> tuple[Tensor, Tensor]:
+    """Pairs of rows that are alike, as two lists of numbers, at most `NEIGHBOURS` for each row of the block."""
+    best, numbers = block.new_zeros(len(block), 0), torch.zeros(len(block), 0, dtype=torch.int64)
+    for first in range(0, len(others), 32 * BLOCK):
+        cosines = block @ others[first : first + 32 * BLOCK].T
+        if earlier:
+            cosines = cosines.tril(-1) - 2 * torch.ones_like(cosines).triu()
+        found = cosines.topk(min(NEIGHBOURS, cosines.shape[1]), dim=1)
+        best, numbers = torch.cat([best, found.values], 1), torch.cat([numbers, found.indices + first], 1)
+    order = best.topk(min(NEIGHBOURS, best.shape[1]), dim=1)
+    numbers = numbers.gather(1, order.indices)
+    one, which = (order.values >= alike).nonzero().T
+    return one, numbers[one, which]
+
+
+def _same(looks: Tensor, one: Tensor, other: Tensor, differs: float) -> list[tuple[int, int]]:
+    """Those pairs of rows that are one picture."""
+    found: list[tuple[int, int]] = []
+    for pair in zip(one.split(TOGETHER), other.split(TOGETHER), strict=True):
+        if len(pair[0]):
+            first, second = (looks[rows].float() / 127.5 - 1 for rows in pair)
+            same = difference(first, second) <= differs
+            found += zip(pair[0][same].tolist(), pair[1][same].tolist(), strict=True)
+    return found
+
+
+def _grid(moved: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    scale, right, down = (moved[:, i, None, None] for i in range(3))
+    return torch.stack([scale * x + right, scale * y + down], -1)
+
+
+def _slopes(images: Tensor) -> tuple[Tensor, Tensor]:
+    """How fast pictures change to the right and downwards, where a picture is 2 wide and 2 high."""
+    height, width = images.shape[-2:]
+    wide = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    right = wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]
+    down = wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]
+    return right * width / 4, down * height / 4
+
+
+def _blurred(images: Tensor, radius: int) -> Tensor:
+    return F.avg_pool2d(F.pad(images, (radius,) * 4, mode="replicate"), 2 * radius + 1, 1)
