@@ -147,15 +147,15 @@ say("Start token: {start}. End token, and padding: {end}.", start=tokenizer.star
 # %% [markdown]
 # Each token sees itself and those before it, never those after it (a causal mask: the tower can also be trained to write). So which of
 # its 24 output vectors has read the whole caption? Not the first, which saw only itself. The **end token**, which stands behind the last word, has. What comes after
-# it is padding. In CLIP's vocabulary the padding is the end token again, so it is the *first* one that counts
-# (section 2.4).
+# it is padding. CLIP takes the vector of the end token (section 2.4). Here, as in the Hugging Face files of OpenAI's CLIPs, the padding is the end token
+# again, so it is the *first* one that counts.
 #
 # ### Exercise 1: <!-- exercise pool_text -->
 #
 # Pick the right vector from each row.
 
 # %% [markdown] tags=["ja"]
-# どのトークンも、自分とそれより前のトークンだけを見ます。後ろは見ません（因果マスク（causal mask）です。こうしておけば、この塔に文を書かせることもできます）。では、24 個の出力ベクトルのうち、キャプション全体を読み終えているのはどれでしょうか。最初のものではありません。自分しか見ていないからです。最後の単語のあとに立つ**終端トークン**なら、すべてを読んでいます。そのあとはパディングです。CLIP の語彙では、パディングにも終端トークンを使います。ですから、数えるのは*最初の*終端トークンです（2.4 節）。
+# どのトークンも、自分とそれより前のトークンだけを見ます。後ろは見ません（因果マスク（causal mask）です。こうしておけば、この塔に文を書かせることもできます）。では、24 個の出力ベクトルのうち、キャプション全体を読み終えているのはどれでしょうか。最初のものではありません。自分しか見ていないからです。最後の単語のあとに立つ**終端トークン**なら、すべてを読んでいます。そのあとはパディングです。CLIP が使うのは、終端トークンのベクトルです（2.4 節）。ここでは、Hugging Face にある OpenAI の CLIP のファイルと同じように、パディングにも終端トークンを使います。ですから、数えるのは*最初の*終端トークンです。
 #
 # ### 演習 1：<!-- exercise pool_text -->
 #
@@ -623,7 +623,7 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 # # To read
 #
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021): section 2, and
-#   the fourteen lines of figure 3, which you have now written.
+#   the nine lines of code in figure 3, which you have now written.
 # - van den Oord, Li & Vinyals, [Representation Learning with Contrastive Predictive Coding](https://arxiv.org/abs/1807.03748) (2018): the loss, and why
 #   $\ln B$ minus it is a lower bound of the mutual information (section 2.3).
 # - Zhai et al., [Sigmoid Loss for Language Image Pre-Training](https://arxiv.org/abs/2303.15343) (2023): each pair by itself in place of a choice among all. It is in
@@ -634,7 +634,7 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 #
 # ## Optional: OpenAI's and OpenCLIP's weights in this class
 #
-# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (MIT licence, about 605 MB) into **the same
+# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (about 605 MB; OpenAI's code is under the MIT licence) into **the same
 # class** and shows it the storybook. Set `DOWNLOAD = True` first. (`laion/CLIP-ViT-B-32-laion2B-s34B-b79K` works as well, trained on LAION-2B.) It has
 # seen 400 million pairs of the web, but never this world. What does it know of it?
 
@@ -643,7 +643,7 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 #
 # # もっと知りたい人のために
 #
-# - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：2 節と、図 3 の 14 行。もう自分で書きました。
+# - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：2 節と、図 3 のコード 9 行。もう自分で書きました。
 # - van den Oord, Li & Vinyals, [Representation Learning with Contrastive Predictive Coding](https://arxiv.org/abs/1807.03748) (2018)：この損失と、$\ln B$ からそれを引いたものが相互情報量（mutual information）の下界になる理由（2.3 節）。
 # - Zhai et al., [Sigmoid Loss for Language Image Pre-Training](https://arxiv.org/abs/2303.15343) (2023)：すべての中から選ぶのではなく、組をひとつずつ判定します。このパッケージの `t2ilab.clip.loss.siglip_loss` がそれです。`learn` の中で使ってみてください。
 # - Cherti et al., [Reproducible scaling laws for contrastive language-image learning](https://arxiv.org/abs/2212.07143) (2023)：LAION の組で学習した OpenCLIP。
@@ -652,7 +652,7 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 #
 # ## 発展：OpenAI と OpenCLIP の重みをこのクラスで
 #
-# 次のセルは、`openai/clip-vit-base-patch32`（MIT ライセンス、約 605 MB）を Hugging Face Hub からダウンロードし、**同じクラス**に読み込んで、絵本の世界を見せます。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。（LAION-2B で学習した `laion/CLIP-ViT-B-32-laion2B-s34B-b79K` でも動きます。）ウェブの 4 億組を見てきたモデルですが、この世界を見たことはありません。何がわかるでしょうか。
+# 次のセルは、`openai/clip-vit-base-patch32`（約 605 MB。OpenAI のコードは MIT ライセンス）を Hugging Face Hub からダウンロードし、**同じクラス**に読み込んで、絵本の世界を見せます。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。（LAION-2B で学習した `laion/CLIP-ViT-B-32-laion2B-s34B-b79K` でも動きます。）ウェブの 4 億組を見てきたモデルですが、この世界を見たことはありません。何がわかるでしょうか。
 
 # %% tags=["published"]
 DOWNLOAD = False

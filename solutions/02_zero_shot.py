@@ -282,7 +282,7 @@ cards.recognition(
 say("The scale is {scale:.1f}.", scale=SCALE)
 
 # %% [markdown]
-# The form is that of a figure of the CLIP paper, which has guacamole, too, among 101 dishes. What do the rivals have in common with
+# The form is that in which OpenAI first showed CLIP's answers; guacamole was there, too, among 101 dishes. What do the rivals have in common with
 # the truth: the colour, the outline, the place?
 #
 # **Change one thing:** set `SCALE = 1.0` and run the cell again. Do the ranks change? And why can no label out of 36 reach more than 18% now? (A cosine
@@ -296,7 +296,7 @@ say("The scale is {scale:.1f}.", scale=SCALE)
 # ### Exercise 3: <!-- exercise topk_accuracy -->
 
 # %% [markdown] tags=["ja"]
-# この形は CLIP の論文の図にならったもので、そこにもワカモレが、101 種類の料理のひとつとして出てきます。上位のライバルと正解とでは、何が似ているのでしょうか。色でしょうか、輪郭でしょうか、場面でしょうか。
+# この形は、OpenAI が CLIP を発表したときの、答えの見せ方にならったものです。そこにもワカモレが、101 種類の料理のひとつとして出てきます。上位のライバルと正解とでは、何が似ているのでしょうか。色でしょうか、輪郭でしょうか、場面でしょうか。
 #
 # **ひとつ変えてみましょう**：`SCALE = 1.0` として、セルをもう一度実行してください。順位は変わりますか。また、36 個のラベルのどれも、今度は 18% を超えられません。なぜでしょうか。（コサインは -1 から 1 までです。すると、あるラベルの確率は、ほかのラベルの何倍までになれるでしょうか。）見終わったら、元に戻してください。
 #
@@ -854,7 +854,7 @@ say(
 #
 # ## Optional: your photographs
 #
-# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (MIT, about 605 MB; `laion/CLIP-ViT-B-32-laion2B-s34B-b79K` works as
+# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (about 605 MB; OpenAI's code is under the MIT licence; `laion/CLIP-ViT-B-32-laion2B-s34B-b79K` works as
 # well) into the same class, and **your** functions recognise photographs with it. Name some files of yours in `PHOTOGRAPHS`, each with what it shows; while there are none, it looks at the drawings of the storybook, which it has never
 # seen. Set `DOWNLOAD = True` first.
 
@@ -873,7 +873,7 @@ say(
 #
 # ## 発展：自分の写真
 #
-# 次のセルは、`openai/clip-vit-base-patch32`（MIT、約 605 MB）を Hugging Face Hub からダウンロードし、同じクラスに読み込みます（`laion/CLIP-ViT-B-32-laion2B-s34B-b79K` も使えます）。そして、**あなたの**関数が、それを使って写真を見分けます。`PHOTOGRAPHS` に、自分の写真のファイル名と、写っているものを書いてください。何も書かなければ、このモデルが見たことのない、絵本の世界の画像で試します。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。
+# 次のセルは、`openai/clip-vit-base-patch32`（約 605 MB。OpenAI のコードは MIT ライセンス）を Hugging Face Hub からダウンロードし、同じクラスに読み込みます（`laion/CLIP-ViT-B-32-laion2B-s34B-b79K` も使えます）。そして、**あなたの**関数が、それを使って写真を見分けます。`PHOTOGRAPHS` に、自分の写真のファイル名と、写っているものを書いてください。何も書かなければ、このモデルが見たことのない、絵本の世界の画像で試します。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。
 
 # %% tags=["published"]
 DOWNLOAD = False

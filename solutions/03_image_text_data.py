@@ -69,15 +69,15 @@ device = machine.device
 # **Where do billions of captioned pictures come from?** Nobody sat down to write them. A web page may say, for those who cannot see a
 # picture, what is in it: its alt text, `<img src="IMG_2041.jpg" alt="a cat asleep on a red sofa">`. Common Crawl has kept copies of billions of pages.
 # LAION ([Schuhmann et al. 2021](https://arxiv.org/abs/2111.02114), [2022](https://arxiv.org/abs/2210.08402)) read through them for such tags, fetched
-# the pictures, let CLIP compare each with its text, and threw away what did not fit: nine in ten of some 50 billion. What it gives
-# away is no pictures but a list, of addresses and texts. Before it, only companies had such data.
+# the pictures, let CLIP compare each with its text, and threw away what did not fit: for LAION-5B about nine in ten of some 50 billion. What it gives
+# away is no pictures but a list, of addresses and texts. Before it, no data of this size had been open to all.
 #
 # | LAION-5B | billions of pairs |
 # |---|---|
 # | in English | 2.3 |
 # | in more than a hundred other languages | 2.3 |
 # | of which in Japanese | 0.13 |
-# | in none that could be told (names, numbers of articles) | 1.3 |
+# | in none that could be told (names, places, products) | 1.3 |
 # | together | 5.85 |
 #
 # OpenCLIP and Stable Diffusion were trained on parts of it. And here are sixteen pairs as a crawler might find them, had the web been written in
@@ -86,14 +86,14 @@ device = machine.device
 # %% [markdown] tags=["ja"]
 # # 1. クローラが集めてきたもの
 #
-# **キャプションの付いた何十億枚もの画像は、どこから来るのでしょうか。** だれかが机に向かって書いたのではありません。ウェブページは、画像が見えない人のために、何が写っているかを書いておくことができます。代替テキスト（alt text）といい、`<img src="IMG_2041.jpg" alt="a cat asleep on a red sofa">` のように書きます。Common Crawl は、何十億ものページの写しを保存しています。LAION（[Schuhmann et al. 2021](https://arxiv.org/abs/2111.02114)、[2022](https://arxiv.org/abs/2210.08402)）は、その中からこのようなタグを探し、画像を取り寄せ、文と合っているかを CLIP に比べさせて、合わないものを捨てました。約 500 億組のうち、10 組に 9 組です。公開しているのは画像ではなく、アドレスと文の一覧です。それまで、このようなデータを持っていたのは企業だけでした。
+# **キャプションの付いた何十億枚もの画像は、どこから来るのでしょうか。** だれかが机に向かって書いたのではありません。ウェブページは、画像が見えない人のために、何が写っているかを書いておくことができます。代替テキスト（alt text）といい、`<img src="IMG_2041.jpg" alt="a cat asleep on a red sofa">` のように書きます。Common Crawl は、何十億ものページの写しを保存しています。LAION（[Schuhmann et al. 2021](https://arxiv.org/abs/2111.02114)、[2022](https://arxiv.org/abs/2210.08402)）は、その中からこのようなタグを探し、画像を取り寄せ、文と合っているかを CLIP に比べさせて、合わないものを捨てました。LAION-5B では、約 500 億組のうち、およそ 10 組に 9 組です。公開しているのは画像ではなく、アドレスと文の一覧です。それまで、この規模のデータで、だれでも使えるものはありませんでした。
 #
 # | LAION-5B | 組の数（10 億） |
 # |---|---|
 # | 英語 | 2.3 |
 # | そのほかの 100 を超える言語 | 2.3 |
 # | そのうち日本語 | 0.13 |
-# | 言語がわからないもの（名前、商品番号など） | 1.3 |
+# | 言語がわからないもの（名前、地名、商品など） | 1.3 |
 # | 合計 | 5.85 |
 #
 # OpenCLIP も Stable Diffusion も、その一部で学習しました。次の 16 組は、もしウェブがこの絵本の世界でできていたら、クローラが見つけそうなものです。**どれを残しますか。** 残さないものの番号と理由を書き留めてから、先へ進んでください。
@@ -190,7 +190,7 @@ for name, some in (
 #
 # $$ \frac{u_i \cdot v_i}{\lVert u_i \rVert\, \lVert v_i \rVert} \;\ge\; \tau $$
 #
-# where $\tau$ was 0.3 for LAION-400M (2021, section 2), and 0.28 for the English part of LAION-5B (2022, section 3).
+# where $\tau$ was 0.3 for LAION-400M (2021, section 2), and 0.28 for the English part of LAION-5B (2022, section 3.1).
 #
 # ### Exercise 1: <!-- exercise clip_filter -->
 #
@@ -201,7 +201,7 @@ for name, some in (
 #
 # $$ \frac{u_i \cdot v_i}{\lVert u_i \rVert\, \lVert v_i \rVert} \;\ge\; \tau $$
 #
-# $\tau$ は、LAION-400M では 0.3（2021 年の論文の 2 節）、LAION-5B の英語の部分では 0.28（2022 年の論文の 3 節）でした。
+# $\tau$ は、LAION-400M では 0.3（2021 年の論文の 2 節）、LAION-5B の英語の部分では 0.28（2022 年の論文の 3.1 節）でした。
 #
 # ### 演習 1：<!-- exercise clip_filter -->
 #
@@ -289,24 +289,24 @@ say(
 # **And what does the filter do to what the model does not know?** It cannot tell a wrong caption from one that it cannot read. So
 # it throws both away, and a model trained on what is left knows still less of it. On real pairs this falls upon people: such a filter keeps some groups less often than others
 # ([Hong et al. 2024](https://arxiv.org/abs/2405.08209)). What fits is also not what is good: LAION-5B was taken offline in 2023, when links to pictures of crimes were found in it,
-# and came back the year after without them, as Re-LAION-5B. Nobody had looked at all of it, as nobody can.
+# and came back the year after, without those that were known, as Re-LAION-5B. Nobody had looked at all of it, as nobody can.
 #
 # # 3. The same picture twice
 #
 # **What is the harm in a copy?** A popular picture stands on thousands of pages, each time cut, scaled and compressed a little
-# differently. About 700 million of LAION-2B's pictures are near copies of others ([Webster et al. 2023](https://arxiv.org/abs/2303.12733)). A model that sees one picture a thousand times learns it by heart, and will paint it
-# again ([Carlini et al. 2023](https://arxiv.org/abs/2301.13188)). And if a copy of a test picture is among the training pictures, the test measures memory. Some of this crawl's:
+# differently. By one estimate about 700 million of LAION-2B's pictures, three in ten, are copies ([Webster et al. 2023](https://arxiv.org/abs/2303.12733)). A model that sees one picture again and again may learn it by heart, and paint it
+# once more ([Carlini et al. 2023](https://arxiv.org/abs/2301.13188)). And if a copy of a test picture is among the training pictures, the test measures memory. Some of this crawl's:
 
 # %% [markdown] tags=["ja"]
 # 上の 4 つの文を、画像とひとつひとつ見比べてください。どれくらい共通しているでしょうか。下の 4 つに共通するものは何でしょうか。
 #
 # **0.3 とは何でしょうか。** それだけでは何の意味もありません。OpenAI の ViT-B/32 という、ひとつのモデルのコサインです。このモデルでは、合っている組でも、それを大きく上回ることはめったにありません。すべての画像がひとつの細い円錐の中に、すべての文が別の円錐の中にあるからです（[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）。見てのとおり、モデルが変われば数も変わります。
 #
-# **では、モデルの知らないものは、選別でどうなるでしょうか。** 間違ったキャプションと、自分に読めないキャプションとを、モデルは区別できません。ですから、両方とも捨ててしまいます。残ったもので学習したモデルは、それについてもっと無知になります。現実のデータで影響を受けるのは人間です。このような選別では、残りやすい集団と残りにくい集団があります（[Hong et al. 2024](https://arxiv.org/abs/2405.08209)）。また、合っていることは、よいことと同じではありません。LAION-5B は、犯罪にあたる画像へのリンクが見つかったために 2023 年に公開を止め、翌年、それらを除いた Re-LAION-5B として再び公開されました。すべてに目を通した人はいませんでした。だれにもできないことです。
+# **では、モデルの知らないものは、選別でどうなるでしょうか。** 間違ったキャプションと、自分に読めないキャプションとを、モデルは区別できません。ですから、両方とも捨ててしまいます。残ったもので学習したモデルは、それについてもっと無知になります。現実のデータで影響を受けるのは人間です。このような選別では、残りやすい集団と残りにくい集団があります（[Hong et al. 2024](https://arxiv.org/abs/2405.08209)）。また、合っていることは、よいことと同じではありません。LAION-5B は、犯罪にあたる画像へのリンクが見つかったために 2023 年に公開を止め、翌年、わかっているものを除いた Re-LAION-5B として再び公開されました。すべてに目を通した人はいませんでした。だれにもできないことです。
 #
 # # 3. 同じ画像が 2 枚
 #
-# **複製があると、何が困るのでしょうか。** 人気のある画像は何千ものページに載っていて、そのたびに切り方や大きさや圧縮が少しずつ違います。LAION-2B では、およそ 7 億枚が、ほかの画像とほとんど同じものです（[Webster et al. 2023](https://arxiv.org/abs/2303.12733)）。このような画像の重複（near-duplicate）には、2 つの害があります。同じ画像を 1,000 回見たモデルは、それを丸暗記して、そのまま描いてしまいます（[Carlini et al. 2023](https://arxiv.org/abs/2301.13188)）。また、テスト用の画像の複製が学習用の画像に交じっていると、テストで測れるのは記憶力だけになります。集めたものの中から、いくつか見てみましょう。
+# **複製があると、何が困るのでしょうか。** 人気のある画像は何千ものページに載っていて、そのたびに切り方や大きさや圧縮が少しずつ違います。ある推定によれば、LAION-2B のおよそ 7 億枚、つまり 10 枚に 3 枚が重複しています（[Webster et al. 2023](https://arxiv.org/abs/2303.12733)）。このような画像の重複（near-duplicate）には、2 つの害があります。同じ画像を何度も見たモデルは、それを丸暗記して、そのまま描いてしまうことがあります（[Carlini et al. 2023](https://arxiv.org/abs/2301.13188)）。また、テスト用の画像の複製が学習用の画像に交じっていると、テストで測れるのは記憶力だけになります。集めたものの中から、いくつか見てみましょう。
 
 # %% tags=["nbval-ignore-output"]
 copied = [i for i, pair in enumerate(pairs) if pair["copy_of"] is not None][:6]
@@ -425,7 +425,7 @@ say(
 # # 4. Search
 #
 # **What is in it?** Ask. The vectors of all pictures together are an **index**; a sentence becomes a **query** in the same space, and what lies nearest is
-# the answer. LAION opened such a page for its data, and many people saw there for the first time what models are trained on.
+# the answer. LAION opened such a page for its data, where everybody could see what models are trained on.
 #
 # ### Exercise 3: <!-- exercise search -->
 #
@@ -434,7 +434,7 @@ say(
 # %% [markdown] tags=["ja"]
 # # 4. 検索
 #
-# **中には何があるのでしょうか。** 尋ねてみましょう。すべての画像のベクトルを集めたものが**索引**（index）です。文は、同じ空間の**クエリ**（query）になり、そのいちばん近くにあるものが答えです。LAION は、自分のデータを調べられるこのようなページを公開しました。モデルが何から学んでいるのかを、そこで初めて目にした人もたくさんいました。
+# **中には何があるのでしょうか。** 尋ねてみましょう。すべての画像のベクトルを集めたものが**索引**（index）です。文は、同じ空間の**クエリ**（query）になり、そのいちばん近くにあるものが答えです。LAION は、自分のデータを調べられるこのようなページを公開しました。モデルが何から学んでいるのかを、だれでも自分の目で確かめられるようになったのです。
 #
 # ### 演習 3：<!-- exercise search -->
 #
@@ -900,7 +900,7 @@ say(
 #
 # ## Optional: a CLIP of photographs as the judge
 #
-# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (MIT licence, about 605 MB), the very model whose cosines LAION's 0.3 is
+# With a network connection, the cell below downloads `openai/clip-vit-base-patch32` from the Hugging Face hub (about 605 MB; OpenAI's code is under the MIT licence), the very model whose cosines LAION's 0.3 is
 # about, and lets **your** functions work with it on the first pictures of the crawl. Set `DOWNLOAD = True` first. It has never seen this world. What would LAION's threshold keep? For pictures of the web with their alt texts,
 # `t2ilab.data.hub.stream("image-text")` reads some from the hub; it says first how large they are.
 
@@ -919,7 +919,7 @@ say(
 #
 # ## 発展：写真の CLIP に判定してもらう
 #
-# 次のセルは、`openai/clip-vit-base-patch32`（MIT ライセンス、約 605 MB）を Hugging Face Hub からダウンロードします。LAION の 0.3 は、まさにこのモデルのコサインです。集めた画像の最初の何枚かに、**あなたの**関数をこのモデルで使ってみます。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。この世界を見たことのないモデルです。LAION のしきい値では、何が残るでしょうか。ウェブの画像とその代替テキストなら、`t2ilab.data.hub.stream("image-text")` で Hub から読み込めます。読み込む前に、大きさが表示されます。
+# 次のセルは、`openai/clip-vit-base-patch32`（約 605 MB。OpenAI のコードは MIT ライセンス）を Hugging Face Hub からダウンロードします。LAION の 0.3 は、まさにこのモデルのコサインです。集めた画像の最初の何枚かに、**あなたの**関数をこのモデルで使ってみます。ネットワーク接続が必要です。実行する前に `DOWNLOAD = True` としてください。この世界を見たことのないモデルです。LAION のしきい値では、何が残るでしょうか。ウェブの画像とその代替テキストなら、`t2ilab.data.hub.stream("image-text")` で Hub から読み込めます。読み込む前に、大きさが表示されます。
 
 # %% tags=["published"]
 DOWNLOAD = False

@@ -1,7 +1,8 @@
 """`t2ilab lab`: the labs where a student can work in them, and JupyterLab opened on one of them.
 
 Run from a clone, the clone's own `labs/` is opened. Run from a wheel, the labs it carries are laid into a folder of the
-student's, and what a student wrote is never overwritten: a newer edition of a lab arrives beside it.
+student's, and what a student wrote is never overwritten: a newer edition of a lab arrives beside it. Written is what
+stands in the cells. JupyterLab completes the metadata of a notebook that it merely opens, and outputs come again.
 """
 
 import difflib
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from t2ilab.files import write_whole
 
-MANIFEST = ".t2ilab-laid-out.json"  # in the student's folder: file name -> SHA-256 of the edition last given for it
+MANIFEST = ".t2ilab-laid-out.json"  # in the student's folder: file name -> `_mark` of the edition last given for it
 DEFAULT_FOLDER = "t2ilab-labs"
+SETTINGS = Path("share", "jupyter")  # in the package: JupyterLab's settings where a user has set none
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -45,7 +47,7 @@ def lay_out(folder: str | Path | None = None, say: Callable[[str], None] = print
 
     folder: where to lay them. None: the clone's own `labs/` as it is; from a wheel `./t2ilab-labs`, or the current
         folder if labs were laid there before.
-    say: called with one sentence for each lab that the student has changed and of which a newer edition came.
+    say: called with one sentence for each lab whose cells the student has changed and of which a newer edition came.
 
     Returns the labs' notebooks, English first, as lying in that folder. Raises ValueError if `folder` is a file and
     OSError, in one sentence, if it cannot be written.
@@ -71,31 +73,49 @@ def lay_out(folder: str | Path | None = None, say: Callable[[str], None] = print
 
 def _lay_one(content: bytes, folder: Path, name: str, given: dict[str, str], say: Callable[[str], None]) -> None:
     """Write one lab as `name`, or as `stem.new.ipynb` if the student has worked in `name`; note it in `given`."""
-    digest = hashlib.sha256(content).hexdigest()
-    news = digest != given.get(name)
-    given[name], before = digest, given.get(name)
+    before, mark = given.get(name), _mark(content)
+    news = not _is(content, before)
+    given[name] = mark
     path = folder / name
-    if not path.exists() or _digest(path) == before:
+    if not path.exists() or _is(path.read_bytes(), before):
         if not path.exists() or news:
             write_whole(path, content)
         return
-    if _digest(path) == digest or not news:  # nothing to give: the same edition, or one that was offered before
+    if not news or _is(path.read_bytes(), mark):  # nothing to give: an edition offered before, or the same one
         return
     # The student may have worked in an earlier `.new` too, so take the first name that holds nothing of theirs.
     count = 1
     while True:
         beside = path.with_name(f"{path.stem}.new{count if count > 1 else ''}.ipynb")
         key = beside.relative_to(folder).as_posix()
-        if not beside.exists() or _digest(beside) in (given.get(key), digest):
+        if not beside.exists() or _is(beside.read_bytes(), given.get(key)) or _is(beside.read_bytes(), mark):
             break
         count += 1
     write_whole(beside, content)
-    given[key] = digest
+    given[key] = mark
     say(f"{name} has work of yours and was kept as it is; its new edition lies beside it as {beside.name}.")
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _mark(content: bytes) -> str:
+    """The SHA-256 of what a person writes in a notebook: kind, source and attachments of its cells, in order.
+
+    An empty cell is left out: JupyterLab adds one when the last cell is run. Of a file that is no notebook, it is the
+    SHA-256 of all its bytes.
+    """
+    try:
+        cells = [
+            (cell["cell_type"], "".join(cell["source"]), cell.get("attachments") or {})
+            for cell in json.loads(content)["cells"]
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return hashlib.sha256(content).hexdigest()
+    written = [(kind, source, files) for kind, source, files in cells if source.strip() or files]
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+
+def _is(content: bytes, mark: str | None) -> bool:
+    """Whether a file is, cell by cell, the edition of that mark. The first manifests marked it by all its bytes."""
+    return mark in (_mark(content), hashlib.sha256(content).hexdigest())
 
 
 def _read_manifest(path: Path) -> dict[str, str]:
@@ -160,7 +180,9 @@ def open_lab(
     command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={home}"]
     command += [f"--LabApp.default_url=/lab/tree/{wanted.as_posix()}"]  # the address that a server prints names the lab
     command += ["--no-browser"] * (not browser) + list(extra_args)
-    server = subprocess.Popen(command, cwd=home)
+    # Last on the path that a user may have set, and weaker than any answer in the user's own settings.
+    path = os.pathsep.join(filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(_PACKAGE / SETTINGS)]))
+    server = subprocess.Popen(command, cwd=home, env=os.environ | {"JUPYTER_CONFIG_PATH": path})
     while True:
         try:
             return server.wait()

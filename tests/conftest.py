@@ -1,4 +1,5 @@
-"""What many tests share: a calm environment, a small random model, a zoo of one's own, the command in this process."""
+"""What many tests share: a calm environment, a small random model, a zoo of one's own, the command in this process,
+and what a notebook is shown."""
 
 import os
 import sys
@@ -107,3 +108,33 @@ def command(monkeypatch, capsys, tmp_path):
         return SimpleNamespace(code=stop.value.code or 0, out=captured.out, err=captured.err, files=files)
 
     return run
+
+
+@pytest.fixture
+def no_figure_left():
+    """A figure that is left open would fill a student's memory."""
+    import matplotlib.pyplot as plt
+
+    yield
+    assert plt.get_fignums() == []
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the notebook would be given to show."""
+    import IPython.display
+
+    calls = []
+    monkeypatch.setattr(IPython.display, "display", lambda *args, **kwargs: calls.append((args, kwargs)))
+    return calls
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Every figure, before it is closed."""
+    from t2ilab.lab import plots
+
+    kept = []
+    png = plots._png
+    monkeypatch.setattr(plots, "_png", lambda figure: (kept.append(figure), png(figure))[1])
+    return kept

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from PIL import Image
-from test_cli import sentence
+from said import sentence
 
 from t2ilab.clip.model import CLIP, CLIPConfig
 from t2ilab.clip.tokenizer import CLIPTokenizer
@@ -111,7 +111,10 @@ def test_bad_builds_are_one_sentence(built, arguments, words):
     [
         ([], 2, "by a text or by --picture, one of them"),
         (["a cat", "--picture", "a.png"], 2, "by a text or by --picture, one of them"),
-        ([""], 2, "none of them empty"),
+        ([""], 2, "A search needs at least one word; got ''. Say what to find, or give --picture."),
+        ([" \u3000"], 2, "A search needs at least one word"),
+        (["", "--folder", "nowhere"], 2, "A search needs at least one word"),
+        (["", "--picture", "a.png"], 2, "by a text or by --picture, one of them"),
         (["a cat", "-k", 0], 2, "k is between 1 and the"),
         (["a cat", "-k", 99], 2, "got 99"),
         (["a cat", "-o", "a.bmp"], 2, "must end in"),
@@ -130,13 +133,6 @@ def test_another_seed_in_the_same_folder_is_refused(built):
     built("--count", 4, "--threshold", -1)
     result = built("--count", 4, "--seed", 1)
     assert 'another source, {"seed": 0} where it is to be {"seed": 1}' in sentence(result, 2)
-
-
-def test_help(command):
-    assert "data" in command("--help").out
-    for name in ("build", "search"):
-        assert name in command("data", "--help").out
-        assert command("data", name, "--help").code == 0
 
 
 def test_the_model_is_found_from_anywhere(built, command, monkeypatch, tmp_path):

@@ -1,26 +1,17 @@
-"""Data sets of the Hugging Face hub, from a hub of our own on this machine: what is said, fetched, kept and refused.
-
-huggingface_hub reads its settings when it is imported, so each test asks in a process of its own.
-"""
+"""Data sets of the Hugging Face hub, from a hub of our own on this machine: what is said, fetched, kept and refused."""
 
 import io
 import json
-import os
-import subprocess
-import sys
 import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from own_hub import NOWHERE, Repository, run_with_hub, serving
 
 from t2ilab.data.export import pairs, write_dataset
 
 pytest.importorskip("datasets")
 
-COMMIT = "a" * 40
 CARD = """---
 license: cc-by-4.0
 configs:
@@ -80,92 +71,19 @@ def repositories(tmp_path_factory):
 
 @pytest.fixture
 def hub(repositories):
-    asked = []
+    def repository(name, **how):
+        return Repository(repositories / "someone" / name, **how)
 
-    class Hub(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args):
-            pass
-
-        def answer(self, status, body=b"", **headers):
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def json(self, value):
-            self.answer(200, json.dumps(value).encode(), Content_Type="application/json")
-
-        def do_HEAD(self):
-            self.do_GET()
-
-        def do_POST(self):  # which of these paths are there?
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            name = "/".join(unquote(urlsplit(self.path).path).strip("/").split("/")[2:4])
-            sent = json.loads(body) if body.startswith("{") else parse_qs(body)
-            paths = [repositories / name / path for path in sent.get("paths", ())]
-            self.json([self.entry(path, repositories / name) for path in paths if path.exists()])
-
-        def entry(self, path, folder):
-            kind = {"type": "file", "size": path.stat().st_size} if path.is_file() else {"type": "directory"}
-            return kind | {"path": path.relative_to(folder).as_posix(), "oid": path.name}
-
-        def do_GET(self):
-            address = urlsplit(self.path)
-            parts = unquote(address.path).strip("/").split("/")
-            asked.append("/".join(parts))
-            if parts[:2] == ["api", "datasets"]:
-                return self.info("/".join(parts[2:4]), parts[4:], address.query)
-            if parts[0] != "datasets" or parts[3:4] != ["resolve"]:
-                return self.answer(404, b"{}")
-            name, path = "/".join(parts[1:3]), repositories.joinpath(*parts[1:3], *parts[5:])
-            if name == "someone/closed" and path.name != "README.md":
-                return self.answer(403, X_Error_Code="GatedRepo", X_Error_Message="Access is restricted.")
-            if not path.is_file():
-                return self.answer(404, X_Error_Code="EntryNotFound")
-            body = path.read_bytes()
-            facts = {"ETag": f'"{len(body)}-{path.name}"', "X_Repo_Commit": COMMIT, "Accept_Ranges": "bytes"}
-            if name == "someone/half" and self.command == "GET":
-                body = body[: len(body) // 2]
-                self.send_response(200)
-                self.send_header("Content-Length", str(2 * len(body)))
-            if asks := self.headers.get("Range"):
-                first, _, last = asks.removeprefix("bytes=").partition("-")
-                part = body[int(first) : int(last or len(body)) + 1]
-                where = f"bytes {first}-{int(first) + len(part) - 1}/{len(body)}"
-                return self.answer(206, part, Content_Range=where, **facts)
-            return self.answer(200, body, **facts)
-
-        def info(self, name, asks, query):
-            folder = repositories / name
-            if name == "someone/gated":
-                return self.answer(403, b"{}", X_Error_Code="GatedRepo")
-            if not folder.is_dir() or name == "someone":
-                return self.answer(404, b"{}", X_Error_Code="RepoNotFound")
-            if asks[:1] == ["tree"]:
-                inside = folder.joinpath(*asks[2:])
-                paths = inside.rglob("*") if "recursive=true" in query.lower() else inside.glob("*")
-                if not inside.is_dir():
-                    return self.answer(404, b"{}", X_Error_Code="EntryNotFound")
-                return self.json([self.entry(path, folder) for path in sorted(paths)])
-            if asks[1:2] not in ([], ["main"], [COMMIT]):
-                return self.answer(404, b"{}", X_Error_Code="RevisionNotFound")
-            files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-            siblings = [{"rfilename": self.entry(p, folder)["path"], "size": p.stat().st_size} for p in files]
-            facts = {"id": name, "sha": COMMIT, "siblings": siblings, "tags": [], "private": False, "gated": False}
-            return self.json(facts | ({"cardData": {"license": "cc-by-4.0"}} if name == "someone/tiny" else {}))
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield SimpleNamespace(address=f"http://127.0.0.1:{server.server_port}", asked=asked)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    has = {
+        "someone/tiny": repository("tiny", licence="cc-by-4.0"),
+        "someone/shards": repository("shards"),
+        "someone/scripted": repository("scripted"),
+        "someone/gated": repository("tiny", login="all"),
+        "someone/closed": repository("closed", login="files"),
+        "someone/half": repository("half", breaks_off=(".parquet",)),
+    }
+    with serving("datasets", has) as hub:
+        yield hub
 
 
 @pytest.fixture
@@ -173,19 +91,10 @@ def ask(hub, tmp_path):
     """Asks for data sets, one after the other, in a process of its own: what came of each, and what was said."""
 
     def ask(*calls, address=hub.address, offline="0", program=ASK):
-        settings = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": offline, "HF_HOME": str(tmp_path / "home"),
-                    "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", program, json.dumps(calls)],
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-        answers = [SimpleNamespace(**json.loads(line)) for line in done.stdout.splitlines()]
-        said = [line for line in done.stderr.splitlines() if line.strip() and "it/s]" not in line]
-        return SimpleNamespace(answers=answers, said=[line for line in said if "Fetching" not in line])
+        done = run_with_hub(program, json.dumps(calls), address=address, home=tmp_path / "home", offline=offline)
+        assert done.code == 0, done.said
+        answers = [SimpleNamespace(**json.loads(line)) for line in done.out.splitlines()]
+        return SimpleNamespace(answers=answers, said=done.said)
 
     return ask
 
@@ -240,7 +149,7 @@ def test_what_was_downloaded_serves_without_the_hub(ask, hub, repositories):
     again = ask(["someone/tiny", {"split": "test"}], ["someone/shards", {"download": True}])
     assert [answer.captions for answer in again.answers] == [answer.captions for answer in first.answers]
     assert (again.said, shards(hub)) == ([], set())
-    for how in ({"offline": "1"}, {"address": "http://127.0.0.1:9"}):
+    for how in ({"offline": "1"}, {"address": NOWHERE}):
         calls = ["someone/tiny", {"split": "test"}], ["someone/shards", {}], ["someone/tiny", {}]
         later = ask(*calls, **how)
         assert [answer.captions for answer in later.answers[:2]] == [answer.captions for answer in first.answers]
@@ -287,7 +196,7 @@ def test_what_does_not_come_is_one_sentence(ask, hub):
 
 
 def test_without_the_hub_the_sentence_says_how_to_keep_one(ask):
-    for how in ({"offline": "1"}, {"address": "http://127.0.0.1:9"}):
+    for how in ({"offline": "1"}, {"address": NOWHERE}):
         (answer,) = ask(["someone/tiny", {}], **how).answers
         assert answer.error.startswith(
             "OSError: There is no folder 'someone/tiny'; the Hugging Face hub is out of reach, and nothing of such a "

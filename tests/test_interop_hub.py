@@ -1,30 +1,22 @@
-"""Models of the Hugging Face hub, from a hub of our own on this machine: what is said, downloaded, kept and refused.
+"""Models of the Hugging Face hub, from a hub of our own on this machine: what is said, downloaded, kept and refused."""
 
-huggingface_hub reads its settings when it is imported, so each test asks in a process of its own.
-"""
-
-import json
-import os
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import shutil
+from dataclasses import replace
 from types import SimpleNamespace
-from urllib.parse import unquote, urlsplit
 
 import pytest
+from own_hub import COMMIT, NOWHERE, Repository, run_with_hub, serving
 from published import latent_pipe
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.interop.hub import SUCCESSORS
 
-COMMIT = "a" * 40
 DEAD = "runwayml/stable-diffusion-v1-5"
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """The folder of a model that the hub has, with files beside it that nobody needs."""
+    """The folder of a model that the hub has, with files beside it that nobody needs; beside it, one as a pickle."""
     from t2ilab.device import DeviceManager
 
     folder = tmp_path_factory.mktemp("hub") / "model"
@@ -33,75 +25,24 @@ def model(tmp_path_factory):
     (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"x" * 5_000_000)
     (folder / "safety_checker").mkdir()
     (folder / "safety_checker" / "model.safetensors").write_bytes(b"x" * 7_000_000)
+    shutil.copytree(folder, folder.with_name("pickled"))
+    (folder.with_name("pickled") / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     return folder
 
 
 @pytest.fixture
 def hub(model):
     """A hub that has this model as someone/tiny, as Stable Diffusion's successor, and one behind a login."""
-    asked, has = [], {"someone/tiny", "someone/half", SUCCESSORS[DEAD], "someone/pickled"}
-
-    class Hub(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args):
-            pass
-
-        def answer(self, status, body=b"", **headers):
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        def do_HEAD(self):
-            self.do_GET()
-
-        def do_GET(self):
-            path = unquote(urlsplit(self.path).path)
-            asked.append(path)
-            parts = path.strip("/").split("/")
-            if parts[:2] == ["api", "models"]:
-                asks, revision = (*parts[4:6], "", "main")[:2] if parts[4:] else ("", "main")
-                return self.info("/".join(parts[2:4]), revision, tree=asks == "tree")
-            name, revision, file = "/".join(parts[:2]), parts[3], model.joinpath(*parts[4:])
-            if name not in has or revision != COMMIT or not file.is_file():
-                return self.answer(404, X_Error_Code="EntryNotFound")
-            body = file.read_bytes()
-            if name == "someone/half" and file.suffix == ".safetensors":
-                body = body[: len(body) // 2]  # the connection breaks off
-                self.send_response(200)
-                self.send_header("Content-Length", str(2 * len(body)))
-            return self.answer(200, body, ETag=f'"{len(body)}-{file.name}"', X_Repo_Commit=COMMIT)
-
-        def info(self, name, revision, tree):
-            if name == "someone/gated":
-                return self.answer(403, b"{}", X_Error_Code="GatedRepo")
-            if name not in has:
-                return self.answer(404, b"{}", X_Error_Code="RepoNotFound")
-            if revision not in ("main", "v1", COMMIT):
-                return self.answer(404, b"{}", X_Error_Code="RevisionNotFound")
-            files = [file for file in sorted(model.rglob("*")) if file.is_file()]
-            if name == "someone/pickled":
-                files = [file for file in files if file.suffix != ".safetensors" or "unet" not in file.parts]
-            sizes = {file.relative_to(model).as_posix(): file.stat().st_size for file in files}
-            if tree:  # huggingface_hub 1 asks for this before it downloads
-                entries = [{"type": "file", "path": name, "size": size, "oid": name} for name, size in sizes.items()]
-                return self.answer(200, json.dumps(entries).encode(), Content_Type="application/json")
-            siblings = [{"rfilename": name, "size": size} for name, size in sizes.items()]
-            facts = {"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings, "tags": [],
-                     "private": False, "cardData": {"license": "creativeml-openrail-m"}}  # fmt: skip
-            return self.answer(200, json.dumps(facts).encode(), Content_Type="application/json")
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield SimpleNamespace(address=f"http://127.0.0.1:{server.server_port}", asked=asked)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    tiny = Repository(model, licence="creativeml-openrail-m")
+    has = {
+        "someone/tiny": tiny,
+        SUCCESSORS[DEAD]: tiny,
+        "someone/half": replace(tiny, breaks_off=(".safetensors",)),
+        "someone/pickled": replace(tiny, folder=model.with_name("pickled")),
+        "someone/gated": replace(tiny, login="all"),
+    }
+    with serving("models", has) as hub:
+        yield hub
 
 
 @pytest.fixture
@@ -118,13 +59,8 @@ def ask(hub, tmp_path):
             f"try: print(hub.{call})\n"
             "except (OSError, ValueError) as error: sys.exit(f'{type(error).__name__}: {error}')\n"
         )
-        settings = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": offline, "HF_HOME": str(tmp_path / "home"),
-                    "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=os.environ | settings, capture_output=True, text=True, timeout=300
-        )
-        lines = [line for line in done.stderr.splitlines() if "it/s]" not in line and "Fetching" not in line]
-        return SimpleNamespace(code=done.returncode, out=done.stdout.strip(), err="\n".join(lines).strip())
+        done = run_with_hub(program, address=address, home=tmp_path / "home", offline=offline)
+        return SimpleNamespace(code=done.code, out=done.out, err="\n".join(done.said))
 
     return ask
 
@@ -151,7 +87,7 @@ def test_size_and_licence_are_said_and_only_what_is_needed_comes(ask, hub, model
     assert (again.code, again.out, again.err) == (0, first.out, "")
     assert not [path for path in downloads(hub) if path.endswith(".safetensors")]
     hub.asked.clear()
-    for answer in (ask("someone/tiny", offline="1"), ask("someone/tiny", address="http://127.0.0.1:9")):
+    for answer in (ask("someone/tiny", offline="1"), ask("someone/tiny", address=NOWHERE)):
         assert (answer.code, answer.out) == (0, first.out), answer.err
     assert hub.asked == []
 
@@ -193,7 +129,7 @@ def test_a_dead_id_is_redirected_with_a_sentence(ask):
         ("someone/pickled", {}, "OSError: The only weights here are a pickle, diffusion_pytorch_model.bin"),
         ("some one/tiny", {}, "ValueError: There is no folder 'some one/tiny'; and a model of the Hugging Face hub"),
         ("a/b/c", {}, "ValueError: There is no folder 'a/b/c'; and a model of the Hugging Face hub has an id like"),
-        ("someone/tiny", {"address": "http://127.0.0.1:9"}, "OSError: There is no folder 'someone/tiny'; the Hugging"),
+        ("someone/tiny", {"address": NOWHERE}, "OSError: There is no folder 'someone/tiny'; the Hugging"),
         ("someone/tiny", {"offline": "1"}, "OSError: There is no folder 'someone/tiny'; the Hugging Face hub is out"),
     ],
 )

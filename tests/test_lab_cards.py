@@ -2,12 +2,13 @@
 
 import io
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from PIL import Image
 
-from t2ilab.lab import cards, plots, translate
+from t2ilab.lab import cards, translate
+
+pytestmark = pytest.mark.usefixtures("no_figure_left")
 
 JAPANESE = {
     "Two cards, {n}.": "2 枚のカード、{n}。",
@@ -16,32 +17,6 @@ JAPANESE = {
 }
 LABELS = ["a cat", "a dog", "a fish", "a bird", "a horse", "a moon"]
 CHANCES = torch.tensor([0.05, 0.4, 0.02, 0.3, 0.2, 0.03])
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    """A figure that is left open would fill a student's memory."""
-    yield
-    assert plt.get_fignums() == []
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What the notebook would be given to show."""
-    import IPython.display
-
-    calls = []
-    monkeypatch.setattr(IPython.display, "display", lambda *args, **kwargs: calls.append((args, kwargs)))
-    return calls
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """Every figure, before it is closed."""
-    kept = []
-    png = plots._png
-    monkeypatch.setattr(plots, "_png", lambda figure: (kept.append(figure), png(figure))[1])
-    return kept
 
 
 def card(truth="a bird", picture=None):

@@ -79,7 +79,7 @@ def test_a_blank_is_not_attempted_and_says_so_every_time():
     assert not result
     assert (result.status, result.points, result.out_of) == ("blank", 0, 1)
     assert repr(result) == repr(check(linear_betas))
-    assert repr(result).startswith("○ linear_betas: Not attempted (0 of 1 points)\nReplace `raise NotImplementedError`")
+    assert repr(result).startswith("○ linear_betas: Not attempted (0 of 1 point)\nReplace `raise NotImplementedError`")
 
 
 def test_a_blank_without_the_decorator_is_not_attempted_either():
@@ -445,6 +445,21 @@ def test_results_read_well_in_a_notebook():
     assert "<script>" not in page
     assert 'role="status"' in page
     assert result.score == 0.25
+
+
+@pytest.mark.parametrize(
+    ("code", "points", "out_of", "words"),
+    [
+        ("en", 1, 1, "(1 of 1 point)"),
+        ("en", 0.5, 1, "(0.5 of 1 point)"),
+        ("en", 1, 2, "(1 of 2 points)"),
+        ("ja", 0, 1, "(1 点中 0 点)"),
+        ("ja", 1, 2, "(2 点中 1 点)"),
+    ],
+)
+def test_one_point_is_not_points(monkeypatch, code, points, out_of, words):
+    monkeypatch.setenv("T2ILAB_LANG", code)
+    assert CheckResult(False, "", points=points, out_of=out_of).headline.endswith(words)
 
 
 def test_everything_is_said_in_japanese_too(monkeypatch):

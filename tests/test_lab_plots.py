@@ -4,7 +4,6 @@ import io
 import math
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -12,6 +11,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from t2ilab.lab import plots, translate
+
+pytestmark = pytest.mark.usefixtures("no_figure_left")
 
 CAPTION = "Two curves; the first ends at {end:.1f}."
 JAPANESE = {
@@ -22,32 +23,6 @@ JAPANESE = {
     "red": "赤い",
     "first": "一本目",
 }
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    """A figure that is left open would fill a student's memory."""
-    yield
-    assert plt.get_fignums() == []
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What the notebook would be given to show."""
-    import IPython.display
-
-    calls = []
-    monkeypatch.setattr(IPython.display, "display", lambda *args, **kwargs: calls.append((args, kwargs)))
-    return calls
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """Every figure, before it is closed."""
-    kept = []
-    png = plots._png
-    monkeypatch.setattr(plots, "_png", lambda figure: (kept.append(figure), png(figure))[1])
-    return kept
 
 
 @pytest.fixture(params=["en", "ja"])
@@ -163,6 +138,21 @@ def test_a_loss_curve_is_shown_with_its_running_mean(shown, figures, language):
     np.testing.assert_allclose(each.get_ydata(), losses)
     np.testing.assert_allclose(mean.get_ydata(), [(a + b) / 2 for a, b in pairwise(losses)])
     np.testing.assert_array_equal(mean.get_xdata(), np.arange(2, 81))  # a mean stands at its last step
+
+
+@pytest.mark.parametrize(
+    ("code", "count", "label"),
+    [
+        ("en", 79, "mean of 1 step"),
+        ("en", 80, "mean of 2 steps"),
+        ("ja", 1, "1 ステップの平均"),
+        ("ja", 120, "3 ステップの平均"),
+    ],
+)
+def test_the_running_mean_says_of_how_many_steps(shown, figures, monkeypatch, code, count, label):
+    monkeypatch.setenv("T2ILAB_LANG", code)
+    plots.loss_curve([0.5] * count)
+    assert [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()][1] == label
 
 
 @pytest.mark.parametrize("count", [1, 2, 300])

@@ -82,6 +82,62 @@ def test_a_new_prompt_is_drawn_when_it_is_entered(box):
     assert pipe.calls[-1][0] == "青い円"
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass only when a test says so."""
+    now = [100.0]
+    monkeypatch.setattr(widgets, "monotonic", lambda: now[0])
+    return now
+
+
+def test_typing_and_then_pressing_the_button_is_one_change(box, clock):
+    pipe, made = box
+    (text,), (button,) = made["Text"], made["Button"]
+    text.value = "a blue ring"  # the press leaves the line, and the browser says so first
+    button.click()
+    assert pipe.calls[1:] == [("a blue ring", 0, 3.0)]
+    made["BoundedIntText"][0].value = 4
+    button.click()  # at once, but another picture
+    assert pipe.calls[2:] == [("a blue ring", 4, 3.0)]
+    clock[0] += 0.1
+    button.click()  # the line was not what asked for this one
+    assert len(pipe.calls) == 4
+
+
+def test_a_later_press_draws_the_same_prompt_again(box, clock):
+    pipe, made = box  # whose model may have been trained on meanwhile
+    made["Text"][0].value = "a blue ring"
+    clock[0] += 1.1
+    made["Button"][0].click()
+    assert pipe.calls[1:] == [("a blue ring", 0, 3.0)] * 2
+
+
+def test_a_drawing_takes_as_long_as_it_takes(clock):
+    class Slow(Pipe):
+        def __call__(self, *args, **kwargs):
+            clock[0] += 20
+            return super().__call__(*args, **kwargs)
+
+    pipe = Slow()
+    made = parts(prompt_box(pipe, "a red star"))
+    made["Text"][0].value = "a blue ring"
+    made["Button"][0].click()  # it waited for the drawing to end
+    assert len(pipe.calls) == 2
+
+
+@pytest.mark.parametrize("before", [3, 1, 0])
+def test_a_new_picture_is_shown_once(box, monkeypatch, before):
+    _, made = box
+    made["IntSlider"][0].value = before  # wherever the slider stands
+    shown = []
+    monkeypatch.setattr(widgets, "png", lambda image: shown.append(image) or png(image))
+    made["BoundedIntText"][0].value = 10
+    made["Button"][0].click()
+    assert len(shown) == 2  # the picture and the estimate beside it
+    assert made["IntSlider"][0].value == 3
+    assert all(brightness(image) == 255 for image in made["Image"])
+
+
 def test_the_slider_goes_back_to_the_noise(box):
     _, made = box
     made["BoundedIntText"][0].value = 10

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -207,6 +208,50 @@ def test_jupyterlab_opens_on_the_lab(wheel, tmp_path, jupyter):
         *(sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={home}"),
         *("--LabApp.default_url=/lab/tree/05_ddpm.ipynb", "--port=9999"),
     ]
+
+
+SETTINGS = Path(launch.__file__).parent / launch.SETTINGS
+
+
+@pytest.mark.parametrize("mine", [None, "", "my_settings"])
+def test_no_news_of_jupyter_unless_a_user_asks_for_them(wheel, tmp_path, jupyter, monkeypatch, mine):
+    manager = pytest.importorskip("jupyter_server.services.config.manager")
+    settings = pytest.importorskip("jupyterlab_server.settings_utils")
+    monkeypatch.setattr(launch, "_PACKAGE", Path(launch.__file__).parent)
+    monkeypatch.setattr(launch, "packaged", lambda: wheel)
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "home"))
+    monkeypatch.delenv("JUPYTER_NO_CONFIG", raising=False)
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH", raising=False)
+    if mine is not None:
+        monkeypatch.setenv("JUPYTER_CONFIG_PATH", mine and str(tmp_path / mine))
+    launch.open_lab(folder=tmp_path / "mine")
+    assert "JUPYTER_CONFIG_PATH" not in os.environ or mine is not None  # the server's environment, not ours
+    (call,) = jupyter
+    assert {name: value for name, value in call.env.items() if name != "JUPYTER_CONFIG_PATH"} == {
+        name: value for name, value in os.environ.items() if name != "JUPYTER_CONFIG_PATH"
+    }
+
+    # What a server with this environment takes for the defaults of JupyterLab's settings.
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", call.env["JUPYTER_CONFIG_PATH"])
+    notification = "@jupyterlab/apputils-extension:notification"
+    assert settings._get_overrides(str(tmp_path)) == ({notification: {"fetchNews": "false"}}, "")
+    if mine:
+        theirs = tmp_path / mine / "labconfig" / "default_setting_overrides.json"
+        theirs.parent.mkdir(parents=True)
+        theirs.write_text(json.dumps({notification: {"fetchNews": "true"}}))
+        assert settings._get_overrides(str(tmp_path))[0][notification] == {"fetchNews": "true"}
+    assert manager.ConfigManager().write_config_dir == str(tmp_path / "home" / "serverconfig")  # where a user's go
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_settings_are_those_that_jupyterlab_knows():
+    folder = Path(pytest.importorskip("jupyterlab.commands").get_app_dir(), "schemas")
+    (file,) = SETTINGS.rglob("*.*")
+    assert file.relative_to(SETTINGS).as_posix() == "labconfig/default_setting_overrides.json"
+    for plugin, values in json.loads(file.read_text()).items():
+        schema = json.loads((folder / f"{plugin.replace(':', '/')}.json").read_text())
+        for name, value in values.items():
+            assert value in [choice["const"] for choice in schema["properties"][name]["oneOf"]]
 
 
 def test_the_language_is_asked_for_or_set(wheel, tmp_path, jupyter, monkeypatch):

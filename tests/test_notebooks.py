@@ -5,6 +5,7 @@ import re
 
 import nbformat
 import pytest
+from markdown_it import MarkdownIt
 
 from t2ilab import authoring
 from t2ilab.lab.bank import ALL
@@ -95,11 +96,22 @@ def test_all_prose_is_there_in_both_languages(source):
 
 
 @each_source
-def test_it_opens_with_badges(source):
+def test_it_opens_with_its_links(source):
     for notebook in built(source).values():
         assert notebook.cells[0].source.startswith("# ")
-        assert sum("colab-badge.svg" in cell.source for cell in notebook.cells) == 1
-        assert "colab-badge.svg" in notebook.cells[0].source
+        assert [i for i, cell in enumerate(notebook.cells) if "https://mybinder.org/" in cell.source] == [0]
+        assert "https://colab.research.google.com/" in notebook.cells[0].source
+
+
+@each_source
+def test_no_picture_comes_from_elsewhere(source):  # it would be broken without a network
+    for notebook in built(source).values():
+        blocks = [b for c in notebook.cells if c.cell_type == "markdown" for b in MarkdownIt().parse(c.source)]
+        parts = blocks + [part for block in blocks for part in block.children or ()]
+        assert [part.attrs["src"] for part in parts if part.type == "image" and "//" in part.attrs["src"]] == []
+        assert [
+            part.content for part in parts if "html" in part.type and re.search(r"src\W+\w*:?//", part.content)
+        ] == []
 
 
 @each_source

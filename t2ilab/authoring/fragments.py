@@ -1,4 +1,4 @@
-"""What the builder writes into a notebook by itself: badges, the cell that installs on Colab, the exercises' labels.
+"""What the builder writes into a notebook by itself: its links, the cell that installs on Colab, the exercises' labels.
 
 All of it is stated once elsewhere: the address in pyproject.toml, the difficulty and points in an exercise's bank.
 """
@@ -63,19 +63,20 @@ def owner_and_name(root: Path) -> str:
 
 
 def badges(root: Path, path: Path, language: str) -> str:
-    """Colab and Binder for the notebook at `path`, in a lab the way to its other language, and the glossary."""
+    """Colab and Binder for the notebook at `path`, in a lab the way to its other language, and the glossary.
+
+    They are words and not pictures, which would come from elsewhere and be broken without a network.
+    """
     project = owner_and_name(root)
     place = path.relative_to(root).as_posix()
     colab = f"https://colab.research.google.com/github/{project}/blob/main/{place}"
     binder = f"https://mybinder.org/v2/gh/{project}/HEAD?urlpath={quote(f'lab/tree/{place}', safe='')}"
-    row = [
-        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})",
-        f"[![Launch Binder](https://mybinder.org/badge_logo.svg)]({binder})",
-    ]
+    words = ("Colab で開く", "Binder で開く") if language == "ja" else ("Open in Colab", "Open in Binder")
+    row = [f"[{word}]({address})" for word, address in zip(words, (colab, binder), strict=True)]
     if place.startswith("labs/ja/"):
         row.append(f"[English](../{path.name})")
     elif place.startswith("labs/"):
         row.append(f"[日本語](ja/{path.name})")
     # Absolute: on Colab a notebook stands alone, without the folders around it.
     row.append(f"[{'用語集' if language == 'ja' else 'Glossary'}](https://github.com/{project}/blob/main/{GLOSSARY})")
-    return "\n".join(row)
+    return " ·\n".join(row)

@@ -217,6 +217,7 @@ TABLE: dict[str, Text] = {
         "この解答はノートブックの {names} を読んでいます。check は別の入力で解答を呼び出すので、"
         "必要な値は解答の中で引数から計算してください。",
     ),
+    "point": Text("{points} of {out_of} point", "{out_of} 点中 {points} 点"),
     "points": Text("{points} of {out_of} points", "{out_of} 点中 {points} 点"),
     "hint_offer": Text('A hint: hint("{name}")', 'ヒントは hint("{name}") で見られます。'),
     # Hints

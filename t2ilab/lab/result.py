@@ -40,7 +40,7 @@ class CheckResult:
     @property
     def headline(self) -> str:
         """One line: the exercise, the outcome in a word, the points."""
-        points = say("points", points=f"{self.points:g}", out_of=f"{self.out_of:g}")
+        points = say("point" if self.out_of == 1 else "points", points=f"{self.points:g}", out_of=f"{self.out_of:g}")
         return f"{_MARKS[self.status]} {self.exercise}: {say('status_' + self.status)} ({points})"
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ JAPANESE: dict[str, str] = {
     "step {i}": "ステップ {i}",
     "loss": "損失",
     "each step": "各ステップ",
+    "mean of {width} step": "{width} ステップの平均",
     "mean of {width} steps": "{width} ステップの平均",
     "The loss while training: {first:.3f} at the start, {last:.3f} at the end.": (
         "学習中の損失。はじめは {first:.3f}、終わりは {last:.3f} です。"

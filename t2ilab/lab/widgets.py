@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
 import ipywidgets
@@ -18,10 +19,13 @@ from t2ilab.images import to_pil
 from t2ilab.lab.translate import tr
 from t2ilab.output import enlarged
 
+ONE_GESTURE = 1.0  # seconds between two events that a person cannot have meant as two wishes
+
 
 def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -> ipywidgets.Widget:
     """A line to type in, a seed and a button; below it the picture, and a slider back through its denoising.
 
+    It draws once for each change, also where the button is pressed straight after typing, which leaves the line, too.
     What goes wrong is said below the picture; nothing is raised, since a notebook would hide it.
 
     Args:
@@ -38,9 +42,10 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
     estimate = ipywidgets.Image(format="png", layout={"width": "256px", "height": "256px"})
     message = ipywidgets.HTML()
     frames: list[tuple[Tensor, Tensor]] = []
+    entered: tuple[object, float] = (None, 0.0)  # what was drawn when the line was left last, and when it was done
     world = getattr(pipe, "world", None)  # a function that draws will do, too
 
-    def draw(_: Any = None) -> None:
+    def draw() -> None:
         kept: list[tuple[Tensor, Tensor]] = []
         try:
             final = pipe(
@@ -58,10 +63,23 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
             words += f" {unknown}"
         message.value = html.escape(words)
         end = final.cpu() * 2 - 1
-        frames[:] = [*kept, (end, end)]
-        step.max = len(frames) - 1
+        frames.clear()  # while the slider is moved there is nothing to turn to
+        step.max = len(kept)
         step.value = step.max
+        frames[:] = [*kept, (end, end)]
         turn()
+
+    def asked() -> object:
+        return text.value, seed.value, guidance.value
+
+    def enter(_: Any) -> None:
+        nonlocal entered
+        draw()
+        entered = asked(), monotonic()
+
+    def click(_: Any) -> None:
+        if entered[0] != asked() or monotonic() - entered[1] > ONE_GESTURE:
+            draw()
 
     def turn(_: Any = None) -> None:
         if not frames:  # the first prompt could not be drawn
@@ -69,8 +87,8 @@ def prompt_box(pipe: Any, prompt: str = "a big red star on a dark background") -
         for box, image in zip((picture, estimate), frames[step.value], strict=True):
             box.value = png(image)
 
-    button.on_click(draw)
-    text.observe(draw, names="value")  # once the line is left or Enter is pressed
+    button.on_click(click)
+    text.observe(enter, names="value")  # once the line is left or Enter is pressed
     step.observe(turn, names="value")
     draw()
     controls = ipywidgets.HBox([text, button])
