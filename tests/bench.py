@@ -1,10 +1,10 @@
 """Speed and what it buys, as ratios within one run: `make bench`, or `make bench ARGS="--minutes 10"`.
 
 It prints the machine's convolution peak, the share of it that training reaches, the share of a step that drawing the
-data takes, what samplers cost beside the network, what the published networks cost at their full size as ours and as
-the reference's, and, for as many minutes each, this course's recipe beside the usual
-loop: diffusers' UNet2DConditionModel and DDPMScheduler, noise prediction, AdamW, the same data, captions and text
-encoder, measured by the same reader.
+data takes, what samplers cost beside the network, how fast a CLIP embeds and a shelf is searched, what the published
+networks cost at their full size as ours and as the reference's, and, for as many minutes each, this course's recipe
+beside the usual loop: diffusers' UNet2DConditionModel and DDPMScheduler, noise prediction, AdamW, the same data,
+captions and text encoder, measured by the same reader.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.metrics import faithfulness
+from t2ilab.pipelines.image_text import ImageText
 from t2ilab.pipelines.text_to_image import SAMPLERS, TextToImage
 from t2ilab.recipes import shapes_pixel
 from t2ilab.training.loop import train
@@ -82,6 +83,35 @@ def sampler_overhead(steps: int = 50, batch: int = 4) -> None:
     print(
         f"of a step with {batch} pictures of shapes-pixel ({1000 * network:.1f} ms a call), the sampler takes: {said}"
     )
+
+
+def matmul_peak() -> float:
+    """The best float32 GFLOP/s of a matrix product here, over a few sizes."""
+    best = 0.0
+    for side in (512, 1024, 2048):
+        a, b = torch.randn(side, side), torch.randn(side, side)
+        best = max(best, 2 * side**3 / median_seconds(lambda a=a, b=b: a @ b, 5) / 1e9)
+    return best
+
+
+def recognition(count: int = 512, shelf: int = 100_000, queries: int = 64) -> None:
+    """Prints how fast clip-storybook embeds and a shelf of its pictures is searched, as shares of the matmul peak."""
+    peak = matmul_peak()
+    clip = ImageText.from_pretrained("clip-storybook", "cpu")
+    batch = World(seed=1, japanese=0.0, level="storybook").batch(0, count)
+    features = F.normalize(torch.randn(shelf, clip.model.config.embed_dim), dim=-1)
+    asked = F.normalize(torch.randn(queries, features.shape[1]), dim=-1)
+    calls = {
+        "pictures": (count, lambda: clip.encode_image(batch["image"])),
+        "captions": (count, lambda: clip.encode_text(batch["caption"])),
+        f"searches of {shelf:,}": (queries, lambda: (asked @ features.T).topk(9)),
+    }
+    for name, (rows, call) in calls.items():
+        with FlopCounterMode(display=False) as counter:
+            call()
+        seconds = median_seconds(call, 5)
+        share = counter.get_total_flops() / seconds / 1e9 / peak
+        print(f"{rows / seconds:,.0f} {name} a second, {share:.0%} of the matmul peak ({peak:.0f} GFLOP/s)")
 
 
 def full_size() -> None:
@@ -178,6 +208,7 @@ def main() -> None:
     torch.manual_seed(0)
     training_share(shapes_pixel.Recipe(DeviceManager()))
     sampler_overhead()
+    recognition()
     full_size()
     if minutes:
         mine, theirs = ours(minutes), usual(minutes)
