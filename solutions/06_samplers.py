@@ -15,7 +15,7 @@
 # | Exercises | five, 17 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
-# answer stays in use: to go on without it, blank it again.) Hints cost nothing.
+# answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
 
 # %% [markdown] tags=["ja"]
 # # Lab 06：同じ道を 10 歩で
@@ -31,7 +31,7 @@
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | 5 問、17 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
-# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、もう一度空欄に戻してください。）ヒントを見ても点は減りません。
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
 # %% tags=["colab-install"]
 
