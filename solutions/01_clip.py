@@ -4,34 +4,35 @@
 # <!-- badges -->
 #
 # **You will build** CLIP: two networks, one that looks and one that reads, that end in the same space. Nobody tells them what a
-# circle is. They are only shown pictures with their captions, and asked which belongs to which; after two minutes
-# they find a picture from a sentence, and name things that nobody ever labelled.
+# circle is. They are only shown pictures with their captions, and asked which belongs to which; after a few minutes
+# they find a picture from a sentence, and name what is in a picture without ever having been given a list of names.
 #
 # | | |
 # |---|---|
-# | Time | about 75 minutes, four of which your machine computes alone |
+# | Time | about 75 minutes, five of which your machine computes alone |
 # | You need | Python and PyTorch; what softmax and cross-entropy are. Lab 00 is a good start |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | three, 8 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
-# answer stays in use: to go on without it, blank it again.) Hints cost nothing.
+# answer stays in use: to go on without it, put `raise NotImplementedError` back and run the cell again.) Hints cost
+# nothing.
 
 # %% [markdown] tags=["ja"]
 # # Lab 01：画像と言葉をひとつの空間に
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：CLIP です。見るネットワークと読むネットワークが、同じひとつの空間にたどり着きます。「円とは何か」を教える人はいません。画像とキャプションを見せて、どれとどれが組になるかを当てさせるだけです。それだけで、2 分後には、文から画像を探し、だれもラベルを付けていないものの名前を言えるようになります。
+# **このラボで作るもの**：CLIP です。見るネットワークと読むネットワークが、同じひとつの空間にたどり着きます。「円とは何か」を教える人はいません。画像とキャプションを見せて、どれとどれが組になるかを当てさせるだけです。それだけで、数分後には、文から画像を探し、名前の一覧を一度ももらわずに、画像に写っているものの名前を言えるようになります。
 #
 # | | |
 # |---|---|
-# | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 4 分） |
+# | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 5 分） |
 # | 必要なもの | Python と PyTorch。ソフトマックス（softmax）と交差エントロピー（cross-entropy）の意味。Lab 00 から始めるとよいでしょう |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | 3 問、8 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
-# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、もう一度空欄に戻してください。）ヒントを見ても点は減りません。
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、`raise NotImplementedError` に戻して、セルをもう一度実行してください。）ヒントを見ても点は減りません。
 
 # %% tags=["colab-install"]
 
@@ -69,15 +70,20 @@ device = machine.device
 #
 # But the web is full of pictures with a sentence beside them, and nobody was paid to write it. Radford et al.
 # ([2021](https://arxiv.org/abs/2103.00020)) asked for less than a label and got more: they took 400 million such pairs
-# and let a network guess **which sentence belongs to which picture**. Try it yourself. Here are eight pictures and
-# eight captions of this course's world, shuffled:
+# and let a network guess **which sentence belongs to which picture**. In one respect this lab has it easier than they had: its
+# captions are complete and free of faults, and so they say as much as a list of labels would. What the web writes beside its pictures is
+# the subject of Lab 03.
+#
+# Try it yourself. Here are eight pictures and eight captions of this course's world, shuffled:
 
 # %% [markdown] tags=["ja"]
 # # 1. どれとどれが組か
 #
 # **画像に何が写っているかを、どうやってネットワークに教えればよいのでしょうか。** 長いあいだ、答えは「ラベル」でした。だれかがたとえば 1,000 語の一覧を決め、別のだれかが 100 万枚の画像を見て、1 枚ごとにひとつの語に印を付けます。一覧にないものは存在しないことになり、新しい問いには新しいラベルが要ります。
 #
-# けれども、ウェブには、文の添えられた画像があふれています。だれかがお金をもらって書いたものではありません。Radford ら（[2021](https://arxiv.org/abs/2103.00020)）は、ラベルより少ないものを求めて、より多くを得ました。そのような組を 4 億集め、**どの文がどの画像のものか**をネットワークに当てさせたのです。まず自分で試してみましょう。このコースの世界から、8 枚の画像と 8 つのキャプションを、順序を変えて並べました。
+# けれども、ウェブには、文の添えられた画像があふれています。だれかがお金をもらって書いたものではありません。Radford ら（[2021](https://arxiv.org/abs/2103.00020)）は、ラベルより少ないものを求めて、より多くを得ました。そのような組を 4 億集め、**どの文がどの画像のものか**をネットワークに当てさせたのです。ただし、このラボは彼らより恵まれています。キャプションに欠けも間違いもなく、ラベルの一覧と同じだけのことを語っているからです。ウェブの画像に実際にどんな文が添えられているかは、Lab 03 で扱います。
+#
+# まず自分で試してみましょう。このコースの世界から、8 枚の画像と 8 つのキャプションを、順序を変えて並べました。
 
 # %%
 world = World(size=32, seed=1, partial=0.0, japanese=0.0)  # full captions, in English
@@ -89,55 +95,58 @@ for number, i in enumerate(shuffled, start=1):
 
 # %% [markdown]
 # You did not need to be told what a ring is for the third time: each caption had to fit *its* picture better than the seven
-# others, and that was enough to go by. A network that can do this for any eight, or any thousand, has understood shapes, colours,
-# sizes, places, and the words for them. There is no list of classes in the task.
+# others, and that was enough to go by. A network that can do this for any eight, or any thousand, must use whatever tells them apart: shapes,
+# colours, sizes, places, and the words for them. (Whether that is understanding is the question of Lab 02.) There is no list of classes
+# in the task.
 #
-# # 2. One tower that reads, one that looks
+# # 2. One encoder that reads, one that looks
 #
-# **How can a sentence and a picture be compared at all?** By turning both into vectors of the same length. CLIP has two networks for that, which share
-# nothing, and calls them towers. Here they are at the size of this lab; the very same class holds OpenAI's 151,277,313 weights with other numbers in
-# its configuration:
+# **How can a sentence and a picture be compared at all?** By turning both into vectors of the same length. CLIP has two networks for that, an
+# **image encoder** and a **text encoder**, which share nothing; people also call them its two towers. Here they are at the size of this
+# lab; the very same class holds OpenAI's 151,277,313 weights with other numbers in its configuration:
 
 # %% [markdown] tags=["ja"]
-# 「輪とは何か」をあらためて教わる必要はありませんでした。どのキャプションも、ほかの 7 枚より*自分の*画像によく合っていればよい。手がかりはそれだけで足ります。どの 8 組でも、どの 1,000 組でもこれができるネットワークは、形、色、大きさ、場所と、それを表す言葉を理解しています。この課題に、クラスの一覧は出てきません。
+# 「輪とは何か」をあらためて教わる必要はありませんでした。どのキャプションも、ほかの 7 枚より*自分の*画像によく合っていればよい。手がかりはそれだけで足ります。どの 8 組でも、どの 1,000 組でもこれができるネットワークは、形、色、大きさ、場所と、それを表す言葉など、見分けの手がかりになるものを使っているはずです。（それを「理解」と呼べるかどうかは、Lab 02 で考えます。）この課題に、クラスの一覧は出てきません。
 #
-# # 2. 読む塔と見る塔
+# # 2. 読むエンコーダと見るエンコーダ
 #
-# **そもそも、文と画像をどうやって比べるのでしょうか。** どちらも同じ長さのベクトルにするのです。CLIP には、そのためのネットワークが 2 つあり、塔（tower）と呼ばれます。2 つのあいだに共有するものはありません。次のセルにあるのは、このラボの大きさのものです。設定の数を変えれば、まったく同じクラスに OpenAI の 151,277,313 個の重みが入ります。
+# **そもそも、文と画像をどうやって比べるのでしょうか。** どちらも同じ長さのベクトルにするのです。CLIP には、そのためのネットワークが 2 つあります。**画像エンコーダ**（image encoder）と**テキストエンコーダ**（text encoder）です。CLIP では「塔」（tower）とも呼びます。2 つのあいだに共有するものはありません。次のセルにあるのは、このラボの大きさのものです。設定の数を変えれば、まったく同じクラスに OpenAI の 151,277,313 個の重みが入ります。
 
 # %%
 LENGTH = 24  # tokens of the longest caption, and a few to spare
 tokenizer = CLIPTokenizer.train(vocabulary("shapes"), LENGTH)
 
 
-def new_model():
+def new_model(width=192, layers=4, text_width=128, text_layers=2):
     """A CLIP of random weights: pictures of 32x32 in patches of 8x8, captions of up to LENGTH tokens."""
-    text = TextConfig(len(tokenizer.vocab), LENGTH, width=128, layers=2, heads=4)
-    vision = VisionConfig(image_size=32, patch_size=8, width=192, layers=4, heads=4)
+    text = TextConfig(len(tokenizer.vocab), LENGTH, width=text_width, layers=text_layers, heads=4)
+    vision = VisionConfig(image_size=32, patch_size=8, width=width, layers=layers, heads=4)
     return machine.place(CLIP(CLIPConfig(text, vision, embed_dim=128)))
 
 
 machine.seed(1)
 model = new_model()
-towers = [(model.vision_model, model.visual_projection), (model.text_model, model.text_projection)]
-sizes = [sum(p.numel() for part in tower for p in part.parameters()) for tower in towers]
-say("The tower that looks has {look:,} weights, the tower that reads {read:,}.", look=sizes[0], read=sizes[1])
+encoders = [(model.vision_model, model.visual_projection), (model.text_model, model.text_projection)]
+sizes = [sum(p.numel() for part in encoder for p in part.parameters()) for encoder in encoders]
+say("The image encoder has {look:,} weights, the text encoder {read:,}.", look=sizes[0], read=sizes[1])
 
 # %% [markdown]
-# **The tower that looks** is a vision transformer ([Dosovitskiy et al. 2021](https://arxiv.org/abs/2010.11929)). It cuts the picture into
+# **The image encoder** is a vision transformer ([Dosovitskiy et al. 2021](https://arxiv.org/abs/2010.11929)). It cuts the picture into
 # patches, makes a vector of each, adds a vector that says where the patch was, and lets all of them look at each other for four
-# rounds. One token more has no patch of its own; it is there to collect, and at the end it speaks for the whole picture.
+# rounds: four layers of self-attention. One token more has no patch of its own; it is there to collect, and at the end it speaks for the whole picture.
 #
-# **The tower that reads** gets the caption as tokens, numbers of words, between a start token and an end token; the rest of the row is padding:
+# **The text encoder** gets the caption as tokens, numbers of words, between a start token and an end token; the rest of the row is padding:
 
 # %% [markdown] tags=["ja"]
-# **見る塔**はビジョントランスフォーマー（vision transformer、[Dosovitskiy et al. 2021](https://arxiv.org/abs/2010.11929)）です。画像をパッチ（patch）に切り分け、それぞれをベクトルにし、どこにあったかを示すベクトルを足します。そして 4 回にわたって、互いに見合わせます。パッチを持たないトークンがもうひとつあります。これは情報を集める役で、最後に画像全体を代表します。
+# **画像エンコーダ**はビジョントランスフォーマー（vision transformer、[Dosovitskiy et al. 2021](https://arxiv.org/abs/2010.11929)）です。画像をパッチ（patch）に切り分け、それぞれをベクトルにし、どこにあったかを示すベクトルを足します。そして 4 回にわたって、互いに参照し合います（自己注意、self-attention）。パッチを持たないトークンがもうひとつあります。これは情報を集める役で、最後に画像全体を代表します。
 #
-# **読む塔**は、キャプションをトークン（token）、つまり単語の番号の列として受け取ります。開始トークンと終端トークン（end token）にはさまれ、行の残りはパディング（padding）で埋められます。
+# **テキストエンコーダ**は、キャプションをトークン（token）、つまり単語の番号の列として受け取ります。開始トークンと終端トークン（end token）にはさまれ、行の残りはパディング（padding）で埋められます。
 
 # %%
 patches = batch["image"][:1].unfold(2, 8, 8).unfold(3, 8, 8)[0].permute(1, 2, 0, 3, 4).reshape(16, 3, 8, 8)
-plots.images(patches, "What the tower gets of the first picture: sixteen patches of 8x8 pixels.", columns=4, inches=0.5)
+plots.images(
+    patches, "What the image encoder gets of the first picture: sixteen patches of 8x8 pixels.", columns=4, inches=0.5
+)
 caption = batch["caption"][0]
 ids = tokenizer(caption)[0]
 print(tokenizer.tokens(caption))
@@ -145,9 +154,9 @@ print(ids.tolist())
 say("Start token: {start}. End token, and padding: {end}.", start=tokenizer.start_id, end=tokenizer.end_id)
 
 # %% [markdown]
-# Each token sees itself and those before it, never those after it (a causal mask: the tower can also be trained to write). So which of
+# Each token sees itself and those before it, never those after it (a causal mask: such an encoder can also be trained to write). So which of
 # its 24 output vectors has read the whole caption? Not the first, which saw only itself. The **end token**, which stands behind the last word, has. What comes after
-# it is padding. CLIP takes the vector of the end token (section 2.4). Here, as in the Hugging Face files of OpenAI's CLIPs, the padding is the end token
+# it is padding. CLIP takes the vector of the end token (section 2.4 of the paper). Here, as in the Hugging Face files of OpenAI's CLIPs, the padding is the end token
 # again, so it is the *first* one that counts.
 #
 # ### Exercise 1: <!-- exercise pool_text -->
@@ -155,7 +164,7 @@ say("Start token: {start}. End token, and padding: {end}.", start=tokenizer.star
 # Pick the right vector from each row.
 
 # %% [markdown] tags=["ja"]
-# どのトークンも、自分とそれより前のトークンだけを見ます。後ろは見ません（因果マスク（causal mask）です。こうしておけば、この塔に文を書かせることもできます）。では、24 個の出力ベクトルのうち、キャプション全体を読み終えているのはどれでしょうか。最初のものではありません。自分しか見ていないからです。最後の単語のあとに立つ**終端トークン**なら、すべてを読んでいます。そのあとはパディングです。CLIP が使うのは、終端トークンのベクトルです（2.4 節）。ここでは、Hugging Face にある OpenAI の CLIP のファイルと同じように、パディングにも終端トークンを使います。ですから、数えるのは*最初の*終端トークンです。
+# どのトークンも、自分とそれより前のトークンだけを見ます。後ろは見ません（因果マスク（causal mask）です。こうしておけば、このエンコーダに文を書かせることもできます）。では、24 個の出力ベクトルのうち、キャプション全体を読み終えているのはどれでしょうか。最初のものではありません。自分しか見ていないからです。最後の単語のあとに立つ**終端トークン**なら、すべてを読んでいます。そのあとはパディングです。CLIP が使うのは、終端トークンのベクトルです（論文の 2.4 節）。ここでは、Hugging Face にある OpenAI の CLIP のファイルと同じように、パディングにも終端トークンを使います。したがって、使うのは*最初の*終端トークンです。
 #
 # ### 演習 1：<!-- exercise pool_text -->
 #
@@ -165,9 +174,9 @@ say("Start token: {start}. End token, and padding: {end}.", start=tokenizer.star
 # %%
 @exercise("pool_text")
 def pool_text(hidden, token_ids, eos_id):
-    """The vector of each caption: the text tower's output at the caption's first end token.
+    """The vector of each caption: the text encoder's output at the caption's first end token.
 
-    hidden: (B, L, D), the tower's outputs; token_ids: int64 (B, L), at least one end token in each row; eos_id: int.
+    hidden: (B, L, D), the encoder's outputs; token_ids: int64 (B, L), at least one end token in each row; eos_id: int.
     Returns (B, D).
     """
     raise NotImplementedError
@@ -177,11 +186,11 @@ def pool_text(hidden, token_ids, eos_id):
 check(pool_text)
 
 # %% [markdown]
-# A last linear layer on each tower leads into the common space, here of 128 numbers. From now on these two functions are all that we
+# A last linear layer on each encoder leads into the common space, here of 128 numbers. From now on these two functions are all that we
 # need of the networks:
 
 # %% [markdown] tags=["ja"]
-# 最後に、塔ごとに線形層をひとつ通すと、共通の空間に入ります。ここでは 128 次元です。これから先、ネットワークについて必要なのは、次の 2 つの関数だけです。
+# 最後に、エンコーダごとに線形層をひとつ通すと、共通の空間に入ります。ここでは 128 次元です。これから先、ネットワークについて必要なのは、次の 2 つの関数だけです。
 
 
 # %%
@@ -202,9 +211,9 @@ def encode_text(model, captions):
 # **When do two vectors fit?** When they point the same way. CLIP looks at the cosine of the angle between them, so that length does not
 # count, and multiplies it by a number, the `logit_scale` $s$, one over what is called the temperature:
 #
-# $$ \ell_{ij} = s \, \frac{u_i \cdot v_j}{\lVert u_i \rVert\, \lVert v_j \rVert} \qquad \text{(figure 3 of the paper)} $$
+# $$ \ell_{ij} = s \, \frac{u_i \cdot v_j}{\lVert u_i \rVert\, \lVert v_j \rVert} $$
 #
-# with the picture $u_i$ in row $i$ and the text $v_j$ in column $j$. Why the scale? Cosines lie between -1 and 1; a softmax over eight
+# with the picture $u_i$ in row $i$ and the text $v_j$ in column $j$ (figure 3 of the paper). Why the scale? Cosines lie between -1 and 1; a softmax over eight
 # of them can give its favourite at most $e^{1} / (e^{1} + 7 e^{-1})$, a bit over one half. Times 14 it can be certain.
 #
 # ### Exercise 2: <!-- exercise similarity_logits -->
@@ -212,11 +221,11 @@ def encode_text(model, captions):
 # %% [markdown] tags=["ja"]
 # # 3. すべてをすべてと比べる
 #
-# **2 つのベクトルは、どんなときに合っているのでしょうか。** 同じ方向を向いているときです。CLIP は 2 つのなす角のコサインを見ます。ですから長さは関係ありません。それに `logit_scale` という数 $s$ を掛けます。温度（temperature）と呼ばれるものの逆数です。
+# **2 つのベクトルは、どんなときに合っているのでしょうか。** 同じ方向を向いているときです。CLIP は 2 つのなす角のコサインを見ます。ですから長さは関係ありません。それに `logit_scale` という数 $s$ を掛けます。これはスケール、つまり温度（temperature）の逆数です。
 #
-# $$ \ell_{ij} = s \, \frac{u_i \cdot v_j}{\lVert u_i \rVert\, \lVert v_j \rVert} \qquad \text{(figure 3 of the paper)} $$
+# $$ \ell_{ij} = s \, \frac{u_i \cdot v_j}{\lVert u_i \rVert\, \lVert v_j \rVert} $$
 #
-# 画像 $u_i$ が $i$ 行目、テキスト $v_j$ が $j$ 列目です。なぜ数を掛けるのでしょうか。コサインは -1 から 1 までなので、8 つのコサインのソフトマックスでは、いちばん合うものでも確率は $e^{1} / (e^{1} + 7 e^{-1})$、つまり半分より少し大きいだけです。14 倍すれば、確信が持てます。
+# 画像 $u_i$ が $i$ 行目、テキスト $v_j$ が $j$ 列目です（論文の図 3）。なぜスケールを掛けるのでしょうか。コサインは -1 から 1 までなので、8 つのコサインのソフトマックスでは、いちばん合うものでも確率は $e^{1} / (e^{1} + 7 e^{-1})$、つまり半分より少し大きいだけです。14 倍すれば、確信が持てます。
 #
 # ### 演習 2：<!-- exercise similarity_logits -->
 
@@ -236,10 +245,11 @@ def similarity_logits(image_features, text_features, logit_scale):
 check(similarity_logits)
 
 # %% [markdown]
-# What do two towers of random weights say about the eight pairs of section 1? One fits as well as any other:
+# What do two encoders of random weights say about the eight pairs of section 1? Read the matrix row by row: does the answer of a picture
+# depend on the picture?
 
 # %% [markdown] tags=["ja"]
-# 重みが乱数のままの 2 つの塔は、1 節の 8 組をどう見るでしょうか。どれも同じように合っていると言います。
+# 重みが乱数のままの 2 つのエンコーダは、1 節の 8 組をどう見るでしょうか。行列を 1 行ずつ読んでください。画像の答えは、画像によって変わるでしょうか。
 
 
 # %%
@@ -252,17 +262,24 @@ def cosines(model, images, captions):
 
 
 def short(scene):
-    """A scene in few words, for the side of a figure."""
+    """A caption in few words, for the side of a figure."""
     return f"{scene.size} {scene.color} {scene.thing}, {scene.place}"
+
+
+def choices(matrix):
+    """The caption that each picture likes best, by the letter of the picture that it belongs to."""
+    return " ".join("ABCDEFGH"[i] for i in matrix.argmax(dim=1))
 
 
 before = cosines(model, batch["image"], batch["caption"])
 plots.heatmap(
     before,
-    "Cosines of eight pictures, in rows, and captions, in columns, before training: about one value in each column.",
-    [short(scene) for scene in batch["scene"]],
+    "Cosines of the eight pictures, A to H in rows, and their captions, in columns in the same order, before training.",
     list("ABCDEFGH"),
+    [short(scene) for scene in batch["scene"]],
+    limits=(-1, 1),
 )
+say("The pictures A B C D E F G H choose the captions of {letters}.", letters=choices(before))
 
 # %% [markdown]
 # # 4. The loss: find your partner
@@ -273,7 +290,8 @@ plots.heatmap(
 #
 # $$ L = -\frac{1}{2B} \sum_i \left( \log \frac{e^{\ell_{ii}}}{\sum_j e^{\ell_{ij}}} + \log \frac{e^{\ell_{ii}}}{\sum_j e^{\ell_{ji}}} \right) $$
 #
-# The other pairs of the batch are the **negatives**. They cost nothing, they are there anyway.
+# The other pairs of the batch are the **negatives**. They cost nothing, they are there anyway. But nobody has looked at them: where a batch holds
+# the same scene twice, each picture fits both captions, and one of them is a **false negative**.
 #
 # ### Exercise 3: <!-- exercise clip_loss -->
 
@@ -284,7 +302,7 @@ plots.heatmap(
 #
 # $$ L = -\frac{1}{2B} \sum_i \left( \log \frac{e^{\ell_{ii}}}{\sum_j e^{\ell_{ij}}} + \log \frac{e^{\ell_{ii}}}{\sum_j e^{\ell_{ji}}} \right) $$
 #
-# バッチの中のほかの組は**負例**（negative）になります。はじめからそこにあるのですから、手間はかかりません。
+# バッチの中のほかの組は**負例**（negative）になります。はじめからそこにあるのですから、手間はかかりません。ただし、だれも中身を確かめていません。同じシーンがバッチに 2 回入っていると、どちらの画像にも両方のキャプションが合うので、片方は**偽の負例**（false negative）になります。
 #
 # ### 演習 3：<!-- exercise clip_loss -->
 
@@ -304,34 +322,46 @@ def clip_loss(image_features, text_features, logit_scale):
 check(clip_loss)
 
 # %% [markdown]
-# Who knows nothing gives each of the $B$ candidates the chance $1/B$, and pays $-\ln \tfrac1B = \ln B$. That is where the loss begins, and
+# A model that knows nothing gives each of the $B$ candidates the chance $1/B$, so its loss is $-\ln \tfrac1B = \ln B$. That is where the loss begins, and
 # it is worth remembering: **a CLIP whose loss stays at $\ln B$ is learning nothing**, and one that is trained with $B = 1$ has a loss of
-# 0 for ever, since there is nothing to confuse.
+# 0 for ever, since there is nothing to confuse. And where does it end? What is the least loss that a batch allows, and why is that not always 0?
 
 # %% [markdown] tags=["ja"]
-# 何も知らなければ、$B$ 個の候補のどれにも確率 $1/B$ を与え、損失は $-\ln \tfrac1B = \ln B$ になります。損失はここから始まります。覚えておきましょう。**損失が $\ln B$ から動かない CLIP は、何も学んでいません。** また、$B = 1$ で学習させると、取り違えようがないので、損失はいつまでも 0 です。
+# 何も知らなければ、$B$ 個の候補のどれにも確率 $1/B$ を与え、損失は $-\ln \tfrac1B = \ln B$ になります。損失はここから始まります。覚えておきましょう。**損失が $\ln B$ から動かない CLIP は、何も学んでいません。** また、$B = 1$ で学習させると、取り違えようがないので、損失はいつまでも 0 です。では、どこまで下がるのでしょうか。あるバッチで到達できる最小の損失はいくつでしょうか。それがいつも 0 とは限らないのは、なぜでしょうか。
+
 
 # %%
+def least(scenes):
+    """The least mean loss for a batch of these scenes, in nats: who is there n times can only be guessed, ln n each."""
+    return sum(math.log(scenes.count(scene)) for scene in scenes) / len(scenes)
+
+
 for size in (2, 8, 32, 128):
     pairs = world.batch(1, size)
     with torch.no_grad():
         scale = model.logit_scale.exp()
         loss = clip_loss(encode_image(model, pairs["image"]), encode_text(model, pairs["caption"]), scale)
-    say("B = {size}: the loss begins at {loss:.2f}; ln B = {log:.2f}.", size=size, loss=loss.item(), log=math.log(size))
+    say(
+        "B = {size}: the loss begins at {loss:.2f}; ln B = {log:.2f}; the least that this batch allows: {least:.2f}.",
+        size=size,
+        loss=loss.item(),
+        log=math.log(size),
+        least=least(pairs["scene"]),
+    )
 
 # %% [markdown]
 # # 5. Training
 #
 # Nothing else is needed. Each step draws a new batch of pairs, and **your** `clip_loss` pulls partners together and pushes
-# all others apart. The scale is learnt too, as its logarithm, so that it stays positive; it starts at $1 / 0.07 \approx 14.3$ and is stopped
-# at 100 (section 2.5). The optimizer is Muon, which Lab 05 explains; AdamW would do, and take longer.
+# all others apart. The scale $s$ is learnt too, as its logarithm, so that it stays positive; it starts at $1 / 0.07 \approx 14.3$ and is stopped
+# at 100 (section 2.5 of the paper). The optimizer is Muon, which Lab 05 explains; AdamW would do, and take longer.
 #
 # Eight pairs of shape and colour, such as the blue square, appear in no batch at all. Section 6 asks for them.
 
 # %% [markdown] tags=["ja"]
 # # 5. 学習
 #
-# ほかに必要なものはありません。各ステップで新しい組のバッチを作り、**あなたの** `clip_loss` が、組どうしを引き寄せ、ほかを遠ざけます。コサインに掛ける数も学習します。いつも正になるように、対数で持っておきます。$1 / 0.07 \approx 14.3$ から始まり、100 で止めます（2.5 節）。オプティマイザ（optimizer）は Muon です（Lab 05 で説明します）。AdamW でもできますが、もっと時間がかかります。
+# ほかに必要なものはありません。各ステップで新しい組のバッチを作り、**あなたの** `clip_loss` が、組どうしを引き寄せ、ほかを遠ざけます。スケール $s$ も学習します。いつも正になるように、対数で持っておきます。$1 / 0.07 \approx 14.3$ から始まり、100 で止めます（論文の 2.5 節）。オプティマイザ（optimizer）は Muon です（Lab 05 で説明します）。AdamW でもできますが、もっと時間がかかります。
 #
 # 形と色の組み合わせのうち 8 つは、どのバッチにも出てきません。6 節で、それを尋ねます。
 
@@ -340,9 +370,9 @@ STEPS = budget(lesson=260, ci=4)
 BATCH = budget(lesson=128, ci=16)
 
 
-def learn(model, optimizer, pairs):
-    """One step of training on a batch of pairs; returns the loss before it."""
-    scale = model.logit_scale.exp().clamp(max=100)
+def learn(model, optimizer, pairs, fixed=None):
+    """One step of training on a batch of pairs; returns the loss before it. fixed: a scale that is not learnt."""
+    scale = model.logit_scale.exp().clamp(max=100) if fixed is None else torch.tensor(float(fixed), device=device)
     loss = clip_loss(encode_image(model, pairs["image"]), encode_text(model, pairs["caption"]), scale)
     optimizer.zero_grad()
     loss.backward()
@@ -351,15 +381,16 @@ def learn(model, optimizer, pairs):
     return loss.item()
 
 
-def train(model, steps, pairs_of):
+def train(model, steps, pairs_of, fixed=None):
     """The whole training on pairs_of(step); returns the loss of each step."""
     optimizer = Muon(model, lr=2e-3)
+    warm = min(40, steps / 4)
     warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1, (step + 1) / 40) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+        optimizer, lambda step: min(1, (step + 1) / warm) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
     )
     losses = []
     for step in tqdm(range(steps)):
-        losses.append(learn(model, optimizer, pairs_of(step)))
+        losses.append(learn(model, optimizer, pairs_of(step), fixed))
         warm_then_cool.step()
     return losses
 
@@ -369,7 +400,18 @@ trial_optimizer = Muon(trial)
 minutes = pace(lambda step: learn(trial, trial_optimizer, world.batch(step, BATCH)), STEPS, checkpoint="clip-storybook")
 
 # %% tags=["nbval-ignore-output"]
-losses = train(model, STEPS, lambda step: world.batch(step, BATCH))
+LOOK = budget(lesson=80, ci=2)
+
+
+def pairs_of(step):
+    """The pairs of a step; on the way, at step LOOK, the matrix of section 3 is put by."""
+    if step == LOOK:
+        looks.append(cosines(model, batch["image"], batch["caption"]))
+    return world.batch(step, BATCH)
+
+
+looks = []
+losses = train(model, STEPS, pairs_of)
 plots.loss_curve(losses)
 say(
     "The loss began at {first:.2f} and ended at {last:.2f}; the scale at {scale:.1f}.",
@@ -379,22 +421,35 @@ say(
 )
 
 # %% [markdown]
-# For a while next to nothing happens. Then, within some dozens of steps, it finds the first distinction that helps: which one, do you think? (The
-# matrix after 80 steps would tell.) And here are the eight pairs again:
+# For a while next to nothing happens. (Part of that is the warm-up: the learning rate only rises to its full height over the first 40 steps.) Then it
+# finds the first distinction that helps: which one, do you think? Write it down. Here are the eight pairs on the way and
+# at the end:
 
 # %% [markdown] tags=["ja"]
-# しばらくは、ほとんど何も起こりません。それから数十ステップのうちに、役に立つ最初の区別を見つけます。それは何だと思いますか。（80 ステップのところで行列を見ればわかります。）もう一度、あの 8 組を見てみましょう。
+# しばらくは、ほとんど何も起こりません。（ウォームアップ（warm-up）のせいもあります。最初の 40 ステップは、学習率が上がっていく途中です。）それから、役に立つ最初の区別を見つけます。それは何だと思いますか。書き留めておきましょう。次に示すのは、途中と最後での、あの 8 組です。
 
 # %% tags=["nbval-ignore-output"]
+after = cosines(model, batch["image"], batch["caption"])
 plots.heatmap(
-    cosines(model, batch["image"], batch["caption"]),
-    "The same eight pictures and captions after training: the highest cosines are on the diagonal.",
-    [short(scene) for scene in batch["scene"]],
+    looks[0],
+    "The same eight pictures and captions after {steps} steps of training.",
     list("ABCDEFGH"),
+    [short(scene) for scene in batch["scene"]],
+    limits=(-1, 1),
+    steps=LOOK,
 )
+say("The pictures A B C D E F G H choose the captions of {letters}.", letters=choices(looks[0]))
+plots.heatmap(
+    after,
+    "The same eight pictures and captions after the whole training.",
+    list("ABCDEFGH"),
+    [short(scene) for scene in batch["scene"]],
+    limits=(-1, 1),
+)
+say("The pictures A B C D E F G H choose the captions of {letters}.", letters=choices(after))
 
 # %% [markdown]
-# Look at what is high beside the diagonal: those are pairs that share something.
+# Look at what is high beside the diagonal, on the way and at the end: what do those pairs share? (The labels leave out the background.)
 #
 # # 6. What has it learnt?
 #
@@ -403,7 +458,7 @@ plots.heatmap(
 # scenes; then one attribute at a time.
 
 # %% [markdown] tags=["ja"]
-# 対角線のほかにも値の高いところがあります。何かが共通している組です。
+# 途中でも最後でも、対角線のほかに値の高いところがあります。それらの組には、何が共通しているでしょうか。（図のラベルでは、背景を省いています。）
 #
 # # 6. 何を学んだのか
 #
@@ -418,22 +473,22 @@ def sentence(scene):
 
 
 @torch.no_grad()
-def named(model, scenes):
-    """Which of all scenes of this world the model sees in the pictures of the given ones."""
+def named(model, scenes, among):
+    """Which scenes, among so many, the model sees in the pictures of the given ones."""
     texts = F.normalize(
-        torch.cat([encode_text(model, list(map(sentence, every[i : i + 256]))) for i in range(0, len(every), 256)]),
+        torch.cat([encode_text(model, list(map(sentence, among[i : i + 256]))) for i in range(0, len(among), 256)]),
         dim=-1,
     )
     pictures = render(scenes, 32, torch.Generator().manual_seed(9))
     best = []
     for part in pictures.split(128):
         best += (F.normalize(encode_image(model, part), dim=-1) @ texts.T).argmax(dim=1).tolist()
-    return [every[i] for i in best]
+    return [among[i] for i in best]
 
 
-def report(model, scenes):
+def report(model, scenes, among=every):
     """Shares of pictures: all right, and each attribute by itself."""
-    seen = named(model, scenes)
+    seen = named(model, scenes, among)
     right = {
         a: [getattr(s, a) == getattr(t, a) for s, t in zip(seen, scenes, strict=True)]
         for a in ("thing", "color", "size", "place", "background")
@@ -458,7 +513,7 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 # knows:
 
 # %% [markdown] tags=["ja"]
-# では、どのバッチにも出てこなかった、形と色の組み合わせはどうでしょうか。形も色も、それぞれなら知っています。
+# では、青い四角のように、どのバッチにも出てこなかった形と色の組み合わせはどうでしょうか。形も色も、それぞれなら知っています。
 
 # %% tags=["nbval-ignore-output"]
 everything, each = report(model, new)
@@ -467,10 +522,10 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 
 # %% [markdown]
 # **Search** is the same matrix, read along a column: one sentence, many pictures. The sentence may leave things open, though the model has never read such a
-# short one:
+# short one. We know the scenes, so we can count how many of the eight it finds are right, and how many there were to find:
 
 # %% [markdown] tags=["ja"]
-# **検索**は、同じ行列を列に沿って読むことです。文がひとつ、画像がたくさんあります。文に書かれていないことがあってもかまいません。モデルは、こんなに短い文を読んだことがないのですが。
+# **検索**は、同じ行列を列に沿って読むことです。文がひとつ、画像がたくさんあります。文に書かれていないことがあってもかまいません。モデルは、こんなに短い文を読んだことがないのですが。シーンはわかっているので、見つけた 8 枚のうち何枚が正しいか、正しいものが全部で何枚あるかを数えられます。
 
 # %% tags=["nbval-ignore-output"]
 gallery = world.batch(50, budget(lesson=512, ci=32))
@@ -479,82 +534,133 @@ with torch.no_grad():
 
 
 def search(model, query, count=8):
-    """The pictures of the gallery that fit the query best."""
+    """The numbers of the pictures of the gallery that fit the query best."""
     with torch.no_grad():
         word = F.normalize(encode_text(model, [query]), dim=-1)
-    return gallery["image"][(shelf @ word.T)[:, 0].topk(count).indices.cpu()]
+    return (shelf @ word.T)[:, 0].topk(count).indices.tolist()
 
 
-for query in ("a small red star", "a pink heart at the top left", "a ring"):
+for query, asked in (
+    ("a small red star", {"size": "small", "color": "red", "thing": "star"}),
+    ("a pink heart at the top left", {"color": "pink", "thing": "heart", "place": "top left"}),
+    ("a ring", {"thing": "ring"}),
+):
+    found = search(model, query)
+    fits = [all(getattr(scene, a) == value for a, value in asked.items()) for scene in gallery["scene"]]
     plots.images(
-        search(model, query),
+        gallery["image"][found],
         'The eight of {count} pictures that fit "{query}" best.',
         columns=8,
         count=len(shelf),
         query=query,
     )
+    say("{right} of the eight are right; the gallery holds {all}.", right=sum(fits[i] for i in found), all=sum(fits))
 
 # %% [markdown]
-# **Change one thing:** ask for something else, and for something that is not there. What does it return for `"a brown dog"`, and why can it not say
-# "nothing fits"?
+# **Change one thing:** ask for something else. How many of the eight would a model find that names a picture as often right as section 6 says, and why does
+# this one find fewer where a sentence is short? And for what is not there: why can it not say "nothing fits"? Before you try `"a brown dog"`,
+# print `tokenizer.tokens("a brown dog")`: how many of these pieces has the model met in training?
 #
 # # 7. How many negatives, and how sharp?
 #
-# **Does it matter how many pairs a batch has?** CLIP was trained with 32,768. Here are three short trainings of equally many steps, with batches
-# of different sizes. The losses cannot be compared, since each starts at its own $\ln B$, so we let each model name pictures:
+# **Does it matter how many pairs a batch has?** CLIP was trained with 32,768. To see it within seconds we take a smaller task, big shapes on dark, and a
+# smaller network. Whoever changes the size of the batch changes something else with it: the number of pairs that the model sees, or the number of
+# steps that it takes. So here is one training, then one with batches a quarter as large and *as many steps*, then one with batches four times as
+# large and *as many pairs*. **Before you run it**, say which of the three will name most pictures, and which fewest:
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：ほかのものを探してみてください。どこにもないものも探してみましょう。`"a brown dog"` と尋ねると何が出てきますか。「合うものはない」と言えないのはなぜでしょうか。
+# **ひとつ変えてみましょう**：ほかのものを探してみてください。6 節の割合で画像の名前を当てるモデルなら、8 枚のうち何枚を見つけるはずでしょうか。文が短いとそれより少なくなるのは、なぜでしょうか。どこにもないものを探したとき、「合うものはない」と言えないのはなぜでしょうか。`"a brown dog"` を試す前に、`tokenizer.tokens("a brown dog")` を表示してください。そのうちのいくつに、モデルは学習で出会っているでしょうか。
 #
 # # 7. 負例の数と温度
 #
-# **バッチに何組あるかは重要でしょうか。** CLIP の学習では 32,768 組でした。ここでは、バッチの大きさだけを変えて、同じステップ数の短い学習を 3 回行います。損失はそれぞれの $\ln B$ から始まるので、比べられません。そこで、どのモデルにも画像の名前を言わせます。
+# **バッチに何組あるかは重要でしょうか。** CLIP の学習では 32,768 組でした。数十秒で確かめられるように、課題を小さくし（暗い背景の大きな図形だけ）、ネットワークも小さくします。バッチの大きさを変えると、ほかのものも必ず変わります。モデルが見る組の総数か、ステップ数のどちらかです。そこで、まず基準となる学習を 1 回行い、次に、バッチを 4 分の 1 にして*ステップ数を同じ*にしたもの、最後に、バッチを 4 倍にして*組の総数を同じ*にしたものを試します。**セルを実行する前に**、いちばん多くの画像の名前を当てるのはどれか、いちばん少ないのはどれかを予想してください。
 
 # %% tags=["nbval-ignore-output"]
-some = known[: budget(lesson=256, ci=8)]
-for size in (8, 32, 128):
+few = [s for s in every if s.size == "big" and s.background == "dark"]  # shapes, colours and places vary
+few_seen = [s for s in few if not is_held_out(s)]
+shuffler = torch.Generator().manual_seed(3)
+some = [few_seen[i] for i in torch.randperm(len(few_seen), generator=shuffler)[: budget(lesson=256, ci=8)].tolist()]
+
+
+def drawn(scenes, step):
+    """The pairs of a step: a picture and a full sentence for each scene."""
+    return {"image": render(scenes, 32, torch.Generator().manual_seed(step)), "caption": list(map(sentence, scenes))}
+
+
+def any_scenes(size, step):
+    """The scenes of a step, by chance."""
+    chance = torch.Generator().manual_seed(step)
+    return [few_seen[i] for i in torch.randint(len(few_seen), (size,), generator=chance).tolist()]
+
+
+def pupil_of(steps, scenes_of, fixed=None):
+    """A small model trained on the scenes scenes_of(step), and its losses; always from the same random weights."""
     machine.seed(1)
-    pupil = new_model()
-    train(pupil, budget(lesson=160, ci=2), lambda step, size=size: world.batch(step, size))
-    everything, each = report(pupil, some)
-    say(
-        "Batches of {size}: all right {all:.0%}; shape {thing:.0%}, colour {color:.0%}.",
-        size=size,
-        all=everything,
-        thing=each["thing"],
-        color=each["color"],
-    )
+    pupil = new_model(width=96, layers=2, text_width=64, text_layers=1)
+    return pupil, train(pupil, steps, lambda step: drawn(scenes_of(step), step), fixed)
+
+
+PUPIL_STEPS = budget(lesson=256, ci=4)
+pupils = {}
+for size, steps in ((32, PUPIL_STEPS), (8, PUPIL_STEPS), (128, PUPIL_STEPS // 4)):
+    pupils[size], _ = pupil_of(steps, lambda step, size=size: any_scenes(size, step))
+    everything, each = report(pupils[size], some, few)
+    say("Batches of {size}, {steps} steps, {pairs:,} pairs:", size=size, steps=steps, pairs=size * steps)
+    say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=everything, **each)
+say("By chance:")
+chances = {"thing": 1 / len(SHAPES), "color": 1 / len(COLORS), "place": 1 / len(PLACES)}
+say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=1 / len(few), **chances)
 
 # %% [markdown]
-# What do you conclude, and what would you have to hold fixed to be sure? (In a larger batch each picture has more to be told apart from; but its model has also
-# seen more pairs in all. There are two things at work, and these figures do not separate them.)
+# Suppose somebody concludes from the third line that large batches are bad, and somebody else from the second that small ones are. What would you say to either? Which
+# two lines differ in the size of the batch alone, if any do? And what would a fourth line have to hold fixed to settle it, if you had four times the
+# time? (CLIP had 12.8 billion pairs, counted once each time they were seen: in batches of 32,768, how many steps is that? Also, a larger batch allows a larger learning rate;
+# all three have the same.)
 #
-# **And the scale?** It says how much the nearest negatives count. With $s$ fixed at 1 the softmax can never be sure, so that even a perfect matrix has a large loss: put
-# a 1 for partners and a 0 for all others into the formula of section 4, with $B = 128$, and compute it. With 100 from the start only the very
-# hardest negatives push. So CLIP lets it be learnt.
+# **And the scale?** It says how much the nearest negatives count. Here is the first of the three trainings again, with $s$ fixed at 1, fixed
+# at 100, and learnt. The losses cannot be compared, since even a perfect matrix, 1 for partners and 0 for all others, has a loss, and that depends on $s$.
+# Work it out with the formula of section 4 for $B = 32$ before you run the cell.
 
 # %% [markdown] tags=["ja"]
-# ここから何が言えるでしょうか。確かめるには、何を固定しておく必要がありますか。（大きなバッチでは、どの画像にも、区別すべき相手がたくさんいます。けれども、見た組の総数も多くなります。2 つのことが同時に働いていて、この結果からは区別できません。）
+# 3 番目の結果から「大きなバッチはよくない」と言う人と、2 番目の結果から「小さなバッチはよくない」と言う人がいたとします。それぞれに何と答えますか。バッチの大きさだけが違う 2 つの結果は、この中にあるでしょうか。4 倍の時間があって、もうひとつ実験を加えられるなら、何を固定すれば決着がつくでしょうか。（CLIP が見た組は、同じ組も見るたびに数えて、延べ 128 億でした。32,768 組のバッチでは、何ステップになりますか。また、大きなバッチでは学習率も大きくできますが、ここでは 3 つとも同じです。）
 #
-# **では、掛ける数のほうはどうでしょうか。** この数は、いちばん紛らわしい負例をどれだけ重く見るかを決めます。$s$ を 1 に固定すると、ソフトマックスは決して確信を持てません。完璧な行列でも損失は大きいままです。4 節の式で、組のコサインを 1、ほかをすべて 0 とし、$B = 128$ として計算してみてください。はじめから 100 にすると、いちばん難しい負例しか押しのけません。ですから CLIP では、この数も学習させます。
+# **では、スケールのほうはどうでしょうか。** スケールは、いちばん紛らわしい負例をどれだけ重く見るかを決めます。3 つのうち最初の学習を、$s$ を 1 に固定した場合、100 に固定した場合、学習させた場合で比べます。損失どうしは比べられません。組のコサインが 1、ほかがすべて 0 という完璧な行列にも損失があり、その値は $s$ によって違うからです。セルを実行する前に、4 節の式で $B = 32$ として計算してみてください。
 
-# %%
-B = 128
-for s in (1, 14.3, 100):
+# %% tags=["nbval-ignore-output"]
+B = 32
+for fixed in (1, 100, None):
+    pupil = pupils[B]  # its scale was learnt
+    if fixed:
+        pupil, _ = pupil_of(PUPIL_STEPS, lambda step: any_scenes(B, step), fixed)
+    s = fixed or pupil.logit_scale.exp().item()
     best = math.log1p((B - 1) * math.exp(-s))
-    say("Scale {s:g}: the loss of a perfect matrix of 1 and 0 is {best:.2g}.", s=s, best=best)
+    everything, each = report(pupil, some, few)
+    if fixed:
+        say("Scale fixed at {s}; the loss of a perfect matrix is {best:.2g}:", s=s, best=best)
+    else:
+        say("Scale learnt, {s:.1f} at the end; the loss of a perfect matrix is {best:.2g}:", s=s, best=best)
+    say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=everything, **each)
+
+# %% [markdown]
+# With $s = 1$ the softmax can never be sure, however good the matrix; with $s = 100$ hardly any but the nearest negatives push. Does the first show in your
+# figures, does the second? One seed is one throw of the dice: change `machine.seed(1)` in `pupil_of`, run both cells again, and see which differences stay.
+# CLIP lets $s$ be learnt, so that nobody has to choose it. The best value is not the same everywhere: yours is printed above and in section 5; that of the
+# zoo's `clip-storybook` ended at 45.8, and OpenAI's at the ceiling of 100.
+
+# %% [markdown] tags=["ja"]
+# $s = 1$ では、行列がどれほどよくても、ソフトマックスは決して確信を持てません。$s = 100$ では、損失に効くのは、ほとんど、いちばん紛らわしい負例だけになります。前者はあなたの結果に現れていますか。後者はどうですか。ひとつのシードの結果は、さいころを 1 回振っただけのようなものです。`pupil_of` の `machine.seed(1)` を変えて 2 つのセルをもう一度実行し、どの差が残るかを見てください。CLIP では $s$ も学習させるので、だれかが選ぶ必要はありません。ちょうどよい値は、場合によって違います。あなたのモデルの値は、すぐ上と 5 節に出ています。学習済みモデル集（zoo）の `clip-storybook` では 45.8 で終わり、OpenAI のモデルでは上限の 100 に達しました。
 
 # %% [markdown]
 # # 8. The same for a whole storybook
 #
-# The zoo's `clip-storybook` is this lab's network and this lab's loss, trained longer, on scenes of one to three things. Its batches hold eight scenes
-# in a row that differ in one thing or one colour only; "Break it", below, shows what that is good for. `ImageText`
+# The zoo's `clip-storybook` is this lab's network with a larger vocabulary, and this lab's loss, trained longer, on scenes of one to three things. Its batches
+# hold eight scenes in a row that differ in one thing or one colour only. Why might one want such negatives? ("Break it", below, does the reverse.) `ImageText`
 # wraps it with its tokenizer. Eight pictures, eight captions:
 
 # %% [markdown] tags=["ja"]
 # # 8. 絵本の世界でも同じことを
 #
-# 学習済みモデル集（zoo）の `clip-storybook` は、このラボと同じネットワーク、同じ損失を使い、1 つから 3 つのものが出てくるシーンで、もっと長く学習させたものです。バッチには、もの、または色がひとつだけ違うシーンが 8 つずつ並んでいます。それが何の役に立つのかは、このあとの「壊してみる」でわかります。`ImageText` は、それにトークナイザを添えたものです。8 枚の画像と 8 つのキャプションを見せてみましょう。
+# 学習済みモデル集（zoo）の `clip-storybook` は、このラボのネットワークの語彙を大きくし、同じ損失を使い、1 つから 3 つのものが出てくるシーンで、もっと長く学習させたものです。バッチには、もの、または色がひとつだけ違うシーンが 8 つずつ並んでいます。なぜ、そのような負例がほしいのでしょうか。（このあとの「壊してみる」では、その逆をします。）`ImageText` は、それにトークナイザを添えたものです。8 枚の画像と 8 つのキャプションを見せてみましょう。
 
 # %%
 clip = ImageText.from_pretrained("clip-storybook")
@@ -565,57 +671,54 @@ for letter, words in zip("ABCDEFGH", storybook["caption"], strict=True):
     print(letter, words)
 plots.heatmap(
     matrix,
-    "Cosines of the eight pictures, in rows, and captions, in columns, by clip-storybook: the diagonal stands out.",
+    "Cosines of the eight pictures, A to H in rows, and their captions, in columns in the same order, by clip-storybook.",
     list("ABCDEFGH"),
-    list("ABCDEFGH"),
+    [" + ".join(one.thing for one in scene.chain()) for scene in storybook["scene"]],
+    limits=(-1, 1),
 )
 right = (matrix.argmax(dim=1).cpu() == torch.arange(8)).sum().item()
 say("Pictures that find their caption: {right} of 8.", right=right)
 
 # %% [markdown]
-# What it recognises, how well, and where it stops, is Lab 02. The tower that reads is what Stable Diffusion reads its prompts with (Lab 08); the space in
-# which the two meet is what DALL-E 2 draws from (Lab 11).
+# What it recognises, how well, and where it stops, is Lab 02. The text encoder is what Stable Diffusion reads its prompts with (Lab 08), though it takes the vectors
+# of all tokens and not that of the end token alone; the space in which the two meet is what DALL-E 2 draws from (Lab 11).
 #
 # # Break it
 #
-# Somebody finds that loading is faster if the data lie sorted on the disk, and so **each batch holds only one shape on one
-# background**: a batch of circles on dark, a batch of stars on light, and so on. Over the whole training every picture is seen as often as
-# before. **Before you run the cell**, write down: what will this model be good at, and what will it not know? Then explain the row of
-# figures. (What does the loss ask for, within one batch?)
+# Somebody finds that loading is faster if the data lie sorted on the disk, and so **each batch holds only one shape**: a batch of circles, a batch of
+# squares, and so on, again and again. Its twin sees the same scenes with the same captions, in as many batches of the same size, but shuffled. (The task and the network are
+# the small ones of section 7.) **Before you run the cell**, write down: what will the sorted model be good at, and what will it not know? Then
+# explain both rows. What does the loss ask for, within one batch? And would somebody who watches only the loss have noticed anything?
 
 # %% [markdown] tags=["ja"]
-# 何を、どれくらい見分けられるのか、どこに限界があるのかは、Lab 02 で調べます。この読む塔は、Stable Diffusion がプロンプトを読むのに使っているものです（Lab 08）。2 つの塔が出会う空間は、DALL-E 2 が絵を描くときの出発点になります（Lab 11）。
+# 何を、どれくらい見分けられるのか、どこに限界があるのかは、Lab 02 で調べます。このテキストエンコーダは、Stable Diffusion がプロンプトを読むのに使っているものです（Lab 08）。ただし、終端トークンのベクトルだけでなく、すべてのトークンのベクトルを使います。2 つのエンコーダが出会う空間は、DALL-E 2 が絵を描くときの出発点になります（Lab 11）。
 #
 # # 壊してみる
 #
-# データを並べ替えてディスクに置くと、読み込みが速くなることに、だれかが気づきました。その結果、**どのバッチも、ひとつの背景の上の、ひとつの形だけ**になりました。暗い背景の円ばかりのバッチ、明るい背景の星ばかりのバッチ、という具合です。学習全体では、どの画像も前と同じ回数だけ現れます。**セルを実行する前に**、予想を書いてください。このモデルは何が得意になり、何を知らないままでしょうか。そして、結果の数値を説明してください。（ひとつのバッチの中で、損失は何を求めているでしょうか。）
+# データを並べ替えてディスクに置くと、読み込みが速くなることに、だれかが気づきました。その結果、**どのバッチにも、ひとつの形だけ**が入るようになりました。円だけのバッチ、四角だけのバッチ、という具合で、それを繰り返します。比べる相手は、同じシーンを、同じキャプション、同じ大きさ、同じ数のバッチで、シャッフルして見せたモデルです。（課題とネットワークは、7 節の小さなものです。）**セルを実行する前に**、予想を書いてください。並べ替えたほうのモデルは何が得意になり、何を知らないままでしょうか。そして、両方の結果を説明してください。ひとつのバッチの中で、損失は何を求めているでしょうか。損失だけを見ている人は、異常に気づいたでしょうか。
 
 # %% tags=["nbval-ignore-output"]
-groups = {}
-for scene in seen_scenes:
-    groups.setdefault((scene.thing, scene.background), []).append(scene)
-groups = list(groups.values())
+chance = torch.Generator().manual_seed(4)
+ordered = []  # the scenes of the whole training: a batch of one shape, then one of the next, and round again
+for step in range(PUPIL_STEPS):
+    group = [s for s in few_seen if s.thing == list(SHAPES)[step % len(SHAPES)]]
+    ordered += [group[i] for i in torch.randint(len(group), (B,), generator=chance).tolist()]
+mixed = [ordered[i] for i in torch.randperm(len(ordered), generator=chance).tolist()]
 
-
-def sorted_batch(step):
-    """A batch of one shape on one background, with all that is left to chance otherwise."""
-    chance = torch.Generator().manual_seed(step)
-    group = groups[step % len(groups)]
-    scenes = [group[i] for i in torch.randint(len(group), (BATCH // 2,), generator=chance).tolist()]
-    return {"image": render(scenes, 32, chance), "caption": list(map(sentence, scenes))}
-
-
-machine.seed(1)
-sorted_model = new_model()
-losses = train(sorted_model, budget(lesson=160, ci=4), sorted_batch)
-everything, each = report(sorted_model, some)
-say(
-    "The loss began at {first:.2f} and ended at {last:.2f}; all right: {all:.0%}.",
-    first=losses[0],
-    last=losses[-1],
-    all=everything,
-)
-say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, background {background:.0%}.", **each)
+for scenes in (ordered, mixed):
+    batches = [scenes[i : i + B] for i in range(0, len(scenes), B)]
+    pupil, losses = pupil_of(PUPIL_STEPS, batches.__getitem__)
+    everything, each = report(pupil, some, few)
+    say("Sorted by shape:" if scenes is ordered else "The same scenes, shuffled:")
+    say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=everything, **each)
+    say(
+        "The loss began at {first:.2f} and ended at {last:.2f}; the least that its batches allow: {least:.2f}.",
+        first=losses[0],
+        last=sum(losses[-10:]) / len(losses[-10:]),
+        least=sum(map(least, batches)) / len(batches),
+    )
+say("By chance:")
+say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=1 / len(few), **chances)
 
 # %% [markdown]
 # *Your explanation:*
@@ -623,14 +726,18 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 # # To read
 #
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021): section 2, and
-#   the nine lines of code in figure 3, which you have now written.
+#   the pseudocode of figure 3, most of which you have now written.
+# - Zhang et al., [Contrastive Learning of Medical Visual Representations from Paired Images and Text](https://arxiv.org/abs/2010.00747) (2020): ConVIRT,
+#   which CLIP says it simplifies.
+# - Jia et al., [Scaling Up Visual and Vision-Language Representation Learning With Noisy Text Supervision](https://arxiv.org/abs/2102.05918) (2021): ALIGN,
+#   the same loss on more than a billion pairs, hardly filtered.
 # - van den Oord, Li & Vinyals, [Representation Learning with Contrastive Predictive Coding](https://arxiv.org/abs/1807.03748) (2018): the loss, and why
 #   $\ln B$ minus it is a lower bound of the mutual information (section 2.3).
 # - Zhai et al., [Sigmoid Loss for Language Image Pre-Training](https://arxiv.org/abs/2303.15343) (2023): each pair by itself in place of a choice among all. It is in
 #   this package as `t2ilab.clip.loss.siglip_loss`: put it into `learn`.
 # - Cherti et al., [Reproducible scaling laws for contrastive language-image learning](https://arxiv.org/abs/2212.07143) (2023): OpenCLIP, on LAION's pairs.
 #
-# Next: Lab 02 recognises things that nobody ever labelled.
+# Next: Lab 02 asks what such a model recognises, how well, and what it has understood.
 #
 # ## Optional: OpenAI's and OpenCLIP's weights in this class
 #
@@ -643,12 +750,14 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 #
 # # もっと知りたい人のために
 #
-# - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：2 節と、図 3 のコード 9 行。もう自分で書きました。
+# - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：2 節と、図 3 の擬似コード。その大半を、このラボで書きました。
+# - Zhang et al., [Contrastive Learning of Medical Visual Representations from Paired Images and Text](https://arxiv.org/abs/2010.00747) (2020)：ConVIRT。CLIP は、これを簡単にしたものだと述べています。
+# - Jia et al., [Scaling Up Visual and Vision-Language Representation Learning With Noisy Text Supervision](https://arxiv.org/abs/2102.05918) (2021)：ALIGN。同じ損失を、ほとんど選別していない 10 億を超える組で使いました。
 # - van den Oord, Li & Vinyals, [Representation Learning with Contrastive Predictive Coding](https://arxiv.org/abs/1807.03748) (2018)：この損失と、$\ln B$ からそれを引いたものが相互情報量（mutual information）の下界になる理由（2.3 節）。
 # - Zhai et al., [Sigmoid Loss for Language Image Pre-Training](https://arxiv.org/abs/2303.15343) (2023)：すべての中から選ぶのではなく、組をひとつずつ判定します。このパッケージの `t2ilab.clip.loss.siglip_loss` がそれです。`learn` の中で使ってみてください。
 # - Cherti et al., [Reproducible scaling laws for contrastive language-image learning](https://arxiv.org/abs/2212.07143) (2023)：LAION の組で学習した OpenCLIP。
 #
-# 次の Lab 02 では、だれもラベルを付けなかったものを見分けます。
+# 次の Lab 02 では、このようなモデルが何をどれくらい見分けるのか、何を理解したと言えるのかを調べます。
 #
 # ## 発展：OpenAI と OpenCLIP の重みをこのクラスで
 #

@@ -116,6 +116,17 @@ def test_a_heatmap_writes_its_numbers_where_they_can_be_read(shown, figures, lan
     assert [label.get_text() for label in axis.get_yticklabels()] == ["赤い" if language == "ja" else "red", "blue"]
 
 
+def test_heatmaps_of_one_scale_give_one_colour_to_one_number(shown, figures):
+    """The number 0.2 is the largest of the first matrix and the smallest of the second."""
+    for matrix in (torch.tensor([[-0.4, 0.2]]), torch.tensor([[0.2, 0.9]])):
+        plots.heatmap(matrix, "A matrix.", ["red"], ["a", "b"], limits=(-1, 1))
+    first, second = (figure.axes[0] for figure in figures)
+    colours = [axis.images[0].cmap(axis.images[0].norm(0.2)) for axis in (first, second)]
+    assert colours[0] == colours[1]
+    assert first.texts[1].get_color() == second.texts[0].get_color() == "black"  # above the middle of the scale
+    assert first.texts[0].get_color() == "white"
+
+
 def test_bars_are_as_long_as_their_shares_and_have_their_numbers_beside_them(shown, figures, language):
     plots.bars({"red": 0.25, "a {}": 1.0, "blue": 0.0}, CAPTION, xlabel="loss", end=3)
     assert "3.0" in one_figure(shown)

@@ -62,7 +62,7 @@ def images(
             axis.imshow(pictures[i], interpolation="nearest")
             if i < len(titles):
                 axis.set_title(tr(titles[i]), fontsize=8)
-    figure.tight_layout(pad=0.3)
+    figure.tight_layout(pad=0.3, rect=(0, 0, 1, 0.96 if titles and rows == 1 else 1))  # titles stay off the edge
     show(figure, caption, **values)
 
 
@@ -137,15 +137,25 @@ def plane(
 
 
 def heatmap(
-    matrix: Tensor | np.ndarray, caption: str, rows: Sequence[str], columns: Sequence[str], **values: object
+    matrix: Tensor | np.ndarray,
+    caption: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    limits: tuple[float, float] | None = None,
+    **values: object,
 ) -> None:
-    """Shows a small matrix as squares with their numbers written in them, rows and columns named."""
+    """Shows a small matrix as squares with their numbers written in them, rows and columns named.
+
+    `limits` are the values of the darkest and the lightest colour, so that several figures can be compared; None takes
+    the smallest and the largest number of the matrix.
+    """
     matrix = _array(matrix)
+    low, high = limits or (matrix.min(), matrix.max())
     figure, axis = plt.subplots(figsize=(1.2 + 0.62 * len(columns), 0.9 + 0.5 * len(rows)))
-    axis.imshow(matrix, cmap="cividis", aspect="auto")
+    axis.imshow(matrix, cmap="cividis", aspect="auto", vmin=low, vmax=high)
     axis.set_xticks(range(len(columns)), [tr(c) for c in columns], rotation=40, ha="right")
     axis.set_yticks(range(len(rows)), [tr(r) for r in rows])
-    middle = (matrix.min() + matrix.max()) / 2
+    middle = (low + high) / 2
     for (i, j), value in np.ndenumerate(matrix):
         color = "black" if value > middle else "white"
         axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)

@@ -3,10 +3,12 @@
 The terms are those of docs/glossary.md. Each `{gap}` of the English stands in the Japanese too, format and all.
 """
 
+from t2ilab.lab.translations_lab01 import LAB_01
 from t2ilab.lab.translations_lab02 import LAB_02
 from t2ilab.lab.translations_lab03 import LAB_03
 
 JAPANESE: dict[str, str] = {
+    **LAB_01,
     **LAB_02,
     **LAB_03,
     # Figures of any lab
@@ -74,54 +76,6 @@ JAPANESE: dict[str, str] = {
     ),
     "noise x {strength}: {all:.0%} as asked": "ノイズ × {strength}：注文どおりの画像は {all:.0%}",
     "An astronaut riding a horse, by a published model.": "公開されているモデルが描いた、馬に乗る宇宙飛行士。",
-    # Lab 01
-    "Eight pictures.": "8 枚の画像。",
-    "The tower that looks has {look:,} weights, the tower that reads {read:,}.": (
-        "見る塔の重みは {look:,} 個、読む塔の重みは {read:,} 個です。"
-    ),
-    "What the tower gets of the first picture: sixteen patches of 8x8 pixels.": (
-        "1 枚目の画像から塔が受け取るもの。8x8 画素のパッチが 16 枚です。"
-    ),
-    "Start token: {start}. End token, and padding: {end}.": (
-        "開始トークンは {start}、終端トークンは {end} です。パディングにも終端トークンを使います。"
-    ),
-    "Cosines of eight pictures, in rows, and captions, in columns, before training: about one value in each column.": (
-        "学習前の、8 枚の画像（行）と 8 つのキャプション（列）のコサイン。どの列も、ほぼひとつの値です。"
-    ),
-    "B = {size}: the loss begins at {loss:.2f}; ln B = {log:.2f}.": (
-        "B = {size}：損失は {loss:.2f} から始まります。ln B = {log:.2f} です。"
-    ),
-    "The loss began at {first:.2f} and ended at {last:.2f}; the scale at {scale:.1f}.": (
-        "損失は {first:.2f} から始まり、{last:.2f} で終わりました。s は {scale:.1f} になりました。"
-    ),
-    "The same eight pictures and captions after training: the highest cosines are on the diagonal.": (
-        "学習後の、同じ 8 枚の画像と 8 つのキャプション。コサインがいちばん高いのは対角線上です。"
-    ),
-    "One of {count:,} sentences, the right one: {all:.0%} of the pictures.": (
-        "{count:,} 個の文の中から正しい 1 文を選べた画像：{all:.0%}。"
-    ),
-    "Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, background {background:.0%}.": (
-        "形 {thing:.0%}、色 {color:.0%}、大きさ {size:.0%}、場所 {place:.0%}、背景 {background:.0%}。"
-    ),
-    "Pairs never seen, all right: {all:.0%}.": "見たことのない組み合わせで、すべて正しいもの：{all:.0%}。",
-    'The eight of {count} pictures that fit "{query}" best.': ("{count} 枚のうち、「{query}」にいちばん合う 8 枚。"),
-    "Batches of {size}: all right {all:.0%}; shape {thing:.0%}, colour {color:.0%}.": (
-        "バッチの大きさ {size}：すべて正しい {all:.0%}、形 {thing:.0%}、色 {color:.0%}。"
-    ),
-    "Scale {s:g}: the loss of a perfect matrix of 1 and 0 is {best:.2g}.": (
-        "s = {s:g}：1 と 0 からなる完璧な行列の損失は {best:.2g} です。"
-    ),
-    "Eight pictures of the storybook.": "絵本の世界の 8 枚の画像。",
-    "Cosines of the eight pictures, in rows, and captions, in columns, by clip-storybook: the diagonal stands out.": (
-        "clip-storybook による、8 枚の画像（行）と 8 つのキャプション（列）のコサイン。対角線が際立っています。"
-    ),
-    "Pictures that find their caption: {right} of 8.": "自分のキャプションを見つけた画像：8 枚のうち {right} 枚。",
-    "The loss began at {first:.2f} and ended at {last:.2f}; all right: {all:.0%}.": (
-        "損失は {first:.2f} から始まり、{last:.2f} で終わりました。すべて正しい：{all:.0%}。"
-    ),
-    "The eight pictures again, A to H, and above each the letter of the caption that a published CLIP gives it.": (
-        "もう一度、A から H までの 8 枚の画像。上の文字は、公開されている CLIP が選んだキャプションです。"
-    ),
     # Lab 04
     "Sixteen of the pictures that this world consists of.": "この世界にある画像のうちの 16 枚。",
     "One of the pictures at seven noise levels: hardly touched at timestep 100, hardly anything to be seen at 950.": (

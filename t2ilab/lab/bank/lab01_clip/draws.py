@@ -7,7 +7,7 @@ LAB = "01_clip"
 
 
 def features(generator, count, width):
-    """(count, width) features as a tower gives them: of very different lengths, with a common offset."""
+    """(count, width) features as an encoder gives them: of very different lengths, with a common offset."""
     lengths = torch.exp(3 * torch.rand(count, 1, generator=generator) - 1.5)  # 0.22 to 4.5
     return (torch.randn(count, width, generator=generator) + 0.3) * lengths
 

@@ -197,7 +197,7 @@ SIMILARITY_LOGITS = Exercise(
         "scale_twice": Misconception(
             _scaled(lambda c, s: s * s * c),
             Text(
-                "logit_scale is multiplied in twice, once with each tower.",
+                "logit_scale is multiplied in twice, once with the pictures and once with the texts.",
                 "画像とテキストの両方に logit_scale を掛けているので、2 回掛かっています。",
             ),
         ),

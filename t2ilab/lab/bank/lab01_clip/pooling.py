@@ -1,4 +1,4 @@
-"""A caption in one vector: what the text tower knows at the first end token."""
+"""A caption in one vector: what the text encoder knows at the first end token."""
 
 import torch
 
@@ -9,9 +9,9 @@ from t2ilab.lab.probing import cases
 
 
 def pool_text(hidden, token_ids, eos_id):
-    """The vector of each caption: the text tower's output at the caption's first end token.
+    """The vector of each caption: the text encoder's output at the caption's first end token.
 
-    hidden: (B, L, D), the tower's outputs; token_ids: int64 (B, L), at least one end token in each row; eos_id: int.
+    hidden: (B, L, D), the encoder's outputs; token_ids: int64 (B, L), at least one end token in each row; eos_id: int.
     Returns (B, D).
     """
     # argmax gives the first of equal places: whatever follows the end, even more end tokens, is padding.
@@ -36,7 +36,7 @@ def _inputs(generator):
         return ids
 
     token_ids = captions(4, length)
-    # The same captions, padded with more end tokens; and a caption that fills the text tower's length.
+    # The same captions, padded with more end tokens; and a caption that fills the text encoder's length.
     padded = torch.where(token_ids == padding, eos_id, token_ids)
     full = token_ids.clone()
     full[0] = torch.cat([torch.randint(12, 20, (length - 1,), generator=generator), torch.tensor([eos_id])])
@@ -109,9 +109,11 @@ POOL_TEXT = Exercise(
             "`token_ids` のどの位置に終端トークンがありますか。また、各行で最初のものは、どう見つけますか。",
         ),
         Text(
-            "`token_ids == eos_id` is a mask (B, L). argmax of the mask as integers gives the first place where it is "
-            "1. Then take one place from each row, not the same places from all rows.",
-            "`token_ids == eos_id` は (B, L) のマスクです。整数にして argmax をとると、最初の 1 の位置がわかります。"
+            "`token_ids == eos_id` is a mask (B, L). argmax refuses booleans: make the mask integers first, `.int()`, "
+            "and it gives the first place in each row where it is 1. Then take one place from each row, not the same "
+            "places from all rows.",
+            "`token_ids == eos_id` は (B, L) のマスクです。argmax は真偽値を受け付けません。"
+            "まず `.int()` で整数にすると、各行で最初に 1 になる位置がわかります。"
             "そのあと、各行からその行の位置を 1 つずつ取り出します。",
         ),
         Text(
@@ -124,7 +126,7 @@ POOL_TEXT = Exercise(
     properties={
         "own_row": Property(
             _own_row,
-            0.2,
+            0.1,
             Text(
                 "Each vector must be one of the caption's own outputs, and captions of different lengths end at "
                 "different places.",
@@ -134,7 +136,7 @@ POOL_TEXT = Exercise(
         ),
         "padding": Property(
             lambda arrays, inputs: abs(arrays["padded"] - arrays["batch"]).max() < 1e-6 and _own_row(arrays, inputs),
-            0.3,
+            0.15,
             Text(
                 "Whatever a caption is padded with after its first end token, its vector must stay the same.",
                 "最初の終端トークンのあとが何で埋められていても、キャプションのベクトルは変わらないはずです。",
@@ -215,6 +217,17 @@ POOL_TEXT = Exercise(
                 "マスクで参照すると、キャプションごとに 1 つではなく、終端トークンの数だけ行ができます。",
             ),
         ),
+        "every_end_token": Misconception(
+            lambda hidden, token_ids, eos_id: hidden[
+                torch.arange(len(hidden)), (token_ids == eos_id).nonzero(as_tuple=True)[1]
+            ],
+            Text(
+                "you list the places of all end tokens, as `nonzero` and `where` do. Where captions are padded with "
+                "end tokens, that is more than one in a row: you need the first of each row.",
+                "`nonzero` や `where` のように、終端トークンの位置をすべて並べています。終端トークンでパディングした"
+                "キャプションでは、1 行に 2 つ以上あります。必要なのは、各行の最初の位置です。",
+            ),
+        ),
         "before": Misconception(
             _at(lambda token_ids, eos_id: _first_end(token_ids, eos_id) - 1),
             Text(
@@ -253,7 +266,7 @@ POOL_TEXT = Exercise(
         "detached": Misconception(
             lambda hidden, token_ids, eos_id: pool_text(hidden.detach(), token_ids, eos_id),
             Text(
-                "no gradient comes back to `hidden`, so that the text tower could not learn: avoid `.detach()`, "
+                "no gradient comes back to `hidden`, so that the text encoder could not learn: avoid `.detach()`, "
                 "`.data`, `.tolist()` and `no_grad`.",
                 "`hidden` に勾配が戻らないので、テキストエンコーダが学習できません。"
                 "`.detach()`、`.data`、`.tolist()`、`no_grad` は使わないでください。",
