@@ -400,7 +400,7 @@ trial_optimizer = Muon(trial)
 minutes = pace(lambda step: learn(trial, trial_optimizer, world.batch(step, BATCH)), STEPS, checkpoint="clip-storybook")
 
 # %% tags=["nbval-ignore-output"]
-LOOK = budget(lesson=80, ci=2)
+LOOK = budget(lesson=60, ci=2)
 
 
 def pairs_of(step):
@@ -557,9 +557,9 @@ for query, asked in (
     say("{right} of the eight are right; the gallery holds {all}.", right=sum(fits[i] for i in found), all=sum(fits))
 
 # %% [markdown]
-# **Change one thing:** ask for something else. How many of the eight would a model find that names a picture as often right as section 6 says, and why does
-# this one find fewer where a sentence is short? And for what is not there: why can it not say "nothing fits"? Before you try `"a brown dog"`,
-# print `tokenizer.tokens("a brown dog")`: how many of these pieces has the model met in training?
+# **Change one thing:** ask for something else. Does the model search as well as it names? If not, how do these sentences differ from those that it was
+# trained with? And ask for something that is not there: why can it not say "nothing fits"? Before you try `"a brown dog"`, print
+# `tokenizer.tokens("a brown dog")`: how many of these pieces has the model met in training?
 #
 # # 7. How many negatives, and how sharp?
 #
@@ -569,7 +569,7 @@ for query, asked in (
 # large and *as many pairs*. **Before you run it**, say which of the three will name most pictures, and which fewest:
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：ほかのものを探してみてください。6 節の割合で画像の名前を当てるモデルなら、8 枚のうち何枚を見つけるはずでしょうか。文が短いとそれより少なくなるのは、なぜでしょうか。どこにもないものを探したとき、「合うものはない」と言えないのはなぜでしょうか。`"a brown dog"` を試す前に、`tokenizer.tokens("a brown dog")` を表示してください。そのうちのいくつに、モデルは学習で出会っているでしょうか。
+# **ひとつ変えてみましょう**：ほかのものを探してみてください。このモデルは、名前を言うのと同じくらい上手に検索できているでしょうか。できていないとしたら、これらの文は、学習に使った文とどこが違うのでしょうか。どこにもないものも探してみましょう。「合うものはない」と言えないのはなぜでしょうか。`"a brown dog"` を試す前に、`tokenizer.tokens("a brown dog")` を表示してください。そのうちのいくつに、モデルは学習で出会っているでしょうか。
 #
 # # 7. 負例の数と温度
 #

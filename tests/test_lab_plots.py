@@ -175,6 +175,13 @@ def test_a_loss_curve_of_any_length_is_saved_whole(tmp_path, shown, count):
     assert shown == []
 
 
+def test_a_loss_curve_that_hardly_moves_has_plain_numbers_at_its_side(shown, figures):
+    plots.loss_curve([2.81, 2.8, 2.79, 2.78])
+    (axis,) = figures[0].axes
+    labels = [label.get_text() for which in ("major", "minor") for label in axis.get_yticklabels(which=which)]
+    assert {2.78, 2.81} & {float(label) for label in labels if label}  # numbers as one writes them, not powers of ten
+
+
 def test_a_loss_curve_of_nothing_is_refused(shown):
     with pytest.raises(ValueError, match="at least one step; got none"):
         plots.loss_curve([])

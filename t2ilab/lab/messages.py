@@ -168,6 +168,10 @@ TABLE: dict[str, Text] = {
         "返された損失には勾配がありません。`.item()` や `.detach()`、`.data`、"
         "`no_grad` を使わず、テンソルのまま返してください。",
     ),
+    "argmax_of_bools": Text(
+        "torch's argmax does not take booleans: make the mask integers first, with `.int()`.",
+        "torch の argmax は真偽値を受け付けません。まず `.int()` でマスクを整数にしてください。",
+    ),
     "texts_wanted": Text(
         "encode_text takes a list of strings and gives one row for each, but it received {received}; a single text "
         "goes in as [text].",

@@ -197,6 +197,9 @@ def loss_curve(losses: Sequence[float], path: Path | None = None) -> None:
     axis.set_xlabel(tr("step"))
     axis.set_ylabel(tr("loss"))
     axis.set_yscale("log")
+    if 0 < max(losses) < 10 * min(losses):  # within one power of ten: 2.5, not 2.5 x 10^0
+        for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+            ticks(lambda y, _: f"{y:.4g}")
     axis.grid(alpha=0.3)
     axis.legend()
     figure.tight_layout()

@@ -5,7 +5,7 @@ import torch
 from t2ilab.lab.bank.lab01_clip.draws import LAB, gradient
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.messages import Text
-from t2ilab.lab.probing import cases
+from t2ilab.lab.probing import Unfit, cases
 
 
 def pool_text(hidden, token_ids, eos_id):
@@ -48,8 +48,16 @@ def _inputs(generator):
 
 
 @cases
-def _probe(pool_text, inputs):
+def _probe(answer, inputs):
     hidden, ids, eos_id = inputs["hidden"], inputs["token_ids"], inputs["eos_id"]
+
+    def pool_text(*given):
+        try:
+            return answer(*given)
+        except RuntimeError as error:
+            if "support bool" in str(error):  # torch's own words for an argmax of a mask
+                raise Unfit("argmax_of_bools") from error
+            raise
 
     def slope():
         given = hidden.clone().requires_grad_()
