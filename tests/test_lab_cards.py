@@ -148,6 +148,15 @@ def test_sentences_stand_in_rows_and_pictures_above_the_columns(shown, figures):
     assert framed == {(0, 0), (1, 2)}  # the largest of each column
 
 
+def test_of_photographs_of_any_shape_the_square_in_the_middle_is_shown(shown, figures):
+    wide, tall = torch.rand(3, 4, 9) * 2 - 1, torch.rand(3, 7, 4) * 2 - 1
+    cards.similarities([wide, tall], ["a", "b"], torch.eye(2), "Two.")
+    words_of(shown)
+    _, *above = figures[0].axes[0].images
+    for image, middle in zip(above, (wide[:, :, 2:6], tall[:, 1:5]), strict=True):
+        assert (image.get_array() == ((middle.permute(1, 2, 0) + 1) * 127.5).round().numpy()).all()
+
+
 def test_a_matrix_the_other_way_round_is_refused():
     with pytest.raises(ValueError, match=r"\(3, 2\); got \(2, 3\)"):
         cards.similarities(torch.zeros(2, 3, 8, 8), list("abc"), torch.zeros(2, 3), "Wrong.")

@@ -139,6 +139,22 @@ def test_bars_are_as_long_as_their_shares_and_have_their_numbers_beside_them(sho
     assert axis.yaxis_inverted()  # from top to bottom
 
 
+def test_dots_near_one_another_stand_over_an_axis_that_begins_below_the_least(shown, figures):
+    plots.bars({"a": 0.78, "b": 0.842}, CAPTION, xlabel="loss", near=True, end=3)
+    one_figure(shown)
+    (axis,) = figures[0].axes
+    assert not axis.patches  # a bar would lie about how much, where its axis does not begin at 0
+    assert [tuple(np.ravel(line.get_xydata())) for line in axis.get_lines()] == [(0.78, 0), (0.842, 1)]
+    assert axis.get_xlim()[0] == pytest.approx(0.75)
+    assert [label.get_text() for label in axis.get_xticklabels()][0::4] == ["75%", "100%"]
+
+
+def test_shares_are_written_as_per_cent_where_asked(shown, figures):
+    plots.lines({"a": ([1, 2], [0.25, 0.5])}, CAPTION, xlabel="step", ylabel="loss", percent=True, end=3)
+    one_figure(shown)
+    assert figures[0].axes[0].yaxis.get_major_formatter()(0.25) in ("25%", "25.0%")
+
+
 def test_a_loss_curve_is_shown_with_its_running_mean(shown, figures, language):
     losses = [1.0] * 40 + [0.5] * 40
     plots.loss_curve(losses)

@@ -103,9 +103,10 @@ def pictures_of(shown):
 def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch, cpu, tokenizer):
     matplotlib.use("agg")
     STAND_INS[lab](tmp_path / "model", tokenizer)
-    shown = []
+    shown, matrices = [], []
     monkeypatch.setattr(plots, "images", lambda images, *words, **_: shown.append(images))
     monkeypatch.setattr(cards, "recognition", lambda cards, *_, **__: shown.append(pictures_of(cards)))
+    monkeypatch.setattr(cards, "similarities", lambda pictures, texts, matrix, *_, **__: matrices.append(matrix))
     exercises = {exercise.name: exercise.reference for exercise in bank.ALL if exercise.lab == lab}
     names = {"torch": torch, "math": math, "tqdm": tqdm, "machine": cpu, "device": cpu.device, "plots": plots}
     names |= {"NetworkDenoiser": NetworkDenoiser, "NoiseSchedule": NoiseSchedule}
@@ -124,6 +125,7 @@ def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch,
     assert images.shape[1] == 3
     assert images.isfinite().all()
     assert images.std() > 0
+    assert [tuple(matrix.shape) for matrix in matrices] == ([(8, 8)] if lab == "02_zero_shot" else [])
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -138,10 +140,15 @@ def test_lab_02_looks_at_the_photographs_that_the_student_names(tmp_path, monkey
     source = re.sub("^PHOTOGRAPHS = .*", f"PHOTOGRAPHS = {named!r}", source, flags=re.MULTILINE)
     shown = []
     monkeypatch.setattr(cards, "recognition", lambda cards, *_, **__: shown.extend(cards))
+    rows = []
+    monkeypatch.setattr(cards, "similarities", lambda pictures, texts, matrix, *_, **__: rows.append((texts, matrix)))
     exercises = {exercise.name: exercise.reference for exercise in bank.ALL if exercise.lab == "02_zero_shot"}
     exec(source, {"torch": torch, "cards": cards, "ImageText": ImageText} | exercises)
     assert [card.truth for card in shown] == ["a beach", "my aunt"]
     assert [tuple(card.picture.shape) for card in shown] == [(3, 20, 40), (3, 30, 11)]
+    ((texts, matrix),) = rows
+    assert texts == ["a beach", "my aunt"]
+    assert matrix.shape == (2, 2)
 
 
 def test_every_lab_has_an_optional_cell_that_downloads_nothing_unasked():

@@ -103,13 +103,15 @@ def recognition(
     show(figure, " · ".join(words))
 
 
-def similarities(pictures: Tensor, texts: Sequence[str], matrix: Tensor, caption: str, **values: object) -> None:
+def similarities(
+    pictures: Tensor | Sequence[Tensor], texts: Sequence[str], matrix: Tensor, caption: str, **values: object
+) -> None:
     """Shows how near each text is to each picture: texts in rows, pictures along the top, numbers in the squares.
 
     The nearest text of each picture has a frame.
 
     Args:
-        pictures: (N, 3, H, W) in [-1, 1].
+        pictures: (N, 3, H, W) in [-1, 1], or N of (3, H, W) of any sizes, of which the square in the middle is shown.
         texts: M of them.
         matrix: (M, N), the cosines.
         caption: as for `plots.show`.
@@ -130,8 +132,9 @@ def similarities(pictures: Tensor, texts: Sequence[str], matrix: Tensor, caption
     for (i, j), value in np.ndenumerate(numbers):
         color = "black" if value > middle else "white"
         axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8, color=color)
-    for j, picture in enumerate(to_pil(pictures.detach().cpu())):
-        axis.imshow(picture, extent=(j - 0.48, j + 0.48, -0.6, -1.56), interpolation="nearest")
+    for j, picture in enumerate(pictures):
+        middle_part = to_pil(_square(picture)[None].detach().cpu())[0]
+        axis.imshow(middle_part, extent=(j - 0.48, j + 0.48, -0.6, -1.56), interpolation="nearest")
         best = int(numbers[:, j].argmax())
         axis.add_patch(Rectangle((j - 0.47, best - 0.47), 0.94, 0.94, fill=False, edgecolor="#D55E00", linewidth=2.5))
     axis.set(xlim=(-0.5, across - 0.5), ylim=(count - 0.5, -1.6), xticks=[])
@@ -140,6 +143,14 @@ def similarities(pictures: Tensor, texts: Sequence[str], matrix: Tensor, caption
     axis.spines[:].set_visible(False)
     figure.tight_layout()
     show(figure, caption, **values)
+
+
+def _square(picture: Tensor) -> Tensor:
+    """The square in the middle of a picture (3, H, W), as large as it can be."""
+    height, width = picture.shape[1:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[:, top : top + side, left : left + side]
 
 
 def _bars(axis: Axes, card: Card, shown: Sequence[int]) -> None:

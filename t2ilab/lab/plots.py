@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import matplotlib.pyplot as plt
 import matplotlib_fontja  # noqa: F401 (sets a font that has Japanese)
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from t2ilab.images import to_pil
@@ -73,9 +75,11 @@ def lines(
     ylabel: str,
     log: str = "",
     markers: bool = False,
+    percent: bool = False,
     **values: object,
 ) -> None:
-    """Shows curves, label -> (x, y), over one pair of axes; `log` names logarithmic axes ("x", "xy")."""
+    """Shows curves, label -> (x, y), over one pair of axes; `log` names logarithmic axes ("x", "xy"), and `percent`
+    writes shares y in [0, 1] as per cent."""
     figure, axis = plt.subplots(figsize=(6.4, 3.4))
     for i, (label, (x, y)) in enumerate(curves.items()):
         style: dict[str, Any] = {"color": COLORS[i % 7], "linestyle": DASHES[i % 7], "label": tr(label)}
@@ -89,6 +93,8 @@ def lines(
             axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     if "y" in log:
         axis.set_yscale("log")
+    if percent:
+        axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.grid(alpha=0.3)
     if len(curves) > 1 or next(iter(curves)):
         axis.legend()
@@ -163,15 +169,25 @@ def heatmap(
     show(figure, caption, **values)
 
 
-def bars(values: Mapping[str, float], caption: str, xlabel: str, **more: object) -> None:
-    """Shows shares in [0, 1], label -> share, as bars from top to bottom, each with its per cent beside it."""
+def bars(values: Mapping[str, float], caption: str, xlabel: str, near: bool = False, **more: object) -> None:
+    """Shows shares in [0, 1], label -> share, as bars from top to bottom, each with its per cent beside it.
+
+    With `near` they are dots over an axis that begins shortly below the least, so that close ones can be told apart.
+    (A bar says how much by its length, and so has to begin at 0.)
+    """
     figure, axis = plt.subplots(figsize=(6.4, 0.9 + 0.3 * len(values)))
+    least = max(0.0, math.floor(20 * min(values.values()) - 0.5) / 20) if near else 0.0
+    reach = 1 - least
     for y, share in enumerate(values.values()):
-        axis.barh(y, share, color=COLORS[5], edgecolor="black", linewidth=0.5)
-        axis.text(share + 0.01, y, f"{share:.1%}", va="center", fontsize=8)
+        if near:
+            axis.plot(share, y, MARKERS[0], color=COLORS[0])
+        else:
+            axis.barh(y, share, color=COLORS[5], edgecolor="black", linewidth=0.5)
+        axis.text(share + (0.02 if near else 0.01) * reach, y, f"{share:.1%}", va="center", fontsize=8)
     axis.set_yticks(range(len(values)), [tr(label) for label in values])
-    axis.set(xlim=(0, 1.12), ylim=(len(values) - 0.4, -0.6))
-    axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    axis.set(xlim=(least, 1 + 0.12 * reach), ylim=(len(values) - 0.4, -0.6))
+    ticks = [least + part * reach for part in (0, 0.25, 0.5, 0.75, 1)]
+    axis.set_xticks(ticks, [f"{round(100 * tick, 2):g}%" for tick in ticks])
     axis.set_xlabel(tr(xlabel))
     axis.grid(alpha=0.3, axis="x")
     axis.set_axisbelow(True)

@@ -203,8 +203,17 @@ TOPK_ACCURACY = Exercise(
         "labels_as_a_row": Misconception(
             _hits(lambda logits, labels, k: (logits.topk(k).indices == labels).any(1)),
             Text(
-                "the labels (B,) line up with the k guesses, not with the pictures: they need a second axis.",
-                "ラベル (B,) が、画像ではなく k 個の候補の軸に合わせられています。軸をもうひとつ増やしてください。",
+                "the labels (B,) line up with the k guesses, not with the pictures: they must be a column (B, 1).",
+                "ラベル (B,) が、画像ではなく k 個の候補の軸に合わせられています。列 (B, 1) にする必要があります。",
+            ),
+        ),
+        "labels_as_a_row_averaged": Misconception(
+            _hits(lambda logits, labels, k: logits.topk(k).indices == labels),
+            Text(
+                "you compare every guess with the label of every picture: the labels must be a column (B, 1). And one "
+                "hit for each picture is all there can be, so averaging over guesses would be wrong, too.",
+                "どの候補も、すべての画像のラベルと比べられています。ラベルは列 (B, 1) にする必要があります。"
+                "また、当たりは画像ごとに多くても 1 つなので、候補についての平均も誤りです。",
             ),
         ),
         "values": Misconception(

@@ -229,6 +229,24 @@ ZERO_SHOT_WEIGHTS = Exercise(
                 "クラス名をそのままエンコードしていて、テンプレートが使われていません。",
             ),
         ),
+        "slot_left": Misconception(
+            lambda encode_text, class_names, templates: _mean(
+                torch.stack([encode_text([template + name for template in templates]) for name in class_names])
+            ),
+            Text(
+                "the {} is still in your sentences: the name goes into it, not behind it.",
+                "文の中に {} が残っています。名前は、文のうしろではなく {} の中に入れてください。",
+            ),
+        ),
+        "slot_left_and_spaced": Misconception(
+            lambda encode_text, class_names, templates: _mean(
+                torch.stack([encode_text([f"{template} {name}" for template in templates]) for name in class_names])
+            ),
+            Text(
+                "the {} is still in your sentences: the name goes into it, not behind a space.",
+                "文の中に {} が残っています。名前は、空白のうしろではなく {} の中に入れてください。",
+            ),
+        ),
         "classes_mixed": Misconception(
             _classes_mixed,
             Text(
