@@ -820,12 +820,12 @@ print(*[f"{name} {share:.1%}" for name, share in by_hand.items()], sep=", ")
 # classes that were collected from the web; bigG/14 reaches 80.1% and 68.9% (same table). They have at
 # least seen sketches. Ours never has: each of these hands is new to it.
 #
-# **Emoji** were drawn by people who never heard of our storybook. Each fills its picture to the edges:
+# **Emoji** were drawn by people who never heard of our storybook. Each nearly fills its picture:
 
 # %% [markdown] tags=["ja"]
 # 2 節の水彩画は、どれくらい運がよかったのでしょうか。OpenCLIP にとっても、ほかの画法は難しいものです。LAION-2B で学習した ViT-B/32 の正解率は、ImageNet では 66.6%、ImageNet と同じクラスのスケッチを集めた ImageNet-Sketch では 53.7% です。bigG/14 では 80.1% と 68.9% です（同じ表の値です）。それでも、学習でスケッチを見たことはあるはずです。こちらのモデルは、どの画法も見たことがありません。
 #
-# **絵文字**（emoji）は、この絵本の世界を知らない人たちが描いたものです。どれも画像いっぱいに描かれています。
+# **絵文字**（emoji）は、この絵本の世界を知らない人たちが描いたものです。どれも、ほぼ画像いっぱいに描かれています。
 
 # %% tags=["nbval-ignore-output"]
 EMOJI = {

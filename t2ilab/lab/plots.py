@@ -176,8 +176,11 @@ def bars(values: Mapping[str, float], caption: str, xlabel: str, near: bool = Fa
     (A bar says how much by its length, and so has to begin at 0.)
     """
     figure, axis = plt.subplots(figsize=(6.4, 0.9 + 0.3 * len(values)))
-    least = max(0.0, math.floor(20 * min(values.values()) - 0.5) / 20) if near else 0.0
-    reach = 1 - least
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    if near:
+        first, last = (math.floor(20 * min(values.values()) - 0.5), math.ceil(20 * max(values.values()) + 0.5))
+        ticks = [twentieth / 20 for twentieth in range(max(0, first), min(20, last) + 1)]
+    least, reach = ticks[0], ticks[-1] - ticks[0]
     for y, share in enumerate(values.values()):
         if near:
             axis.plot(share, y, MARKERS[0], color=COLORS[0])
@@ -185,9 +188,8 @@ def bars(values: Mapping[str, float], caption: str, xlabel: str, near: bool = Fa
             axis.barh(y, share, color=COLORS[5], edgecolor="black", linewidth=0.5)
         axis.text(share + (0.02 if near else 0.01) * reach, y, f"{share:.1%}", va="center", fontsize=8)
     axis.set_yticks(range(len(values)), [tr(label) for label in values])
-    axis.set(xlim=(least, 1 + 0.12 * reach), ylim=(len(values) - 0.4, -0.6))
-    ticks = [least + part * reach for part in (0, 0.25, 0.5, 0.75, 1)]
-    axis.set_xticks(ticks, [f"{round(100 * tick, 2):g}%" for tick in ticks])
+    axis.set(xlim=(least, ticks[-1] + 0.12 * reach), ylim=(len(values) - 0.4, -0.6))
+    axis.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
     axis.set_xlabel(tr(xlabel))
     axis.grid(alpha=0.3, axis="x")
     axis.set_axisbelow(True)
