@@ -30,11 +30,13 @@ NUMBERS = Numbers(
         positions=True,
         scale_shift=True,
     ),
+    two_colors=0.9,
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "Scenes of the storybook, drawn as it trains; three in ten captions Japanese, and one in four partial, from step "
-    "6,000 on or, with a start that knows the words, at once."
+    "Scenes of the storybook, drawn as it trains, with second colours half as often again as where it is measured; "
+    "three in ten captions Japanese, and one in four partial, from step 6,000 on or, with a start that knows the "
+    "words, at once."
 )
 LIMITS = "Up to three things a picture, 32x32 pixels, and only the words of this world; some pairs unseen."
 LECTURE = (
