@@ -59,6 +59,7 @@ def _inputs(generator):
         # Five pictures of 5 numbers: what mixes up the two axes has the right shape there.
         "other_features": _at(generator, [_STAR, _COPIES], 5, [0, 1, 1, 0, 0]) * uniform(generator, 0.3, 4, 5, 1),
         "chain": _at(generator, [_CHAIN], 5, [0, 0, 0]) * uniform(generator, 0.3, 4, 3, 1),
+        # Met at a threshold of 1: where a matrix was set to 0 above its diagonal, that must not count as alike.
         "axes": on_axes([(0, 2), (1, 4), (0, -4), (2, 1), (0, 8)]),
         "lengths": uniform(generator, -2, 2, len(batch), 1).exp(),
     }  # fmt: skip
@@ -74,7 +75,7 @@ def _probe(near_duplicates, inputs):
     yield "copies", lambda: near_duplicates(features[1] * inputs["lengths"][:4], threshold)
     yield "scaled", lambda: near_duplicates(features * inputs["lengths"], threshold)
     yield "float64", lambda: near_duplicates(features.double(), threshold)
-    yield "at_threshold", lambda: near_duplicates(inputs["axes"], 0.0)
+    yield "at_threshold", lambda: near_duplicates(inputs["axes"], 1.0)
 
 
 def _one_by_one(is_duplicate, prepare=lambda features: F.normalize(features, dim=-1)):
@@ -162,11 +163,11 @@ NEAR_DUPLICATES = Exercise(
             "どれかがしきい値以上になるかを調べます。",
         ),
         Text(
-            "With `drop` all False at first, `features[:i][~drop[:i]] @ features[i]` holds the cosines to what is "
-            "kept; `drop[i]` is whether `.any()` of them is `>= threshold`.",
-            "はじめは全部 False の `drop` を使うと、`features[:i][~drop[:i]] @ features[i]` が、"
-            "残した画像とのコサイン類似度です。`>= threshold` のものがあるかを `.any()` で調べ、"
-            "`drop[i]` に入れます。",
+            "Fill `drop`, all False at first, row by row. The earlier rows are `[:i]`; which of them stay is "
+            "`~drop[:i]`, a mask to choose rows with. `.any()` of no numbers is False: the first row is no special case.",
+            "はじめは全部 False の `drop` を、1 行ずつ埋めていきます。前の行は `[:i]` で、そのうち残っているものは、"
+            "マスク `~drop[:i]` で選べます。空のテンソルの `.any()` は False なので、"
+            "最初の行を特別に扱う必要はありません。",
         ),
     ),
     properties={
@@ -227,8 +228,8 @@ NEAR_DUPLICATES = Exercise(
         "compared_with_dropped": Misconception(
             _of_all(lambda alike: alike.tril(-1).any(1)),
             Text(
-                "you compare with earlier pictures that were dropped themselves. Where a is like b and b like c, but a "
-                "is not like c, yours loses c.",
+                "you also compare with pictures that you have dropped. Where a is like b and b like c, but a is not "
+                "like c, yours loses c.",
                 "すでに落とした画像とも比べています。a と b、b と c が似ていて、a と c が似ていないとき、"
                 "c まで落ちてしまいます。",
             ),
@@ -243,8 +244,9 @@ NEAR_DUPLICATES = Exercise(
         "compared_with_later": Misconception(
             _of_all(lambda alike: alike.triu(1).any(1)),
             Text(
-                "you drop a picture because of later ones; only earlier ones count.",
-                "後に出てくる画像と比べて落としています。比べる相手は、前にある画像だけです。",
+                "you look at later pictures, so that of two like ones the earlier goes; only earlier ones count.",
+                "後に出てくる画像と比べているため、似た 2 枚のうち前のほうが落ちています。"
+                "比べる相手は、前にある画像だけです。",
             ),
         ),
         "neighbours": Misconception(
