@@ -452,7 +452,7 @@ if left:
 # %% [markdown]
 # Why do some remain? What was done to them that the vectors notice? And the others that were dropped: are they all mistakes? (A copy of a *test* picture is no leak, but no new question either.)
 # A lower cut finds more of the leaks and drops more that are none. For a test that is a good bargain: a test that is a little smaller is still a test, one that leaks is none.
-# %% [markdown]
+#
 # # 4. Search
 #
 # **What is in it?** Ask. The vectors of all pictures together are an **index**; a sentence becomes a **query** in the same space, and what lies nearest is
@@ -507,7 +507,7 @@ def span(scores):
 index = image_features[shelf]
 gallery = images[shelf]
 inside = [understand(pairs[i]["shows"])[0] for i in shelf.tolist()]  # the truth: all that each picture shows
-for query in ("an astronaut", "a red rocket at night", "a brain riding a horse"):
+for query in ("an astronaut", "a snowman at night", "a brain riding a horse"):
     scores, places = search(clip.encode_text([query]), index, 8)
     plots.images(
         gallery[places[0].cpu()],
@@ -541,7 +541,7 @@ for query in ("an astronaut", "a red rocket at night", "a brain riding a horse")
 # **How good is it?** Take pictures of distinct scenes, a full caption for each, and ask with every caption for its own picture. The share that is found among the first $k$
 # is called recall at k, R@k:
 #
-# $$ \mathrm{R@}k = \frac1N \sum_{i=1}^{N} \big[\, s_{ii} \text{ is among the } k \text{ largest of row } i \,\big] $$
+# $$ \mathrm{R@}k = \frac1N \sum_{i=1}^{N} \big[\, s_{ii} \text{ is among the } k \text{ largest (of row } i \text{)} \,\big] $$
 #
 # with $s_{ij}$ the similarity of query $i$ and picture $j$; the brackets are 1 where what they say is true, and 0 elsewhere.
 #
@@ -558,7 +558,7 @@ for query in ("an astronaut", "a red rocket at night", "a brain riding a horse")
 #
 # **どれくらい優秀でしょうか。** 互いに異なるシーンの画像を用意し、それぞれに完全なキャプションを付け、どのキャプションからも自分の画像を探させます。上位 $k$ 個の中で見つかった割合を、再現率（recall）R@k と呼びます。
 #
-# $$ \mathrm{R@}k = \frac1N \sum_{i=1}^{N} \big[\, s_{ii} \text{ が第 } i \text{ 行の上位 } k \text{ 個に入る} \,\big] $$
+# $$ \mathrm{R@}k = \frac1N \sum_{i=1}^{N} \big[\, s_{ii} \text{ は上位 } k \text{ 個に入る（第 } i \text{ 行の中で）} \,\big] $$
 #
 # 角括弧は、中の文が正しければ 1、正しくなければ 0 です。$s_{ij}$ は、クエリ $i$ と画像 $j$ の類似度です。
 #
@@ -1004,8 +1004,8 @@ say(
 # %% [markdown]
 # **What this shows, and what it does not.**
 #
-# - It compares *one* factor, four, at this size and with this many steps. Where the pairs are few, the weights have little to learn from; where they are many, the small network cannot use them. Your curves say where you stand.
-# - Two widths of one kind of network are no two architectures, and two runs are few.
+# - It compares *one* factor, four, at this size and with this many steps. Where the pairs are few, more weights have little to learn from; where they are many, more weights make more of them. Your curves say where you stand.
+# - Two widths of one kind of network are no two architectures. And two runs are few: with the large encoder they may lie as far apart as the steps that you compare.
 # - The text encoder knew the words of this world already.
 # - *How many* pairs and *which* pairs are two questions. With billions of pairs the number saturates, unless network and compute grow with it ([Cherti et al. 2023](https://arxiv.org/abs/2212.07143)). The choice does not: in Lab 02's
 #   figure of published models, the same network gains more from chosen data than from many times the weights.
@@ -1021,8 +1021,8 @@ say(
 # %% [markdown] tags=["ja"]
 # **この実験が示すことと、示さないこと。**
 #
-# - 比べたのは、この大きさとこのステップ数で、4 倍という*ひとつの*倍率だけです。組が少なければ、重みが多くても学ぶものがありません。組が多ければ、小さなネットワークでは活かしきれません。今どちらにいるのかは、あなたの曲線が示しています。
-# - 1 種類のネットワークの 2 つの幅では、2 つのアーキテクチャの比較とは言えません。2 回というのも、少ない回数です。
+# - 比べたのは、この大きさとこのステップ数で、4 倍という*ひとつの*倍率だけです。組が少なければ、重みを増やしても学ぶものがありません。組が多ければ、重みが多いほどそれを活かせます。今どちらにいるのかは、あなたの曲線が示しています。
+# - 1 種類のネットワークの 2 つの幅では、2 つのアーキテクチャの比較とは言えません。また、2 回では足りません。大きいほうでは、2 回の結果の差が、比べたい差と同じくらいになることもあります。
 # - テキストエンコーダは、この世界の言葉をすでに知っていました。
 # - *いくつの*組かと、*どの*組かは、別の問いです。何十億組もあると、ネットワークと計算量も一緒に大きくしないかぎり、数を増やす効果は頭打ちになります（[Cherti et al. 2023](https://arxiv.org/abs/2212.07143)）。選ぶ効果は、そうなりません。Lab 02 の公開モデルの図では、同じネットワークでも、データを選ぶほうが、重みを何倍にもするより効果がありました。
 #

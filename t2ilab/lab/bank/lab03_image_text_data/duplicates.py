@@ -164,7 +164,7 @@ NEAR_DUPLICATES = Exercise(
         ),
         Text(
             "Fill `drop`, all False at first, row by row. The earlier rows are `[:i]`; which of them stay is "
-            "`~drop[:i]`, a mask to choose rows with. `.any()` of no numbers is False: the first row is no special case.",
+            "`~drop[:i]`, a mask to choose rows with. `.any()` of no numbers is False, so the first row stays.",
             "はじめは全部 False の `drop` を、1 行ずつ埋めていきます。前の行は `[:i]` で、そのうち残っているものは、"
             "マスク `~drop[:i]` で選べます。空のテンソルの `.any()` は False なので、"
             "最初の行を特別に扱う必要はありません。",

@@ -88,12 +88,6 @@ def _best_of_all(similarities, k):
     return (best // n == best % n).sum() / n
 
 
-# Said of whole numbers, which a sum of booleans is, and of the same as floats.
-_COUNT = Text(
-    "you count how many rows find their partner; asked for is their share.",
-    "相手を見つけた行の数になっています。求めるのは割合です。",
-)
-
 RECALL_AT_K = Exercise(
     name="recall_at_k",
     lab=LAB,
@@ -218,8 +212,20 @@ RECALL_AT_K = Exercise(
                 "表全体から大きい順に k 個を選んでいます。k 個は行ごとに選びます。",
             ),
         ),
-        "count": Misconception(_of_hits(lambda hits, n, k: hits), _COUNT),
-        "count_as_float": Misconception(_of_hits(lambda hits, n, k: float(hits)), _COUNT),
+        "count": Misconception(
+            _of_hits(lambda hits, n, k: hits),  # a sum of booleans is a whole number
+            Text(
+                "you count how many rows find their partner; asked for is their share.",
+                "相手を見つけた行の数を数えています。求めるのは割合です。",
+            ),
+        ),
+        "count_as_float": Misconception(
+            _of_hits(lambda hits, n, k: float(hits)),
+            Text(
+                "your sum says how many rows find their partner; asked for is their share.",
+                "合計なので、相手を見つけた行の数になっています。求めるのは割合です。",
+            ),
+        ),
         "precision": Misconception(
             _of_hits(lambda hits, n, k: hits / (n * k)),
             Text(
