@@ -59,7 +59,6 @@ def _inputs(generator):
         # Five pictures of 5 numbers: what mixes up the two axes has the right shape there.
         "other_features": _at(generator, [_STAR, _COPIES], 5, [0, 1, 1, 0, 0]) * uniform(generator, 0.3, 4, 5, 1),
         "chain": _at(generator, [_CHAIN], 5, [0, 0, 0]) * uniform(generator, 0.3, 4, 3, 1),
-        # Met at a threshold of 1: where a matrix was set to 0 above its diagonal, that must not count as alike.
         "axes": on_axes([(0, 2), (1, 4), (0, -4), (2, 1), (0, 8)]),
         "lengths": uniform(generator, -2, 2, len(batch), 1).exp(),
     }  # fmt: skip
@@ -75,7 +74,7 @@ def _probe(near_duplicates, inputs):
     yield "copies", lambda: near_duplicates(features[1] * inputs["lengths"][:4], threshold)
     yield "scaled", lambda: near_duplicates(features * inputs["lengths"], threshold)
     yield "float64", lambda: near_duplicates(features.double(), threshold)
-    yield "at_threshold", lambda: near_duplicates(inputs["axes"], 1.0)
+    yield "at_threshold", lambda: near_duplicates(inputs["axes"], 0.0)
 
 
 def _one_by_one(is_duplicate, prepare=lambda features: F.normalize(features, dim=-1)):
@@ -94,6 +93,11 @@ def _one_by_one(is_duplicate, prepare=lambda features: F.normalize(features, dim
 def _of_all(decide):
     """A wrong answer from decide(alike (N, N)), where alike[i, j] says that i and j are; nothing is looked at again."""
     return lambda features, threshold: decide(cosines(features, features) >= threshold)
+
+
+def _of_masked(mask):
+    """A wrong answer that sets a part of the cosines to 0 and compares all: at a threshold of 0 these zeros count."""
+    return lambda features, threshold: (mask(cosines(features, features)) >= threshold).any(1)
 
 
 def _neighbours(alike):
@@ -232,6 +236,22 @@ NEAR_DUPLICATES = Exercise(
                 "like c, yours loses c.",
                 "すでに落とした画像とも比べています。a と b、b と c が似ていて、a と c が似ていないとき、"
                 "c まで落ちてしまいます。",
+            ),
+        ),
+        "masked_and_compared_with_dropped": Misconception(
+            _of_masked(lambda cosines: cosines.tril(-1)),
+            Text(
+                "you also compare with pictures that you have dropped; what is like only those should stay. (At a "
+                "threshold of 0, the zeros of `tril` count as well.)",
+                "すでに落とした画像とも比べています。落とした画像だけに似ているものは、残すはずです。"
+                "（しきい値が 0 だと、`tril` の 0 も似ていることになります。）",
+            ),
+        ),
+        "masked_and_compared_with_later": Misconception(
+            _of_masked(lambda cosines: cosines.triu(1)),
+            Text(
+                "you look at later pictures: a row of `triu` holds what comes after its picture, not before it.",
+                "後に出てくる画像と比べています。`triu` の各行に残るのは、その画像より前ではなく、後の画像です。",
             ),
         ),
         "keeps_the_last": Misconception(
