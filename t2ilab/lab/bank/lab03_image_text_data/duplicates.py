@@ -244,7 +244,7 @@ NEAR_DUPLICATES = Exercise(
                 "you also compare with pictures that you have dropped; what is like only those should stay. (At a "
                 "threshold of 0, the zeros of `tril` count as well.)",
                 "すでに落とした画像とも比べています。落とした画像だけに似ているものは、残すはずです。"
-                "（しきい値が 0 だと、`tril` の 0 も似ていることになります。）",
+                "なお、しきい値が 0 だと、`tril` の 0 も似ていることになります。",
             ),
         ),
         "masked_and_compared_with_later": Misconception(
