@@ -241,8 +241,8 @@ NEAR_DUPLICATES = Exercise(
         "masked_and_compared_with_dropped": Misconception(
             _of_masked(lambda cosines: cosines.tril(-1)),
             Text(
-                "you also compare with pictures that you have dropped; what is like only those should stay. (At a "
-                "threshold of 0, the zeros of `tril` count as well.)",
+                "you also compare with pictures that you have dropped; what is like only those should stay. At a "
+                "threshold of 0, the zeros of `tril` count as well.",
                 "すでに落とした画像とも比べています。落とした画像だけに似ているものは、残すはずです。"
                 "なお、しきい値が 0 だと、`tril` の 0 も似ていることになります。",
             ),
