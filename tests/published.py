@@ -4,6 +4,8 @@ import warnings
 
 import torch
 
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
 
 def library(name):
     """diffusers, transformers or open_clip, imported where it is used; they warn while they are."""
@@ -65,3 +67,53 @@ def latent_pipe(tokenizer, device, sampling=None, schedule=None, **layout):
         randomised(part, seed).float()
     parts = (unet, text, tokenizer, schedule or NoiseSchedule.cosine(), "v_prediction", 16, device, "shapes", vae)
     return TextToImage(*parts, sampling, guidance_scale=2.5)
+
+
+def stable_diffusion(tokenizer, root):
+    """A small StableDiffusionPipeline of diffusers' own, of random weights, and the folder below root that it is in."""
+    tokenizer.save_pretrained(root / "tokenizer")
+    transformers = library("transformers")
+    unet = diffusers_class("UNet2DConditionModel")(
+        sample_size=8,
+        block_out_channels=(16, 32),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=24,
+        attention_head_dim=4,
+        norm_num_groups=8,
+    )
+    vae = diffusers_class("AutoencoderKL")(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        norm_num_groups=4,
+        sample_size=16,
+    )
+    text = transformers.CLIPTextModel(
+        transformers.CLIPTextConfig(
+            vocab_size=len(tokenizer.vocab),
+            hidden_size=24,
+            intermediate_size=96,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=16,
+            bos_token_id=tokenizer.start_id,
+            eos_token_id=tokenizer.end_id,
+            pad_token_id=tokenizer.end_id,
+        )
+    )
+    for seed, part in enumerate((unet, vae, text)):
+        randomised(part, seed).float()
+    pipe = diffusers_class("StableDiffusionPipeline")(
+        vae=vae,
+        text_encoder=text,
+        tokenizer=transformers.CLIPTokenizer.from_pretrained(root / "tokenizer"),
+        unet=unet,
+        scheduler=diffusers_class("DDIMScheduler")(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.save_pretrained(root / "sd")
+    return pipe, root / "sd"

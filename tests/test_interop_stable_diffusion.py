@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 import torch
-from published import diffusers_class, latent_pipe, library, randomised
+from published import BETAS, diffusers_class, latent_pipe, randomised, stable_diffusion
 from safetensors.torch import load_file, save_file
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
@@ -30,7 +30,6 @@ from t2ilab.pipelines.text_to_image import TextToImage
 PROMPT = "a red cat and 猫"
 CLOSE = 2e-6  # of pictures in [0, 1], in float32
 UNET_FILE, TEXT_FILE = "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
-BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,53 +46,7 @@ def tokenizer_():
 @pytest.fixture(scope="module")
 def published(tmp_path_factory, tokenizer_):
     """A StableDiffusionPipeline of diffusers' own, and its folder."""
-    root = tmp_path_factory.mktemp("published")
-    tokenizer_.save_pretrained(root / "tokenizer")
-    transformers = library("transformers")
-    unet = diffusers_class("UNet2DConditionModel")(
-        sample_size=8,
-        block_out_channels=(16, 32),
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        layers_per_block=1,
-        cross_attention_dim=24,
-        attention_head_dim=4,
-        norm_num_groups=8,
-    )
-    vae = diffusers_class("AutoencoderKL")(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        norm_num_groups=4,
-        sample_size=16,
-    )
-    text = transformers.CLIPTextModel(
-        transformers.CLIPTextConfig(
-            vocab_size=len(tokenizer_.vocab),
-            hidden_size=24,
-            intermediate_size=96,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=16,
-            bos_token_id=tokenizer_.start_id,
-            eos_token_id=tokenizer_.end_id,
-            pad_token_id=tokenizer_.end_id,
-        )
-    )
-    for seed, part in enumerate((unet, vae, text)):
-        randomised(part, seed).float()
-    pipe = diffusers_class("StableDiffusionPipeline")(
-        vae=vae,
-        text_encoder=text,
-        tokenizer=transformers.CLIPTokenizer.from_pretrained(root / "tokenizer"),
-        unet=unet,
-        scheduler=diffusers_class("DDIMScheduler")(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipe.save_pretrained(root / "sd")
-    return pipe, root / "sd"
+    return stable_diffusion(tokenizer_, tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture

@@ -214,6 +214,14 @@ class CLIPTokenizer:
         pieces = self._encode(text).tokens
         return [bytes(_BYTES[c] for c in p.removesuffix("</w>")).decode(errors="replace") for p in pieces]
 
+    def spans(self, text: str) -> list[tuple[int, int, int]]:
+        """Where each token stands in the text: (start, end, word), in characters, words being CLIP's, from 0.
+
+        The bytes of one character all stand where it stands.
+        """
+        encoded = self._encode(text)
+        return [(*span, word) for span, word in zip(encoded.offsets, encoded.word_ids, strict=True)]
+
     def _encode(self, text: str) -> Any:
         # Half of a surrogate pair, as a terminal may hand over, has no bytes: it is read as a question mark.
         return self._tokenizer.encode(text.encode(errors="replace").decode(), add_special_tokens=False)

@@ -16,7 +16,7 @@ from torch import Tensor
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.data.words import LEVELS
 from t2ilab.device import DeviceManager
-from t2ilab.diffusion.denoisers import NetworkDenoiser
+from t2ilab.diffusion.denoisers import Denoiser, NetworkDenoiser
 from t2ilab.diffusion.samplers import (
     Callback,
     sample_ddim,
@@ -95,6 +95,7 @@ class TextToImage:
         self.sampling, self.guidance_scale = sampling or Sampling(), guidance_scale
         self.tokenizer, self.schedule = tokenizer, schedule
         self.prediction_type, self.image_size, self.world = prediction_type, image_size, world
+        self.vae_decode: Callable[[VAE, Tensor], Tensor] = VAE.decode  # or one of `decoding`, for little memory
 
     @classmethod
     def from_pretrained(
@@ -166,8 +167,9 @@ class TextToImage:
     @torch.inference_mode()
     def __call__(
         self,
-        prompt: str | Sequence[str],
+        prompt: str | Sequence[str] | None = None,
         *,
+        prompt_embeds: Tensor | None = None,
         negative_prompt: str | Sequence[str] | None = None,
         height: int | None = None,
         width: int | None = None,
@@ -185,6 +187,7 @@ class TextToImage:
 
         Args:
             prompt: one caption or several, in English or Japanese.
+            prompt_embeds: or what the U-Net reads of them, (B, L, D), as `encode` gives it.
             negative_prompt: what to steer away from; needs a guidance_scale above 1.
             height, width: pixels, multiples of the VAE's factor; by default the size that the model was trained at.
                 Where latents are given, theirs.
@@ -208,51 +211,138 @@ class TextToImage:
         Raises:
             ValueError: an empty prompt, a number out of range, or parts that do not fit one another.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        draw = _sampler(sampler or self.sampling.sampler)
+        check_output_type(output_type)
+        if (prompt is None) == (prompt_embeds is None):
+            raise ValueError(f"Give prompt or prompt_embeds, one of them; got {'none' if prompt is None else 'both'}.")
+        tokens = self.encode(prompts_of(prompt)) if prompt_embeds is None else self._placed(prompt_embeds)  # (B, L, D)
+        denoise = self.denoiser(tokens, negative_prompt, guidance_scale)
+        timesteps = self.timesteps(num_inference_steps, sampler, spacing)
+        noise = self.noise(len(tokens), height, width, seed=seed, generator=generator, latents=latents)
+        x = self.start(noise, timesteps, sampler, spacing)
+        x0 = self.walk(
+            denoise, x, timesteps, sampler=sampler, spacing=spacing, seed=seed, generator=generator, callback=callback
+        )
+        return self.pictures(x0, output_type)
+
+    # ---- the parts of a call, for those who put them together in another way -------------------------------------
+
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Captions, or the empty one -> tokens (B, L, D) that the U-Net attends to."""
+        return self.text_encoder(self.tokenizer(prompts).to(self.device.device))
+
+    def denoiser(
+        self,
+        tokens: Tensor,
+        negative_prompt: str | Sequence[str] | None = None,
+        guidance_scale: float | None = None,
+    ) -> NetworkDenoiser:
+        """The U-Net, told of tokens (B, L, D) and guided, as a denoiser of x_t (B, C, h, w)."""
         guidance_scale = self.guidance_scale if guidance_scale is None else guidance_scale
-        self._check(prompts, num_inference_steps, guidance_scale, output_type)
+        if not math.isfinite(guidance_scale):
+            raise ValueError(f"guidance_scale must be a finite number; got {guidance_scale}. 1 is off, 3 is usual.")
         without = [negative_prompt or ""] if isinstance(negative_prompt, str | None) else list(negative_prompt)
         if negative_prompt is not None and guidance_scale <= 1:
             raise ValueError(f"A negative prompt has no effect without guidance above 1; got {guidance_scale}.")
-        if len(without) not in (1, len(prompts)):
+        if len(without) not in (1, len(tokens)):
             raise ValueError(
-                f"Give one negative prompt for all or one a prompt; got {len(without)} for {len(prompts)} prompts."
+                f"Give one negative prompt for all or one a prompt; got {len(without)} for {len(tokens)} prompts."
             )
-        context = self.encode(prompts)
         if guidance_scale != 1:
-            context = torch.cat([self.encode(without).expand_as(context), context])  # (2B, L, D)
-
-        height = self.image_size if height is None else height
-        width = self.image_size if width is None else width
-        shape = (len(prompts), self.unet.config.in_channels, *self._fold(height, width))
-        sampling = self._sampling(sampler, spacing)
-        timesteps = sampling.timesteps(self.schedule, num_inference_steps)
-        x = self._start(shape, seed, generator, latents) * sampling.start_scale(self.schedule, timesteps)
-        denoise = NetworkDenoiser(
-            partial(self._guided, context=context, guidance_scale=guidance_scale),
+            tokens = torch.cat([self.encode(without).expand_as(tokens), tokens])  # (2B, L, D)
+        return NetworkDenoiser(
+            partial(self._guided, context=tokens, guidance_scale=guidance_scale),
             self.schedule,
             self.prediction_type,
             clip=1.0 if self.vae is None else None,
         )
+
+    def timesteps(
+        self, num_inference_steps: int, sampler: str | Sampler | None = None, spacing: str | None = None
+    ) -> Tensor:
+        """The grid (num_inference_steps,), descending."""
+        if not 1 <= num_inference_steps <= self.schedule.num_train_timesteps:
+            raise ValueError(
+                f"num_inference_steps lies in 1 to {self.schedule.num_train_timesteps}; got {num_inference_steps}. "
+                "20 is plenty."
+            )
+        return self._sampling(sampler, spacing).timesteps(self.schedule, num_inference_steps)
+
+    def noise(
+        self,
+        count: int,
+        height: int | None = None,
+        width: int | None = None,
+        *,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        latents: Tensor | None = None,
+    ) -> Tensor:
+        """Standard normal noise (count, C, h, w), as given or drawn, on the U-Net's device and in its dtype."""
+        size = self._fold(*(self.image_size if side is None else side for side in (height, width)))
+        shape = (count, self.unet.config.in_channels, *size)
+        if latents is not None:
+            if latents.ndim != 4 or latents.shape[:2] != shape[:2]:
+                raise ValueError(f"latents must be (B, C, H, W) = {shape}; got {tuple(latents.shape)}.")
+            if not latents.isfinite().all():
+                raise ValueError(
+                    "latents must be finite numbers; got NaN or infinity. Look at the step that made them."
+                )
+            x = latents
+        elif generator is not None:
+            x = torch.randn(shape, generator=generator, device=generator.device)
+        elif seed is None:
+            x = torch.randn(shape)
+        elif not 0 <= seed < 2**63 - count:
+            raise ValueError(f"A seed is a whole number from 0 to 2^63; got {seed}.")
+        else:
+            streams = [torch.Generator().manual_seed(seed + i) for i in range(count)]
+            x = torch.stack([torch.randn(shape[1:], generator=stream) for stream in streams])
+        return self._placed(x)
+
+    def start(
+        self, noise: Tensor, timesteps: Tensor, sampler: str | Sampler | None = None, spacing: str | None = None
+    ) -> Tensor:
+        """x_t at the first timestep of a whole walk: the noise, or as much of it as published samplers take."""
+        return noise * self._sampling(sampler, spacing).start_scale(self.schedule, timesteps)
+
+    def walk(
+        self,
+        denoise: Denoiser,
+        x: Tensor,
+        timesteps: Tensor,
+        *,
+        sampler: str | Sampler | None = None,
+        spacing: str | None = None,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        callback: Callback | None = None,
+    ) -> Tensor:
+        """From x_t at the first of these timesteps to x0, both (B, C, h, w)."""
+        sampling = self._sampling(sampler, spacing)
         # Not the seed itself: its stream begins with the very noise that the first picture started from.
         fresh = generator or (None if seed is None else torch.Generator().manual_seed(seed ^ 0x5EED))
         # A sampler of a student's own need not know where published ones end.
         end = {} if not sampling.to_first else {"final_alpha_cumprod": sampling.final(self.schedule)}
-        x0 = draw(denoise, x, self.schedule, timesteps, generator=fresh, callback=callback, **end)
-        x0 = self.decode(x0)
-        return to_pil(x0) if output_type == "pil" else (x0.float() / 2 + 0.5).clamp(0, 1)
+        draw = _sampler(sampler or self.sampling.sampler)
+        return draw(denoise, x, self.schedule, timesteps, generator=fresh, callback=callback, **end)
 
     def decode(self, x0: Tensor) -> Tensor:
         """What the U-Net works on (B, C, h, w) -> pictures (B, 3, H, W) near [-1, 1]; pixels are pictures already."""
         if self.vae is None:
             return x0
         with torch.no_grad(), self.device.autocast():
-            return self.vae.decode(x0 / self.vae.config.scaling_factor).to(x0.dtype)
+            return self.vae_decode(self.vae, x0 / self.vae.config.scaling_factor).to(x0.dtype)
 
-    def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Captions -> tokens (B, L, D) that the U-Net attends to."""
-        return self.text_encoder(self.tokenizer(prompts).to(self.device.device))
+    def pictures(self, x0: Tensor, output_type: str = "pil") -> Any:
+        """What the U-Net works on (B, C, h, w) -> PIL pictures, or with "pt" a tensor (B, 3, H, W) in [0, 1]."""
+        images = self.decode(x0)
+        return to_pil(images) if output_type == "pil" else (images.float() / 2 + 0.5).clamp(0, 1)
+
+    # ---- inside ----------------------------------------------------------------------------------------------------
+
+    def _placed(self, x: Tensor) -> Tensor:
+        """On the U-Net's device and in its dtype."""
+        return x.to(self.device.device, next(self.unet.parameters()).dtype)
 
     def _guided(self, x: Tensor, t: Tensor, context: Tensor, guidance_scale: float) -> Tensor:
         """The U-Net's output (B, C, H, W) with guidance: both guesses in one call of twice the batch."""
@@ -280,36 +370,19 @@ class TextToImage:
             raise ValueError(f"This model draws in multiples of {factor} pixels; got {height} and {width}.")
         return height // factor, width // factor
 
-    def _start(
-        self, shape: tuple[int, ...], seed: int | None, generator: torch.Generator | None, latents: Tensor | None
-    ) -> Tensor:
-        """Where the sampler starts: noise (B, C, H, W), as given or drawn, on the U-Net's device and in its dtype."""
-        if latents is not None:
-            if latents.ndim != 4 or latents.shape[:2] != shape[:2]:
-                raise ValueError(f"latents must be (B, C, H, W) = {shape}; got {tuple(latents.shape)}.")
-            x = latents
-        elif generator is not None:
-            x = torch.randn(shape, generator=generator, device=generator.device)
-        elif seed is None:
-            x = torch.randn(shape)
-        elif not 0 <= seed < 2**63 - shape[0]:
-            raise ValueError(f"A seed is a whole number from 0 to 2^63; got {seed}.")
-        else:
-            streams = [torch.Generator().manual_seed(seed + i) for i in range(shape[0])]
-            x = torch.stack([torch.randn(shape[1:], generator=stream) for stream in streams])
-        return x.to(self.device.device, next(self.unet.parameters()).dtype)
 
-    def _check(self, prompts: list[str], steps: int, guidance_scale: float, output_type: str) -> None:
-        if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
-            raise ValueError("A prompt needs at least one word; got an empty one. Try 'a big red star'.")
-        if not 1 <= steps <= self.schedule.num_train_timesteps:
-            raise ValueError(
-                f"num_inference_steps lies in 1 to {self.schedule.num_train_timesteps}; got {steps}. 20 is plenty."
-            )
-        if not math.isfinite(guidance_scale):
-            raise ValueError(f"guidance_scale must be a finite number; got {guidance_scale}. 1 is off, 3 is usual.")
-        if output_type not in ("pil", "pt"):
-            raise ValueError(f"output_type is 'pil' or 'pt'; got {output_type!r}.")
+def prompts_of(prompt: str | Sequence[str] | None) -> list[str]:
+    """One prompt or several as a list. Raises ValueError for one without a word."""
+    prompts = [prompt] if isinstance(prompt, str) else list(prompt or ())
+    if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
+        raise ValueError("A prompt needs at least one word; got an empty one. Try 'a big red star'.")
+    return prompts
+
+
+def check_output_type(output_type: str) -> None:
+    """Raises ValueError, before anything was drawn."""
+    if output_type not in ("pil", "pt"):
+        raise ValueError(f"output_type is 'pil' or 'pt'; got {output_type!r}.")
 
 
 def _sampler(sampler: str | Sampler) -> Sampler:

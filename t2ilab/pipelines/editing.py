@@ -1,0 +1,116 @@
+"""Picture to picture: a picture is drowned in noise up to some level, and drawn from there on as the words have it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from t2ilab.diffusion.samplers import Callback
+from t2ilab.images import from_pil
+from t2ilab.pipelines.text_to_image import Sampler, TextToImage, check_output_type, prompts_of
+
+Pictures = Image.Image | Sequence[Image.Image] | Tensor
+
+
+@torch.inference_mode()
+def image_to_image(
+    pipe: TextToImage,
+    prompt: str | Sequence[str],
+    image: Pictures,
+    strength: float = 0.8,
+    *,
+    negative_prompt: str | Sequence[str] | None = None,
+    num_inference_steps: int = 20,
+    guidance_scale: float | None = None,
+    seed: int | None = None,
+    generator: torch.Generator | None = None,
+    latents: Tensor | None = None,
+    sampler: str | Sampler | None = None,
+    spacing: str | None = None,
+    output_type: str = "pil",
+    callback: Callback | None = None,
+) -> Any:
+    """Draws pictures over, so that they show the prompt (SDEdit, Meng et al. 2022, algorithm 1).
+
+    The walk from noise to picture is not begun at its start: the given picture takes its place in the middle, with the
+    noise that belongs there. What that noise hides is drawn anew, coarse shapes last.
+
+    Args:
+        pipe: a model of pixels or of latents.
+        prompt: one caption or several.
+        image: PIL, one for all prompts or one each; or a tensor (B, 3, H, W) in [0, 1], as a pipeline's "pt" gives it.
+            Height and width are multiples of the VAE's factor, and the result has them.
+        strength: in [0, 1], the share of the steps that are taken, rounded down to whole ones. 0 gives the picture
+            back, through the VAE where there is one; 1 is text-to-image and does not see the picture. (In diffusers 1
+            leaves it the little that the noisiest timestep leaves.)
+        num_inference_steps: of the whole walk; int(num_inference_steps * strength) are taken.
+        latents: the noise itself, standard normal, like the picture or its latents.
+        negative_prompt, guidance_scale, seed, generator, sampler, spacing, output_type, callback: as in `TextToImage`.
+
+    Returns:
+        A list of PIL pictures, or a tensor (B, 3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: a strength outside [0, 1], a picture that is no picture or whose size does not fit, or what
+            `TextToImage` does not draw.
+    """
+    check_output_type(output_type)
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength lies in 0 to 1; got {strength}. 0 keeps the picture, 0.8 keeps little of it.")
+    prompts = prompts_of(prompt)
+    images = _tensor(image)  # (1 or B, 3, H, W)
+    if len(images) not in (1, len(prompts)):
+        raise ValueError(
+            f"Give one picture for all prompts or one a prompt; got {len(images)} for {len(prompts)} prompts."
+        )
+    height, width = images.shape[-2:]
+    noise = pipe.noise(len(prompts), height, width, seed=seed, generator=generator, latents=latents)
+    x0 = to_latents(pipe, images).expand(len(prompts), -1, -1, -1)  # (B, C, h, w)
+    if noise.shape != x0.shape:
+        raise ValueError(f"latents must be like the picture's, {tuple(x0.shape)}; got {tuple(noise.shape)}.")
+
+    denoise = pipe.denoiser(pipe.encode(prompts), negative_prompt, guidance_scale)
+    timesteps = pipe.timesteps(num_inference_steps, sampler, spacing)
+    taken = int(num_inference_steps * strength)
+    if taken:
+        timesteps = timesteps[num_inference_steps - taken :]
+        if strength == 1:
+            x = pipe.start(noise, timesteps, sampler, spacing)
+        else:
+            x = pipe.schedule.add_noise(x0, noise, int(timesteps[0]))
+        x0 = pipe.walk(
+            denoise, x, timesteps, sampler=sampler, spacing=spacing, seed=seed, generator=generator, callback=callback
+        )
+    return pipe.pictures(x0, output_type)
+
+
+def to_latents(pipe: TextToImage, images: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) in [-1, 1] -> what the U-Net works on (B, C, h, w): the mean of the VAE's latents, scaled.
+
+    diffusers draws from the latents' distribution instead, which in a trained VAE is as good as its mean.
+    """
+    weights = next(pipe.unet.parameters())
+    images = images.to(weights.device, weights.dtype)
+    if pipe.vae is None:
+        return images
+    with torch.no_grad(), pipe.device.autocast():
+        return pipe.vae.encode(images)[0].to(weights.dtype) * pipe.vae.config.scaling_factor
+
+
+def _tensor(image: Pictures) -> Tensor:
+    """PIL pictures, or a tensor in [0, 1] -> (B, 3, H, W) in [-1, 1]."""
+    if not isinstance(image, Tensor):
+        return from_pil(image)
+    if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point() or not len(image):
+        raise ValueError(f"A picture is PIL, or floats (B, 3, H, W); got {image.dtype} {tuple(image.shape)}.")
+    low, high = (float(end) for end in image.aminmax())
+    if math.isnan(low) or low < -1e-3 or high > 1 + 1e-3:
+        raise ValueError(
+            f"A picture's numbers lie in 0 to 1; got {low:.4g} to {high:.4g}. From [-1, 1] they come by x / 2 + 0.5."
+        )
+    return image * 2 - 1
