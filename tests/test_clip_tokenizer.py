@@ -321,3 +321,12 @@ def test_a_length_without_room_for_start_and_end(length, ours):
 def test_a_vocabulary_without_an_end():
     with pytest.raises(ValueError, match=r"missing: <\|endoftext\|>\."):
         CLIPTokenizer({START: 0, "a": 1}, [])
+
+
+def test_spans_say_where_each_token_stands():
+    tokenizer = CLIPTokenizer.train(["red", "star", "赤い"], 16)
+    text = "Red  star, 赤い龍 x1"
+    spans = tokenizer.spans(text)
+    assert [text[start:end] for start, end, _ in spans] == ["Red", "star", ",", "赤い", "龍", "龍", "龍", "x", "1"]
+    assert [word for *_, word in spans] == [0, 1, 2, 3, 3, 3, 3, 4, 5]
+    assert len(spans) == len(tokenizer.encode(text))

@@ -52,6 +52,15 @@ def test_nothing_is_left_behind_even_after_an_error(pipe):
     assert not any(layer._forward_pre_hooks or layer._forward_hooks for layer in pipe.unet.modules())
 
 
+def test_pictures_of_two_sizes_are_two_recordings(pipe):
+    how = {"seed": 1, "num_inference_steps": 1, "output_type": "pt"}
+    sentence = r"One recording is of one size; got \(8, 12\) after \(8, 8\)"
+    with AttentionMaps(pipe, PROMPT):
+        pipe(PROMPT, **how)
+        with pytest.raises(ValueError, match=sentence):
+            pipe(PROMPT, width=24, **how)
+
+
 # ---- the numbers -----------------------------------------------------------------------------------------------------
 
 

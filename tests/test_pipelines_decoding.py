@@ -72,8 +72,12 @@ def test_so_are_those_of_a_square_but_where_four_meet(vae, theirs):
     corners = faded[0][:, None] & faded[1]
     apart = (got - expected).abs().amax((0, 1))
     assert apart[~corners].max() < 1e-12
-    print(apart[~corners].max(), apart[corners].max(), expected.std())
-    assert 0 < apart[corners].max() < 0.3 * expected.std()
+    # There diffusers fades twice between the two upper tiles: its upper one holds some of the left one already.
+    left, right = (vae.decode(z[..., :8, start : start + 8])[..., 12:, :] for start in (0, 6))
+    w = torch.arange(4) / 4
+    twice = (1 - w)[:, None] * w * (1 - w) * (left[..., 12:] - right[..., :4])
+    assert twice.abs().max() > 0.01
+    torch.testing.assert_close(expected[..., 12:16, 12:16], got[..., 12:16, 12:16] + twice, rtol=0, atol=1e-12)
 
 
 @torch.no_grad()

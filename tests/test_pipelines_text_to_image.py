@@ -164,6 +164,12 @@ def test_the_callback_sees_every_step_from_noise_to_picture(small_pipe):
     torch.testing.assert_close(image, seen[-1][3] / 2 + 0.5)  # the last estimate is the picture
 
 
+def test_words_that_were_encoded_before_draw_the_same(small_pipe):
+    how = {"seed": 1, "num_inference_steps": 2, "negative_prompt": "ring", "output_type": "pt"}
+    embeds = small_pipe.encode([PROMPT, OTHER])
+    assert torch.equal(small_pipe(prompt_embeds=embeds, **how), small_pipe([PROMPT, OTHER], **how))
+
+
 def test_output_types_show_the_same_picture(small_pipe):
     pictures = small_pipe([PROMPT, OTHER], seed=1, num_inference_steps=2)
     tensor = small_pipe([PROMPT, OTHER], seed=1, num_inference_steps=2, output_type="pt")
@@ -212,6 +218,13 @@ def test_words_in_both_languages_change_the_picture(small_pipe):
         ({"seed": 2**64}, "A seed is a whole number"),
         ({"latents": torch.zeros(2, 3, 16, 16)}, r"latents must be \(B, C, H, W\) = \(1, 3, 16, 16\); got \(2, 3, 16"),
         ({"latents": torch.zeros(3, 16, 16)}, "latents must be"),
+        ({"latents": torch.full((1, 3, 16, 16), math.nan)}, "latents must be finite numbers; got NaN or infinity"),
+        ({"prompt": None}, "prompt or prompt_embeds, one of them; got none"),
+        ({"prompt_embeds": torch.zeros(1, 24, 16)}, "one of them; got both"),
+        (
+            {"prompt": None, "prompt_embeds": torch.zeros(1, 24, 8)},
+            r"are \(B, 24, 16\), as `encode` gives them; got \(1, 24, 8\)",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_a_sentence(small_pipe, arguments, sentence):

@@ -51,6 +51,7 @@ class AttentionMaps:
         self._sums: list[dict[Size, Tensor]] = []  # for each call: size -> sum over layers (B, L, h, w)
         self._layers: dict[Size, int] = {}  # size -> how many layers have it
         self._size: Size = (0, 0)  # of the map that is in hand
+        self._drawn: torch.Size | None = None  # the size of what the U-Net works on
         self._hooks: list[RemovableHandle] = []
 
     # ---- recording -------------------------------------------------------------------------------------------------
@@ -78,6 +79,11 @@ class AttentionMaps:
                 f"These maps are of {len(self.prompts)} prompts; got a call for {len(x)} pictures. Give AttentionMaps "
                 "the prompts that are drawn."
             )
+        if self._drawn not in (None, x.shape[-2:]):
+            raise ValueError(
+                f"One recording is of one size; got {tuple(x.shape[-2:])} after {tuple(self._drawn)}. Open another one."
+            )
+        self._drawn = x.shape[-2:]
         self.timesteps.append(int(t.flatten()[0]))
         self._sums.append({})
         self._layers = {}

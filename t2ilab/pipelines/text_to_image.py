@@ -237,6 +237,9 @@ class TextToImage:
         guidance_scale: float | None = None,
     ) -> NetworkDenoiser:
         """The U-Net, told of tokens (B, L, D) and guided, as a denoiser of x_t (B, C, h, w)."""
+        length, width = self.tokenizer.context_length, self.unet.config.cross_attention_dim
+        if tokens.shape[1:] != (length, width):
+            raise ValueError(f"Tokens are (B, {length}, {width}), as `encode` gives them; got {tuple(tokens.shape)}.")
         guidance_scale = self.guidance_scale if guidance_scale is None else guidance_scale
         if not math.isfinite(guidance_scale):
             raise ValueError(f"guidance_scale must be a finite number; got {guidance_scale}. 1 is off, 3 is usual.")
