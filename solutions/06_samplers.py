@@ -480,7 +480,7 @@ for name, spacing in rows:
 # Read it all together: for each number of calls the printed table has the share, the seconds, and the distance. (With 56 pictures a share is uncertain by about 13 points.)
 #
 # - Nearly everybody gains from more calls at first, and then nobody does. More steps will not mend what is wrong then: it is the model.
-# - **With few calls the noise levels matter more than the sampler.** Karras's levels were chosen for other models, at many steps; with five
+# - **With few calls the noise levels matter, whoever walks over them.** Karras's levels were chosen for other models, at many steps; with five
 #   of them this model spends most on noise so weak that everything has long been decided. With many calls they lead nearest to the end of the road.
 # - By distance, order shows: Heun and DPM++ go on approaching where the reader has long been content. To name
 #   a picture one need not be at the very end of the road.
@@ -496,7 +496,7 @@ for name, spacing in rows:
 # まとめて読みましょう。下の表には、呼び出しの回数ごとに、割合、秒数、距離が並んでいます。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
 #
 # - はじめのうちは、呼び出しを増やすとほとんどどれもよくなりますが、やがてどれもよくならなくなります。残った間違いは歩数を増やしても直りません。モデル自身の間違いです。
-# - **呼び出しが少ないときは、サンプラーよりもノイズの段階の選び方が重要です。** Karras らの段階は、別のモデルのために、多い歩数で選ばれたものです。5 歩しかないと、このモデルでは、もう何もかも決まったあとの弱いノイズにほとんどの歩数を使ってしまいます。呼び出しが多ければ、道の終わりに最も近づきます。
+# - **呼び出しが少ないときは、どのサンプラーでも、ノイズの段階の選び方が効きます。** Karras らの段階は、別のモデルのために、多い歩数で選ばれたものです。5 歩しかないと、このモデルでは、もう何もかも決まったあとの弱いノイズにほとんどの歩数を使ってしまいます。呼び出しが多ければ、道の終わりに最も近づきます。
 # - 距離を見ると、次数の違いがわかります。ホイン法と DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
 # - 秒数は、どの方法でも、呼び出しの回数で決まります。サンプラー自身の計算は、ほとんどかかりません。
 # - **次数とは、歩幅が小さいときの約束です。** 呼び出しが少ないと、ホイン法の絵はめちゃくちゃです。その理由はこうです。ホイン法の式をオイラー法の 1 歩と比べると、ホイン法はそこからさらに、$x$ を次の分だけ動かします。
