@@ -64,7 +64,6 @@ _SHARED_BY_UNETS: dict[str, tuple[Any, ...]] = {
     "encoder_hid_dim_type": _NONE,
     "num_attention_heads": _NONE,
     "class_embed_type": _NONE,
-    "addition_embed_type": _NONE,
     "addition_time_embed_dim": _NONE,
     "projection_class_embeddings_input_dim": _NONE,
 }
@@ -80,9 +79,11 @@ _READ_FROM_UNETS: dict[str, Any] = {
     "use_linear_projection": False,
     "num_class_embeds": None,
     "resnet_time_scale_shift": "default",
+    "addition_embed_type": None,
+    "addition_embed_type_num_heads": 64,
 }
 # upcast_attention asks for attention in float32, which is what we compute in anyway unless autocast says otherwise.
-_IGNORED_IN_UNETS = frozenset({"upcast_attention", "addition_embed_type_num_heads", "dropout"})
+_IGNORED_IN_UNETS = frozenset({"upcast_attention", "dropout"})
 
 UNET = Layout(
     "UNet2DConditionModel",
@@ -212,6 +213,9 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
     shifts = {"default": False, "scale_shift": True}
     if (shift := values["resnet_time_scale_shift"]) not in shifts:
         raise ValueError(f"resnet_time_scale_shift is {' or '.join(map(repr, shifts))} here; got {shift!r}.")
+    pooling = values["addition_embed_type"]
+    if pooling not in (None, "text"):
+        raise ValueError(f"addition_embed_type is None or 'text' here; got {pooling!r}, which is another network.")
     heads = values["attention_head_dim"]  # its name notwithstanding, it counts heads
     return {
         "in_channels": values["in_channels"],
@@ -225,6 +229,7 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "num_class_embeds": values["num_class_embeds"] or 0,
         "only_cross_attention": tuple(crosses) if crosses and any(crosses[:levels]) else (),
         "scale_shift": shifts[shift],
+        "text_pooling_heads": values["addition_embed_type_num_heads"] if pooling else 0,
     }
 
 
@@ -241,6 +246,8 @@ def _write_shared(config: UNetConfig) -> dict[str, Any]:
         "num_class_embeds": config.num_class_embeds or None,
         "only_cross_attention": list(config.only_cross_attention) or False,
         "resnet_time_scale_shift": "scale_shift" if config.scale_shift else "default",
+        "addition_embed_type": "text" if config.text_pooling_heads else None,
+        "addition_embed_type_num_heads": config.text_pooling_heads or 64,
     }
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2ilab.nets.layers import Downsample, ResBlock, SpatialTransformer, Upsample, timestep_embedding
+from t2ilab.nets.pooling import TextPooling
 from t2ilab.nets.unet_config import UNetConfig
 
 __all__ = ["UNet", "UNetConfig", "UNetEncoder"]
@@ -72,8 +73,11 @@ class UNetEncoder(nn.Module):
         time_dim = 4 * widths[0]
 
         self.time_embedding = TimeEmbedding(widths[0], time_dim)
+        self.add_embedding: nn.Module | None = None
         if config.pooled_context:
             self.add_embedding = nn.Linear(config.cross_attention_dim, time_dim)
+        elif config.text_pooling_heads:
+            self.add_embedding = TextPooling(config.cross_attention_dim, time_dim, config.text_pooling_heads)
         if config.num_class_embeds:
             self.class_embedding = nn.Embedding(config.num_class_embeds, time_dim)
         self.conv_in = nn.Conv2d(config.in_channels * config.patch_size**2, widths[0], 3, padding=1)
@@ -129,6 +133,8 @@ class UNetEncoder(nn.Module):
         if self.config.pooled_context:
             pooled = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
             temb = temb + self.add_embedding(pooled)
+        elif self.config.text_pooling_heads:
+            temb = temb + self.add_embedding(context)
         if self.config.num_class_embeds:
             temb = temb + self.class_embedding(class_labels).to(x.dtype)
         return temb
@@ -213,9 +219,11 @@ class UNet(UNetEncoder):
         """
         for parameter in self.conv_out.parameters():
             parameter.zero_()
-        if self.config.pooled_context:
+        if isinstance(self.add_embedding, nn.Linear):
             nn.init.normal_(self.add_embedding.weight, std=3 * self.add_embedding.in_features**-0.5)
             nn.init.zeros_(self.add_embedding.bias)
+        elif isinstance(self.add_embedding, TextPooling):
+            self.add_embedding.norm2.weight.fill_(3)
         for name, layer in self.named_modules():
             if isinstance(layer, nn.Linear) and name.endswith(("attn2.to_v", "attn2.to_out.0")):
                 layer.weight.mul_(3)

@@ -26,6 +26,8 @@ class UNetConfig(Config):
         pooled_context: whether the sum of the text's tokens is added to the time embedding too, so that every residual
             block hears the words at once. Stable Diffusion 1 and 2 do without; SDXL adds a pooled text in this place
             (Podell et al. 2023, section 2.1). A small model learns its words many times sooner with it.
+        text_pooling_heads: or the heads of an attention that pools the text's tokens for the same place, as in
+            DeepFloyd's IF, which diffusers knows too; 0 for none.
         positions: whether the tokens of the transformers are told where in the picture they stand, as in DiT (Peebles
             & Xie 2023). Stable Diffusion's find out from the convolutions, which see the borders; told, a small model
             learns sooner what "left" means.
@@ -56,6 +58,7 @@ class UNetConfig(Config):
     patch_size: int = 1
     ff_multiple: int = 4
     pooled_context: bool = False
+    text_pooling_heads: int = 0
     positions: bool = False
     scale_shift: bool = False
     linear_projection: bool = False
@@ -63,7 +66,7 @@ class UNetConfig(Config):
     only_cross_attention: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
-        self.check_numbers(from_zero=("num_class_embeds",))
+        self.check_numbers(from_zero=("num_class_embeds", "text_pooling_heads"))
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "
@@ -78,6 +81,11 @@ class UNetConfig(Config):
             raise ValueError(
                 f"heads is one number or one for each level; got {self.heads} for "
                 f"{len(self.block_out_channels)} levels of block_out_channels."
+            )
+        if self.text_pooling_heads and (self.pooled_context or self.cross_attention_dim % self.text_pooling_heads):
+            raise ValueError(
+                "text_pooling_heads must divide cross_attention_dim, and pooled_context leaves no place for it; got "
+                f"{self.text_pooling_heads} for {self.cross_attention_dim}, pooled_context={self.pooled_context}."
             )
         for width, heads in zip(self.block_out_channels, self.heads_of_levels, strict=True):
             if width % self.norm_num_groups or width % heads:
