@@ -20,7 +20,7 @@ from t2ilab.data.world import World
 from t2ilab.images import grid, to_pil
 from t2ilab.output import Frames, enlarged
 from t2ilab.pipelines.text_to_image import TextToImage
-from t2ilab.recipes.storybook_pixel import LECTURE
+from t2ilab.recipes.drawn import LECTURE
 
 FOLDER = Path(__file__).parent / "pictures"
 PROMPTS = [

@@ -71,6 +71,15 @@ class World:
         scenes, captions, generator = self._batch(index, batch_size)
         return {"drawing": draw(scenes, self.size, generator, device), "caption": captions, "scene": scenes}
 
+    def captions(self, index: int, batch_size: int, again: int = 0) -> list[str]:
+        """The captions of the index-th batch without its pictures; in other words for each number of times `again`."""
+        rng = random.Random(f"world {self.seed} {self.held_out} {index}")
+        scenes = self._scenes(batch_size, rng)
+        rng.getrandbits(63)  # the pictures' chance
+        if again:
+            rng = random.Random(f"captions {self.seed} {self.held_out} {index} {again}")
+        return [self._caption(scene, rng) for scene in scenes]
+
     def translations(self, index: int, batch_size: int) -> dict[str, Any]:
         """The index-th batch of captions without pictures: {"en": B strings, "ja": B strings that say the same}."""
         rng = random.Random(f"translations {self.seed} {self.held_out} {index}")
@@ -79,12 +88,16 @@ class World:
 
     def _batch(self, index: int, batch_size: int) -> tuple[list[Scene], list[str], torch.Generator]:
         rng = random.Random(f"world {self.seed} {self.held_out} {index}")
+        scenes = self._scenes(batch_size, rng)
+        generator = torch.Generator().manual_seed(rng.getrandbits(63))
+        return scenes, [self._caption(scene, rng) for scene in scenes], generator
+
+    def _scenes(self, batch_size: int, rng: random.Random) -> list[Scene]:
         scenes: list[Scene] = []
         while len(scenes) < batch_size:
             after = len(scenes) % self.siblings
             scenes.append(self._sibling(scenes[-after], rng) if after else self._scene(rng))
-        generator = torch.Generator().manual_seed(rng.getrandbits(63))
-        return scenes, [self._caption(scene, rng) for scene in scenes], generator
+        return scenes
 
     def prompts(self, count: int, language: str = "en", things: int | None = None) -> tuple[list[str], list[Scene]]:
         """Full captions to measure a model by, and the scenes they ask for; their chance is not that of `batch`.

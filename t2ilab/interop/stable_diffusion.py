@@ -166,6 +166,15 @@ def read_controlnet(folder: str | Path, variant: str | None = None) -> ControlNe
     return _read(folder, layouts.read_controlnet, ControlNet, renaming(layouts.own_name), variant)
 
 
+def write_vae(folder: Path, vae: VAE, image_size: int) -> None:
+    """Writes a folder that diffusers' AutoencoderKL.from_pretrained opens, in half precision.
+
+    `image_size` is the side of the pictures that it was trained on, in pixels.
+    """
+    write_json(folder / "config.json", layouts.write_vae(vae.config, image_size))
+    write_weights(folder / f"{STEM}.safetensors", vae, layouts.published_name)
+
+
 def write_controlnet(folder: Path, net: ControlNet) -> None:
     """Writes a folder that diffusers' ControlNetModel.from_pretrained opens, in half precision."""
     write_json(folder / "config.json", layouts.write_controlnet(net.control_config))

@@ -130,11 +130,9 @@ class UNetEncoder(nn.Module):
         """What every residual block is told: the timestep, perhaps the pooled words and a class -> (B, time_dim)."""
         t = torch.as_tensor(t, device=x.device).expand(x.shape[0])
         temb = self.time_embedding(self.embed_time(t, self.config.block_out_channels[0]).to(x.dtype))  # (B, time_dim)
-        if self.config.pooled_context:
-            pooled = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
-            temb = temb + self.add_embedding(pooled)
-        elif self.config.text_pooling_heads:
-            temb = temb + self.add_embedding(context)
+        if self.add_embedding is not None:
+            summed = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
+            temb = temb + self.add_embedding(summed if self.config.pooled_context else context)
         if self.config.num_class_embeds:
             temb = temb + self.class_embedding(class_labels).to(x.dtype)
         return temb

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
-from t2ilab.metrics import faithfulness
 from t2ilab.nets.unet import UNetConfig
-from t2ilab.recipes.pixel import Model, Numbers, PixelRecipe
+from t2ilab.recipes.drawn import shapes_scores
+from t2ilab.recipes.text_to_image import Model, Numbers, TextToImageRecipe
 
 NUMBERS = Numbers(
     name="shapes-pixel",
@@ -37,20 +36,12 @@ DATA = (
 LIMITS = "One shape a picture, 32x32 pixels, and only the words of this world; eight pairs of thing and colour unseen."
 
 
-class Recipe(PixelRecipe):
+class Recipe(TextToImageRecipe):
     """The numbers, and what is measured."""
 
     def __init__(self, device: DeviceManager, seed: int = 0, numbers: Numbers = NUMBERS):
         super().__init__(device, seed, numbers)
 
     def measure(self, model: Model, count: int = 512) -> dict[str, float]:
-        """Faithfulness on full captions: English, Japanese, and pairs of thing and colour never seen in training."""
-        pipe = self.pipeline(model)
-        scores = {}
-        for name, language, held_out in (("en", "en", False), ("ja", "ja", False), ("held out", "en", True)):
-            prompts, scenes = World(seed=self.seed, held_out=held_out).prompts(count, language)
-            images = pipe(prompts, seed=10_000, output_type="pt") * 2 - 1
-            result = faithfulness(images, scenes)
-            scores[name] = result.all
-            scores |= {f"{name} {a}": share for a, share in result.attributes.items()}
-        return scores
+        """As `shapes_scores` has it."""
+        return shapes_scores(self.pipeline(model), count, self.seed)

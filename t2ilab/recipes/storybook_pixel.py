@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from t2ilab.data.understanding import understand
-from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
-from t2ilab.metrics import faithfulness
 from t2ilab.nets.unet import UNetConfig
-from t2ilab.recipes.pixel import Model, Numbers, PixelRecipe
+from t2ilab.recipes.drawn import storybook_scores
+from t2ilab.recipes.text_to_image import Model, Numbers, TextToImageRecipe
 
 NUMBERS = Numbers(
     name="storybook-pixel",
@@ -39,37 +37,14 @@ DATA = (
     "words, at once."
 )
 LIMITS = "Up to three things a picture, 32x32 pixels, and only the words of this world; some pairs unseen."
-LECTURE = (
-    "an astronaut riding a horse",
-    "a brain riding a rocket heading towards the moon",
-    "a robot, red and grey",
-    "a hot air balloon",
-    "a chef in the kitchen",
-)
 
 
-class Recipe(PixelRecipe):
+class Recipe(TextToImageRecipe):
     """The numbers, and what is measured."""
 
     def __init__(self, device: DeviceManager, seed: int = 0, numbers: Numbers = NUMBERS):
         super().__init__(device, seed, numbers)
 
     def measure(self, model: Model, count: int = 512) -> dict[str, float]:
-        """Faithfulness on full captions of one, two and three things in both languages, on what training never showed,
-        and on sixteen seeds of each of the lecture's prompts."""
-        pipe = self.pipeline(model)
-        scores = {}
-        for things in (1, 2, 3):
-            for name, language, held_out in (("en", "en", False), ("ja", "ja", False), ("held out", "en", True)):
-                prompts, scenes = World(seed=self.seed, held_out=held_out, level="storybook").prompts(
-                    count, language, things
-                )
-                images = pipe(prompts, seed=10_000, output_type="pt") * 2 - 1
-                result = faithfulness(images, scenes)
-                scores[f"{name} {things}"] = result.all
-                if name == "en":
-                    scores |= {f"{name} {things}, {a}": share for a, share in result.attributes.items()}
-        for prompt in LECTURE:
-            images = pipe([prompt] * 16, seed=20_000, output_type="pt") * 2 - 1
-            scores[prompt] = faithfulness(images, [understand(prompt)[0]] * 16).all
-        return scores
+        """As `storybook_scores` has it."""
+        return storybook_scores(self.pipeline(model), count, self.seed)

@@ -1,4 +1,7 @@
-"""What the recipes of the pixel models share: text to 32x32 pictures of one level of the world, on two CPU cores."""
+"""What the recipes of the text-to-image models share: words to pictures of one level of the world, on two CPU cores.
+
+In pixels or in the latents of an autoencoder, it is the same loss of the same class of network.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,17 @@ from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.nets.text import TextConfig, TextEncoder
 from t2ilab.nets.unet import UNet, UNetConfig
 from t2ilab.pipelines.text_to_image import TextToImage
+from t2ilab.recipes.autoencoder import open_vae
+from t2ilab.recipes.latents import Latents
 from t2ilab.training.loop import Plan
 
-PREDICTION = "sample"  # the picture itself: of few kinds, so easier for a small network than noise of every kind
 MAX_WEIGHT = 5.0
 DROP = 0.1  # captions left empty, which teaches the unconditional half of guidance
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """All that tells one pixel model from another.
+    """All that tells one model from another.
 
     Attributes:
         name: of the model.
@@ -40,6 +44,12 @@ class Numbers:
         unet: the network.
         text_layers: of the text encoder.
         two_colors: the share of things in two colours, as in `World`; rarer, and no model learns to heed them.
+        size: of the pictures, in pixels a side.
+        prediction_type: what the network is to give. "sample" suits pixels: of pictures there are few kinds, so they
+            are easier for a small network than noise of every kind.
+        vae: the zoo's autoencoder, or a folder with one, in whose latents it works; None for pixels.
+        cached: so many batches of latents are made once and met again and again, in other words each time; 0 makes each
+            anew, and pixels always are.
     """
 
     name: str
@@ -55,6 +65,10 @@ class Numbers:
     unet: UNetConfig
     text_layers: int = 2
     two_colors: float = 0.6
+    size: int = 32
+    prediction_type: str = "sample"
+    vae: str | None = None
+    cached: int = 0
 
 
 class Model(nn.Module):
@@ -65,26 +79,27 @@ class Model(nn.Module):
         self.unet, self.text_encoder = unet, text_encoder
 
 
-class PixelRecipe:
+class TextToImageRecipe:
     """Data, net and loss; a recipe adds its numbers and how it is measured, and the runner does the rest."""
 
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
         language = {"level": numbers.level, "japanese": numbers.japanese, "two_colors": numbers.two_colors}
-        self.whole = World(size=32, seed=seed, partial=0.0, **language)  # type: ignore[arg-type]
-        self.world = World(size=32, seed=seed, partial=numbers.partial, **language)  # type: ignore[arg-type]
+        self.whole = World(size=numbers.size, seed=seed, partial=0.0, **language)  # type: ignore[arg-type]
+        self.world = World(size=numbers.size, seed=seed, partial=numbers.partial, **language)  # type: ignore[arg-type]
         # Half of the linear schedule's timesteps show next to nothing of the picture; the cosine's spend more where the
         # shape is decided (Nichol & Dhariwal 2021, section 3.2).
         self.schedule = NoiseSchedule.cosine()
-        # The error of the velocity is snr + 1 times that of the picture; capped, or the last bit of noise would be all.
-        self.weights = (self.schedule.snr + 1).clamp(max=MAX_WEIGHT).to(device.device)
+        self.weights = error_weights(self.schedule, numbers.prediction_type).to(device.device)
         self.tokenizer = CLIPTokenizer.train(vocabulary(numbers.level), numbers.context_length)
         text = TextConfig(
             len(self.tokenizer.vocab), numbers.context_length, numbers.unet.cross_attention_dim, numbers.text_layers
         )
         self.model = Model(UNet(numbers.unet), TextEncoder(text))
         device.place(self.model)
+        self.vae = open_vae(numbers.vae, device) if numbers.vae else None
+        self.latents = Latents(self.whole, self.vae, numbers.batch, numbers.cached, device) if self.vae else None
 
     def start_from(self, start: str) -> None:
         """Takes over the weights of a saved model. Raises ValueError for one of other words or widths."""
@@ -102,9 +117,13 @@ class PixelRecipe:
         return Plan(steps, self.numbers.learning_rate, self.numbers.warmup, facts=facts)
 
     def batch(self, step: int) -> dict[str, Any]:
-        """The step-th batch of the world, with full captions in the first steps."""
+        """The step-th batch, {"x0": (B, C, h, w), "caption": B strings}, with full captions in the first steps."""
         world = self.whole if step < self.numbers.whole else self.world
-        return world.batch(step, self.numbers.batch, self.device.device)
+        if self.latents is None:
+            batch = world.batch(step, self.numbers.batch, self.device.device)
+            return {"x0": batch["image"], "caption": batch["caption"]}
+        index, again = divmod(step, self.numbers.cached)[::-1] if self.numbers.cached else (step, 0)
+        return {"x0": self.latents(index), "caption": world.captions(index, self.numbers.batch, again)}
 
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
@@ -113,18 +132,18 @@ class PixelRecipe:
         # One timestep in each of so many equal parts, so that every batch sees every noise level.
         u = (torch.arange(count) + torch.rand(count, generator=generator)) / count
         t = (u * self.schedule.num_train_timesteps).long().to(device)
-        noise = torch.randn(batch["image"].shape, generator=generator).to(device)
+        noise = torch.randn(batch["x0"].shape, generator=generator).to(device)
         dropped = (torch.rand(count, generator=generator) < DROP).tolist()
         captions = ["" if d else caption for d, caption in zip(dropped, batch["caption"], strict=True)]
         with self.device.autocast():
             context = self.model.text_encoder(self.tokenizer(captions).to(device))
             return diffusion_loss(
                 lambda x_t, t: self.model.unet(x_t, t, context),
-                batch["image"],
+                batch["x0"],
                 t,
                 noise,
                 self.schedule,
-                PREDICTION,
+                self.numbers.prediction_type,
                 self.weights[t],
             )
 
@@ -135,16 +154,27 @@ class PixelRecipe:
             model.text_encoder,
             self.tokenizer,
             self.schedule,
-            PREDICTION,
+            self.numbers.prediction_type,
             self.world.size,
             self.device,
             self.numbers.level,
+            self.vae,
         )
 
     def sheet(self, model: Model) -> Tensor:
-        """Sixteen pictures of fixed prompts (16, 3, 32, 32) in [-1, 1], to watch while it trains."""
+        """Sixteen pictures of fixed prompts (16, 3, size, size) in [-1, 1], to watch while it trains."""
         prompts, _ = World(seed=self.seed, level=self.numbers.level).prompts(16)
         return self.pipeline(model)(prompts, seed=0, num_inference_steps=10, output_type="pt") * 2 - 1
 
     def save(self, model: Model, folder: Path) -> None:
         self.pipeline(model).save_pretrained(folder)
+
+
+def error_weights(schedule: NoiseSchedule, prediction_type: str) -> Tensor:
+    """Weights (T,) that count an error of the picture snr + 1 times, as an unweighted error of the velocity would.
+
+    Capped, or the last bit of noise would be all that is learnt. The errors of velocity and noise are snr + 1 and snr
+    times that of the picture, so for them the weight is divided by as much (Hang et al. 2023, section 3.4).
+    """
+    wanted, snr = (schedule.snr + 1).clamp(max=MAX_WEIGHT), schedule.snr
+    return {"sample": wanted, "v_prediction": wanted / (snr + 1), "epsilon": wanted / snr}[prediction_type]

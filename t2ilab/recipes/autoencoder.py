@@ -1,0 +1,121 @@
+"""What the recipes of the autoencoders share: 64x64 pictures of one level of the world to 8x8 latents, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from t2ilab import zoo
+from t2ilab.data.world import World
+from t2ilab.device import DeviceManager
+from t2ilab.interop.stable_diffusion import read_vae, write_vae
+from t2ilab.metrics import faithfulness
+from t2ilab.nets.vae import VAE, VAEConfig
+from t2ilab.recipes.reader import told
+from t2ilab.training.loop import Plan
+
+SIZE = 64  # pixels a side: 64x64x3 to 8x8x4 is Stable Diffusion's own 48 to 1
+DECAY = 0.995  # of the averaged weights
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All that tells one autoencoder from another.
+
+    Attributes:
+        name: of the model.
+        level: of the world.
+        steps, batch, learning_rate, warmup: of the training; steps and warmup in optimizer steps.
+        vae: the network; its scaling factor is measured when the model is saved.
+        kl_weight: what a nat of the KL divergence costs, a picture's mean squared error being the rest of the loss.
+    """
+
+    name: str
+    level: str
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int
+    vae: VAEConfig
+    kl_weight: float
+
+
+class AutoencoderRecipe:
+    """Data, net and loss; a recipe adds its numbers, and the runner does the rest."""
+
+    def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
+        device.seed(seed)
+        self.device, self.seed, self.numbers = device, seed, numbers
+        self.world = World(size=SIZE, seed=seed, level=numbers.level)
+        self.model = device.place(VAE(numbers.vae))
+
+    def start_from(self, start: str) -> None:
+        """Takes over the weights of a saved autoencoder. Raises ValueError for one of other widths."""
+        theirs = open_vae(start, self.device)
+        if replace(theirs.config, scaling_factor=self.numbers.vae.scaling_factor) != self.numbers.vae:
+            raise ValueError(f"{start} has other widths than {self.numbers.name}, so it cannot be its start.")
+        self.model.load_state_dict(theirs.state_dict())
+
+    def plan(self, steps: int | None = None) -> Plan:
+        n = self.numbers
+        facts = {"recipe": n.name, "seed": self.seed, "steps": steps or n.steps}
+        return Plan(facts["steps"], n.learning_rate, n.warmup, decay=DECAY, facts=facts)  # type: ignore[arg-type]
+
+    def loss(self, step: int) -> Tensor:
+        """The loss of the step-th batch (Kingma & Welling 2014, eq. 10, with the KL divergence weighted): all its
+        chance comes from the seed and the step."""
+        x0 = self.world.batch(step, self.numbers.batch, self.device.device)["image"]
+        factor = self.model.config.factor
+        shape = (len(x0), self.model.config.latent_channels, SIZE // factor, SIZE // factor)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        noise = torch.randn(shape, generator=generator).to(self.device.device)
+        with self.device.autocast():
+            recon, mean, logvar = self.model(x0, noise)
+        kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)  # (B,), nats
+        return (recon.float() - x0).square().mean() + self.numbers.kl_weight * kl.mean()
+
+    @torch.inference_mode()
+    def measure(self, model: VAE, count: int = 512) -> dict[str, float]:
+        """On scenes that training never showed: the peak signal-to-noise ratio in decibels, the mean over pictures; how
+        often the reader reads them right, as they were and as they came back; and the latents, scaled."""
+        scores = {}
+        world = World(size=SIZE, seed=self.seed + 1, held_out=True, level=self.numbers.level)
+        batch = world.batch(0, count, self.device.device)
+        images, scenes = batch["image"], [told(scene) for scene in batch["scene"]]
+        came_back = torch.cat([model(some)[0] for some in images.split(64)]).float().clamp(-1, 1)
+        scores["psnr"] = psnr(came_back, images).mean().item()
+        scores["read, as drawn"] = faithfulness(images, scenes).all
+        scores["read, come back"] = faithfulness(came_back, scenes).all
+        mean = torch.cat([model.encode(some)[0] for some in images.split(64)]).float()
+        scores["scaled latents, deviation"] = (mean * self.scaling_factor(model)).std().item()
+        return scores
+
+    @torch.inference_mode()
+    def scaling_factor(self, model: VAE, count: int = 512) -> float:
+        """One over the standard deviation of the latents of training pictures (Rombach et al. 2022, appendix G)."""
+        images = self.world.batch(0, count, self.device.device)["image"]
+        return 1 / torch.cat([model.encode(some)[0] for some in images.split(64)]).float().std().item()
+
+    def sheet(self, model: VAE) -> Tensor:
+        """Eight pictures as drawn, then the same as they come back (16, 3, 64, 64), to watch while it trains."""
+        images = World(size=SIZE, seed=self.seed + 1, level=self.numbers.level).batch(0, 8, self.device.device)["image"]
+        with torch.inference_mode():
+            return torch.cat([images, model(images)[0].float().clamp(-1, 1)])
+
+    def save(self, model: VAE, folder: Path) -> None:
+        """Writes a folder that diffusers' AutoencoderKL opens, with the scaling factor in its configuration."""
+        model.config = replace(model.config, scaling_factor=round(self.scaling_factor(model), 5))
+        write_vae(folder, model, SIZE)
+
+
+def open_vae(name: str, device: DeviceManager) -> VAE:
+    """An autoencoder of the zoo, or one in a folder. Raises ValueError or OSError as `zoo.folder` and `read_vae` do."""
+    return device.place(read_vae(zoo.folder(name) if name in zoo.names() or not Path(name).is_dir() else name))
+
+
+def psnr(images: Tensor, originals: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio (B,) in decibels, of pictures (B, 3, H, W) in [-1, 1]: higher is closer."""
+    return 10 * torch.log10(4 / (images - originals).square().flatten(1).mean(1))

@@ -1,0 +1,28 @@
+"""`vae-shapes`: 64x64 pictures of the `shapes` level to 8x8 latents and back, trained from nothing on two CPU cores."""
+
+from __future__ import annotations
+
+from t2ilab.device import DeviceManager
+from t2ilab.nets.vae import VAEConfig
+from t2ilab.recipes.autoencoder import AutoencoderRecipe, Numbers
+
+NUMBERS = Numbers(
+    name="vae-shapes",
+    level="shapes",
+    steps=6_000,
+    batch=8,
+    learning_rate=6e-3,
+    warmup=30,
+    vae=VAEConfig(block_out_channels=(8, 16, 32, 64), norm_num_groups=8),
+    kl_weight=4e-9,
+)
+NAME, STEPS = NUMBERS.name, NUMBERS.steps
+DATA = "Scenes of the shapes level, drawn as it trains; no captions."
+LIMITS = "64x64 pictures of plain shapes: it has seen nothing else. Other sizes are multiples of 8."
+
+
+class Recipe(AutoencoderRecipe):
+    """The numbers."""
+
+    def __init__(self, device: DeviceManager, seed: int = 0, numbers: Numbers = NUMBERS):
+        super().__init__(device, seed, numbers)
