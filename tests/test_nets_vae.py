@@ -140,3 +140,25 @@ def test_configurations_go_to_json_and_back():
 def test_what_does_not_fit_is_a_sentence(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+def colours_kept(vae):
+    """The share of the colours in chequered pictures that a straight line reads off what a new autoencoder gives."""
+    colours = torch.rand(32, 3, 2, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.no_grad():
+        back = vae(colours.repeat_interleave(16, 2).repeat_interleave(16, 3))[0]  # (32, 3, 32, 32)
+    known, asked = (x.movedim(1, -1).reshape(-1, 3) for x in (nn.functional.avg_pool2d(back, 16), colours))
+    known = torch.cat([known, torch.ones(len(known), 1)], 1)
+    left = asked - known @ torch.linalg.lstsq(known, asked).solution
+    return 1 - (left.square().sum() / (asked - asked.mean(0)).square().sum()).item()
+
+
+def test_a_new_one_lets_colours_through_and_nearly_no_noise(monkeypatch):
+    torch.manual_seed(0)
+    config = VAEConfig(block_out_channels=(8, 16, 32), norm_num_groups=2)
+    vae = VAE(config)
+    _, logvar = vae.encode(torch.rand(1, 3, 16, 16))
+    assert (logvar == -6).all()
+    assert colours_kept(vae) > 0.3
+    monkeypatch.setattr(VAE, "_initialise", lambda self: None)
+    assert colours_kept(VAE(config)) < 0.2  # the usual weights do not

@@ -13,7 +13,7 @@ NUMBERS = Numbers(
     batch=8,
     learning_rate=6e-3,
     warmup=30,
-    vae=VAEConfig(block_out_channels=(8, 16, 32, 64), norm_num_groups=8),
+    vae=VAEConfig(block_out_channels=(8, 16, 32, 64), norm_num_groups=2),
     kl_weight=4e-9,
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
