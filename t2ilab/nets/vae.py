@@ -207,8 +207,8 @@ class VAE(nn.Module):
         """
         for name, layer in self.named_modules():
             if isinstance(layer, ResBlock):
-                layer.conv2.weight.zero_()
-                layer.conv2.bias.zero_()
+                for parameter in layer.conv2.parameters():
+                    parameter.zero_()
             elif isinstance(layer, nn.Conv2d) and not name.endswith(("conv1", "conv2")):
                 weight, middle = layer.weight, layer.kernel_size[0] // 2
                 same = torch.eye(*weight.shape[:2], device=weight.device, dtype=weight.dtype)
@@ -217,11 +217,10 @@ class VAE(nn.Module):
                     weight.add_(same[:, :, None, None] / 9)  # the mean of its nine pixels
                 else:
                     weight[:, :, middle, middle] += same
-                layer.bias.zero_()
         spread = slice(self.config.latent_channels, None)  # of the two halves, that of the log variance
-        self.encoder.conv_out.weight[spread].zero_()
-        self.quant_conv.weight[spread].zero_()
-        self.quant_conv.bias[spread].fill_(-6)
+        own = dict(self.named_parameters())
+        for name, value in (("encoder.conv_out.weight", 0), ("quant_conv.weight", 0), ("quant_conv.bias", -6)):
+            own[name][spread] = value
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, in_channels, H, W) in [-1, 1] -> mean and log variance, (B, latent_channels, h, w) each.
