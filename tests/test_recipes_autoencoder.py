@@ -1,0 +1,103 @@
+"""The recipes of the autoencoders: a loss that depends on seed and step alone, and a scale that is measured."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from published import diffusers_class
+
+from t2ilab import metrics
+from t2ilab.interop.stable_diffusion import read_vae
+from t2ilab.nets.reader import Reader
+from t2ilab.recipes import autoencoder, vae_shapes
+from t2ilab.recipes.reader import OF_THE_WHOLE, OF_THINGS
+from t2ilab.training.loop import train
+
+
+def small(device, seed, **changes):
+    return vae_shapes.Recipe(device, seed, replace(vae_shapes.NUMBERS, batch=2, **changes))
+
+
+@pytest.fixture
+def recipe(cpu):
+    return small(cpu, 3)
+
+
+def test_the_loss_is_a_function_of_seed_and_step(recipe, cpu):
+    first = recipe.loss(5).item()
+    torch.rand(7)  # other draws in between change nothing
+    assert recipe.loss(5).item() == first
+    assert recipe.loss(6).item() != first
+    assert small(cpu, 3).loss(5).item() == first
+    assert small(cpu, 4).loss(5).item() != first
+
+
+def test_the_loss_is_kingma_and_wellings(cpu):
+    """Against torch's own Gaussians: the squared error of a sample, and the divergence from the standard normal."""
+    recipe = small(cpu, 3, kl_weight=0.5)
+    x0 = recipe.world.batch(7, 2)["image"]
+    mean, logvar = recipe.model.encode(x0)
+    posterior = torch.distributions.Normal(mean, (0.5 * logvar).exp())
+    prior = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    kl = torch.distributions.kl_divergence(posterior, prior).sum(dim=(1, 2, 3)).mean()
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(3 * 1_000_003 + 7))
+    recon = recipe.model.decode(mean + posterior.stddev * noise)
+    torch.testing.assert_close(recipe.loss(7), torch.nn.functional.mse_loss(recon, x0) + 0.5 * kl)
+
+
+def test_it_learns_something_at_once(recipe):
+    losses = [step.loss for step in train(recipe.model, recipe.loss, recipe.plan(30))]
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+
+
+def test_the_plan_remembers_what_makes_the_run(recipe):
+    assert recipe.plan(7).facts == {"recipe": "vae-shapes", "seed": 3, "steps": 7}
+    assert recipe.plan().steps == vae_shapes.STEPS
+
+
+def test_psnr_is_the_highest_value_over_the_root_mean_square_error_in_decibels():
+    generator = torch.Generator().manual_seed(0)
+    images, originals = torch.rand(2, 4, 3, 8, 8, generator=generator, dtype=torch.float64) * 2 - 1
+    levels = [(one.numpy() + 1) * 127.5 for one in (images, originals)]  # 0 to 255, as photographs have them
+    rmse = [float(((a - b) ** 2).mean()) ** 0.5 for a, b in zip(*levels, strict=True)]
+    expected = torch.tensor([20 * math.log10(255 / error) for error in rmse], dtype=torch.float64)
+    torch.testing.assert_close(autoencoder.psnr(images, originals), expected)
+
+
+def test_it_is_measured_on_pairs_never_seen(recipe, monkeypatch):
+    torch.manual_seed(0)
+    reader = Reader(OF_THINGS, OF_THE_WHOLE, 8)
+    monkeypatch.setattr(metrics, "default_reader", lambda: reader)
+    scores = recipe.measure(recipe.model, count=3)
+    assert scores.keys() == {"psnr", "read, as drawn", "read, come back", "scaled latents, deviation"}
+
+
+def test_its_sheet_is_pictures_and_what_comes_back(recipe):
+    sheet = recipe.sheet(recipe.model)
+    assert sheet.shape == (16, 3, 64, 64)
+    assert torch.equal(sheet, recipe.sheet(recipe.model))
+
+
+def test_what_it_saves_opens_in_diffusers_and_its_scaled_latents_have_unit_variance(recipe, tmp_path):
+    recipe.save(recipe.model.eval(), tmp_path)
+    theirs = diffusers_class("AutoencoderKL").from_pretrained(tmp_path, local_files_only=True)
+    images = recipe.world.batch(0, 512)["image"]
+    with torch.no_grad():
+        latents = theirs.encode(images).latent_dist.mean * theirs.config.scaling_factor
+    assert latents.std().item() == pytest.approx(1, abs=0.01)
+    assert read_vae(tmp_path).config.scaling_factor == theirs.config.scaling_factor
+
+
+def test_it_goes_on_from_a_saved_one_of_its_own_widths(recipe, cpu, tmp_path):
+    recipe.save(recipe.model, tmp_path / "vae")
+    other = small(cpu, 4)
+    other.start_from(str(tmp_path / "vae"))
+    for mine, theirs in zip(other.model.parameters(), recipe.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
+    assert other.model.training
+    wide = small(cpu, 4, vae=replace(vae_shapes.NUMBERS.vae, block_out_channels=(8, 16, 32, 32)))
+    with pytest.raises(ValueError, match="other widths than vae-shapes, so it cannot be its start"):
+        wide.start_from(str(tmp_path / "vae"))
+    with pytest.raises(ValueError, match="The zoo has no 'vae-shpes'"):
+        other.start_from("vae-shpes")
