@@ -9,9 +9,9 @@ from t2ilab.recipes.autoencoder import AutoencoderRecipe, Numbers
 NUMBERS = Numbers(
     name="vae-shapes",
     level="shapes",
-    steps=6_000,
+    steps=5_000,
     batch=8,
-    learning_rate=6e-3,
+    learning_rate=4e-3,
     warmup=30,
     vae=VAEConfig(block_out_channels=(8, 16, 32, 64), norm_num_groups=2),
     kl_weight=4e-9,
