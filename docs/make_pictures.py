@@ -4,12 +4,16 @@
 """
 
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import matplotlib_fontja  # noqa: F401 (a font that has Japanese)
 import torch
 
+from t2ilab import zoo
 from t2ilab.data.maps import MAPS
 from t2ilab.data.render import draw
 from t2ilab.data.renditions import RENDITIONS
@@ -17,10 +21,15 @@ from t2ilab.data.scenes import Scene, complete
 from t2ilab.data.understanding import understand
 from t2ilab.data.words import THINGS
 from t2ilab.data.world import World
+from t2ilab.device import DeviceManager
 from t2ilab.images import grid, to_pil
+from t2ilab.metrics import faithfulness
 from t2ilab.output import Frames, enlarged
 from t2ilab.pipelines.text_to_image import TextToImage
+from t2ilab.recipes import shapes, shapes_pixel
 from t2ilab.recipes.drawn import LECTURE
+from t2ilab.recipes.text_to_image import TextToImageRecipe
+from t2ilab.training.loop import train
 
 FOLDER = Path(__file__).parent / "pictures"
 PROMPTS = [
@@ -86,8 +95,48 @@ def model() -> None:
     enlarged(to_pil(sheet[None])[0], 3).save(FOLDER / "sheet.png")
 
 
+def spaces(minutes: float = 8.0, every: float = 1.0) -> None:
+    """Writes spaces.png: one recipe at 64x64 in latents and in pixels, as many minutes each, and prints the figures.
+
+    Measuring does not count. The latents' autoencoder was trained before; its minutes stand beside the curve.
+    """
+    card = zoo.card(str(shapes.NUMBERS.vae))
+    in_pixels = replace(shapes_pixel.NUMBERS, name="shapes-pixel at 64x64", size=64)
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    for make, label, style in (
+        (shapes.Recipe, f"in latents (autoencoder: {card.minutes:.0f} minutes before)", "o-"),
+        (partial(shapes_pixel.Recipe, numbers=in_pixels), "in pixels", "s--"),
+    ):
+        curve = list(learning(make, minutes, every))
+        print(label, " ".join(f"{at:.1f} min {right:.1%}" for at, right in curve), flush=True)
+        axis.plot(*zip(*curve, strict=True), style, label=label)
+    axis.set(xlabel="minutes of training", ylabel="prompts right in everything", ylim=(0, 1))
+    axis.yaxis.set_major_formatter("{x:.0%}")
+    axis.legend()
+    figure.tight_layout()
+    figure.savefig(FOLDER / "spaces.png", dpi=110)
+    plt.close(figure)
+
+
+def learning(
+    make: Callable[[DeviceManager], TextToImageRecipe], minutes: float, every: float
+) -> Iterator[tuple[float, float]]:
+    """Trains for so many minutes; every so often these minutes, and the share of 256 prompts that are drawn right."""
+    trial, recipe = make(DeviceManager()), make(DeviceManager())
+    recipe.loss(0)  # what is made once is made before the clock runs
+    seconds = sorted(step.seconds for step in list(train(trial.model, trial.loss, trial.plan(12)))[2:])[5]
+    prompts, scenes = World(seed=1).prompts(256)
+    spent = measured = 0.0
+    for step in train(recipe.model, recipe.loss, recipe.plan(int(60 * minutes / seconds))):
+        spent += step.seconds / 60
+        if spent - measured >= every:
+            measured = spent
+            images = recipe.pipeline(step.average)(prompts, seed=0, output_type="pt") * 2 - 1
+            yield spent, faithfulness(images, scenes).all
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    parts = {"world": world, "model": model}
+    parts = {"world": world, "model": model, "spaces": spaces}
     for part in sys.argv[1:] or parts:
         parts[part]()

@@ -166,7 +166,7 @@ def usual(minutes: float) -> float:
     began, step = time.perf_counter(), 0
     while time.perf_counter() - began < 60 * minutes:
         batch = recipe.batch(step)
-        x0, noise = batch["image"], torch.randn_like(batch["image"])
+        x0, noise = batch["x0"], torch.randn_like(batch["x0"])
         t = torch.randint(0, 1000, (len(x0),), device=device)
         context = model.text_encoder(recipe.tokenizer(batch["caption"]).to(device))
         loss = F.mse_loss(model.unet(scheduler.add_noise(x0, noise, t), t, context).sample, noise)

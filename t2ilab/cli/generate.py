@@ -68,7 +68,7 @@ def generate(
     guidance = pipe.guidance_scale if guidance is None else guidance
     # Without noise on the way, a batch gives what each seed alone would give; with it they go one by one, and so do
     # large pictures, a batch of which would fill the memory.
-    together = 1 if sampler in ADD_NOISE or pipe.vae is not None else n
+    together = 1 if sampler in ADD_NOISE or pipe.image_size > 128 else n
     settings = {"prompt": prompt, "negative_prompt": negative or "", "num_inference_steps": steps,
                 "guidance_scale": guidance, "sampler": sampler, "model": model}  # fmt: skip
     last: list[Any] = []
