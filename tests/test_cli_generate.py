@@ -51,6 +51,14 @@ def test_several_are_numbered_and_each_is_what_its_seed_gives(command, small_zoo
         assert max(abs(a - b) for a, b in zip(third.tobytes(), alone.tobytes(), strict=True)) <= 1
 
 
+def test_what_a_model_has_no_place_for_is_said(command, small_zoo, small_pipe):
+    prompt = RED + " " + "very " * 40 + "big"
+    result = command("generate", prompt, "-o", "star.png", *FAST)
+    assert (result.code, result.files) == (0, ["star.png"])
+    assert f"the rest is left out: '{small_pipe.tokenizer.unread(prompt)}'. Say it in fewer words.\n" in result.err
+    assert result.err.count("left out") == 1
+
+
 def test_every_option_reaches_the_picture(command, small_zoo):
     def draw(*arguments):
         assert command("generate", RED, "-o", "a.png", *FAST, *arguments).code == 0

@@ -246,6 +246,13 @@ def test_half_a_surrogate_pair_is_a_question_mark(ours):
     assert ours.encode("red \ud800 star") == ours.encode("red ? star")
 
 
+@pytest.mark.parametrize("text", ["a red star " * 12, "a red star", ""])
+def test_what_is_read_and_what_is_left_out_make_the_whole_text(text, ours):
+    read = text.removesuffix(ours.unread(text))
+    assert torch.equal(ours(read), ours(text))
+    assert (len(ours.encode(text)) > 22) == (ours.unread(text) != "")
+
+
 # ---- folders -------------------------------------------------------------------------------------------------------
 
 

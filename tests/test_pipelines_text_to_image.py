@@ -170,6 +170,16 @@ def test_words_that_were_encoded_before_draw_the_same(small_pipe):
     assert torch.equal(small_pipe(prompt_embeds=embeds, **how), small_pipe([PROMPT, OTHER], **how))
 
 
+def test_a_prompt_that_is_longer_than_the_context_is_drawn_and_what_is_left_out_is_said(small_pipe):
+    prompt = "a big red star " * 20 + "at the top"
+    unread = small_pipe.tokenizer.unread(prompt)
+    assert unread.endswith("star at the top")
+    with pytest.warns(UserWarning, match=f"reads .. tokens of a prompt, and the rest is left out: '{unread}'"):
+        whole = small_pipe(prompt, num_inference_steps=1, seed=0, output_type="pt")
+    short = small_pipe(prompt.removesuffix(unread), num_inference_steps=1, seed=0, output_type="pt")
+    assert torch.equal(whole, short)
+
+
 def test_output_types_show_the_same_picture(small_pipe):
     pictures = small_pipe([PROMPT, OTHER], seed=1, num_inference_steps=2)
     tensor = small_pipe([PROMPT, OTHER], seed=1, num_inference_steps=2, output_type="pt")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,12 +55,8 @@ def generate(
     from t2ilab.data.understanding import spelled, unknown_words
     from t2ilab.pipelines.text_to_image import ADD_NOISE, TextToImage
 
-    with warnings.catch_warnings(record=True) as remarks:
-        warnings.simplefilter("always", UserWarning)
+    with _warnings_said():
         pipe = TextToImage.from_pretrained(model, revision=revision, variant=variant)
-    for remark in remarks:  # what is drawn in another way than diffusers draws it
-        if remark.category is UserWarning:
-            typer.echo(remark.message, err=True)
     if pipe.world:
         if sentence := unknown_words(prompt, pipe.world):
             typer.echo(sentence, err=True)
@@ -73,15 +71,16 @@ def generate(
                 "guidance_scale": guidance, "sampler": sampler, "model": model}  # fmt: skip
     last: list[Any] = []
     for first in range(0, n, together):
-        drawn = pipe(
-            [prompt] * together,
-            negative_prompt=negative,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            seed=seed + first,
-            sampler=sampler,
-            callback=frames if gif and first == 0 else None,
-        )
+        with _warnings_said():
+            drawn = pipe(
+                [prompt] * together,
+                negative_prompt=negative,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                seed=seed + first,
+                sampler=sampler,
+                callback=frames if gif and first == 0 else None,
+            )
         for i, picture in enumerate(drawn, first):
             path = output if n == 1 else output.with_name(f"{output.stem}-{i + 1}{output.suffix}")
             files.save_picture(picture, path, scale, settings | {"seed": seed + i})
@@ -90,3 +89,14 @@ def generate(
     if gif:
         frames.save(gif, last, scale)
         typer.echo(gif)
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """What a pipeline warns of, as sentences on the terminal: what is drawn in another way, or left out."""
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("once", UserWarning)
+        yield
+    for remark in remarks:
+        if remark.category is UserWarning:
+            typer.echo(remark.message, err=True)

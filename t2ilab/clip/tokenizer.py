@@ -226,6 +226,11 @@ class CLIPTokenizer:
         # Half of a surrogate pair, as a terminal may hand over, has no bytes: it is read as a question mark.
         return self._tokenizer.encode(text.encode(errors="replace").decode(), add_special_tokens=False)
 
+    def unread(self, text: str) -> str:
+        """The end of a text for which the context has no place, "" where all of it is read."""
+        spans = self.spans(text)[self.context_length - 2 :]
+        return text[spans[0][0] :] if spans else ""
+
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
         """int64 (B, context_length). A text that is too long is cut; its last id is the end token all the same."""
         rows = []

@@ -19,7 +19,8 @@ from torch.utils.hooks import RemovableHandle
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.nets.layers import Attention, SpatialTransformer, TransformerBlock
-from t2ilab.pipelines.text_to_image import TextToImage, prompts_of
+from t2ilab.pipelines.arguments import prompts_of
+from t2ilab.pipelines.text_to_image import TextToImage
 
 Size = tuple[int, int]  # height and width of a map
 JAPANESE = re.compile("[\u3005\u3041-\u30ff\u3400-\u9fff\uff66-\uff9f]")  # kana and kanji

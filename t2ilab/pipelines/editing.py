@@ -12,7 +12,8 @@ from torch import Tensor
 
 from t2ilab.diffusion.samplers import Callback
 from t2ilab.images import from_pil
-from t2ilab.pipelines.text_to_image import Sampler, TextToImage, check_output_type, prompts_of
+from t2ilab.pipelines.arguments import check_output_type, prompts_of
+from t2ilab.pipelines.text_to_image import Sampler, TextToImage
 
 Pictures = Image.Image | Sequence[Image.Image] | Tensor
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from t2ilab.pipelines.text_to_image import TextToImage, prompts_of
+from t2ilab.pipelines.arguments import prompts_of
+from t2ilab.pipelines.text_to_image import TextToImage
 
 
 def slerp(a: Tensor, b: Tensor, weight: float | Tensor) -> Tensor:

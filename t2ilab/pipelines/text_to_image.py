@@ -33,6 +33,7 @@ from t2ilab.interop.stable_diffusion import Parts
 from t2ilab.nets.text import TextEncoder
 from t2ilab.nets.unet import UNet
 from t2ilab.nets.vae import VAE
+from t2ilab.pipelines.arguments import check_length, check_output_type, prompts_of
 from t2ilab.pipelines.folder import open_parts, save_parts
 
 Sampler = Callable[..., Tensor]
@@ -227,7 +228,8 @@ class TextToImage:
     # ---- the parts of a call, for those who put them together in another way -------------------------------------
 
     def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Captions, or the empty one -> tokens (B, L, D) that the U-Net attends to."""
+        """Captions, or the empty one -> tokens (B, L, D) that the U-Net attends to. Warns where one is too long."""
+        check_length(prompts, self.tokenizer)
         return self.text_encoder(self.tokenizer(prompts).to(self.device.device))
 
     def denoiser(
@@ -372,20 +374,6 @@ class TextToImage:
         if height % factor or width % factor:
             raise ValueError(f"This model draws in multiples of {factor} pixels; got {height} and {width}.")
         return height // factor, width // factor
-
-
-def prompts_of(prompt: str | Sequence[str] | None) -> list[str]:
-    """One prompt or several as a list. Raises ValueError for one without a word."""
-    prompts = [prompt] if isinstance(prompt, str) else list(prompt or ())
-    if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
-        raise ValueError("A prompt needs at least one word; got an empty one. Try 'a big red star'.")
-    return prompts
-
-
-def check_output_type(output_type: str) -> None:
-    """Raises ValueError, before anything was drawn."""
-    if output_type not in ("pil", "pt"):
-        raise ValueError(f"output_type is 'pil' or 'pt'; got {output_type!r}.")
 
 
 def _sampler(sampler: str | Sampler) -> Sampler:
