@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,7 +23,7 @@ class Card:
         command: the recipe command that makes it again.
         seed, steps: of the run.
         minutes: of training, on `hardware`.
-        scores: measured after the run, name -> value; shares in [0, 1].
+        scores: measured after the run, name -> value; shares in [0, 1], or what stands in brackets: "psnr (dB)".
         parameters: how many numbers it holds.
         sha256: file -> hash; loading checks them.
         data, limits: what it saw, and what it cannot do.
@@ -96,6 +97,13 @@ def write_card(path: Path, made: Card) -> None:
     files = sorted(f for f in path.rglob("*") if f.is_file() and f.name != "card.json")
     hashes = {f.relative_to(path).as_posix(): sha256(f) for f in files}
     write_json(path / "card.json", asdict(made) | {"sha256": hashes})
+
+
+def said(scores: Mapping[str, float]) -> str:
+    """Scores as a person reads them: shares in per cent, others as they are."""
+    return ", ".join(
+        f"{name} {score:.2f}" if name.endswith(")") else f"{name} {score:.1%}" for name, score in scores.items()
+    )
 
 
 def sha256(path: Path) -> str:

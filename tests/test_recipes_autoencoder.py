@@ -70,7 +70,7 @@ def test_it_is_measured_on_pairs_never_seen(recipe, monkeypatch):
     reader = Reader(OF_THINGS, OF_THE_WHOLE, 8)
     monkeypatch.setattr(metrics, "default_reader", lambda: reader)
     scores = recipe.measure(recipe.model, count=3)
-    assert scores.keys() == {"psnr", "read, as drawn", "read, come back", "scaled latents, deviation"}
+    assert scores.keys() == {"psnr (dB)", "read, as drawn", "read, come back", "scaled latents (standard deviation)"}
 
 
 def test_its_sheet_is_pictures_and_what_comes_back(recipe):

@@ -21,6 +21,7 @@ def train(
 
     from t2ilab.lab import plots
     from t2ilab.recipes.run import Run
+    from t2ilab.zoo import said
 
     run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start)
     typer.echo(f"{recipe}: {run.plan.steps} steps in {run.folder}. {run.device.reason}", err=True)
@@ -31,4 +32,4 @@ def train(
     card = run.finish(step.average)
     run.draw(step)
     plots.loss_curve([row["loss"] for row in run.log()], run.folder / "loss.png")
-    typer.echo(f"{run.folder / 'model'}: " + ", ".join(f"{name} {score:.1%}" for name, score in card.scores.items()))
+    typer.echo(f"{run.folder / 'model'}: {said(card.scores)}")

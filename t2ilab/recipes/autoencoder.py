@@ -86,11 +86,11 @@ class AutoencoderRecipe:
         batch = world.batch(0, count, self.device.device)
         images, scenes = batch["image"], [told(scene) for scene in batch["scene"]]
         came_back = torch.cat([model(some)[0] for some in images.split(64)]).float().clamp(-1, 1)
-        scores["psnr"] = psnr(came_back, images).mean().item()
+        scores["psnr (dB)"] = psnr(came_back, images).mean().item()
         scores["read, as drawn"] = faithfulness(images, scenes).all
         scores["read, come back"] = faithfulness(came_back, scenes).all
         mean = torch.cat([model.encode(some)[0] for some in images.split(64)]).float()
-        scores["scaled latents, deviation"] = (mean * self.scaling_factor(model)).std().item()
+        scores["scaled latents (standard deviation)"] = (mean * self.scaling_factor(model)).std().item()
         return scores
 
     @torch.inference_mode()
