@@ -115,11 +115,16 @@ widgets.prompt_box(pipe, "an astronaut riding a horse")
 
 # %%
 frames = []
-pipe("an astronaut riding a horse", seed=0, callback=lambda step, t, x_t, x0_hat: frames.append((x_t, x0_hat)))
+pipe(
+    "an astronaut riding a horse",
+    seed=0,
+    callback=lambda step, t, x_t, x0_hat: frames.append((x_t, x0_hat)),
+)
 some = [0, 4, 8, 12, 16, 19]
 plots.images(
     torch.cat([frames[i][0] for i in some] + [frames[i][1] for i in some]),
-    "Above, a picture coming out of noise in six moments; below, the model's estimate of the finished picture, a blur that sharpens.",
+    "Above, a picture coming out of noise in six moments; "
+    "below, the model's estimate of the finished picture, a blur that sharpens.",
     titles=[tr("step {i}", i=i) for i in some],
     columns=6,
 )
@@ -338,7 +343,8 @@ prompt = "a purple cat in a boat"
 rows = [pipe([prompt] * 6, seed=7, guidance_scale=s, output_type="pt") for s in scales]
 plots.images(
     torch.cat(rows) * 2 - 1,
-    "Four rows of six pictures of one prompt at guidance 0, 1, 3 and 8: anything at all in the first row, closer to the words in the later ones.",
+    "Four rows of six pictures of one prompt at guidance 0, 1, 3 and 8: "
+    "anything at all in the first row, closer to the words in the later ones.",
     columns=6,
     inches=0.8,
 )
@@ -346,7 +352,8 @@ plots.images(
 # %% tags=["nbval-ignore-output"]
 wanted, _ = understand(prompt)
 for scale, row in zip(scales, rows, strict=True):
-    say("guidance {scale}: {all:.0%} as asked", scale=scale, all=faithfulness(row * 2 - 1, [wanted] * 6).all)
+    score = faithfulness(row * 2 - 1, [wanted] * 6)
+    say("guidance {scale}: {all:.0%} as asked", scale=scale, all=score.all)
 
 # %% [markdown]
 # # How we got here
@@ -420,7 +427,9 @@ noise = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(3))
 strengths = (1.0, 0.5)
 both = [pipe(prompts[:8], latents=strength * noise, output_type="pt") * 2 - 1 for strength in strengths]
 plots.images(
-    torch.cat(both), "Eight prompts: from noise of the first strength, above, and of the second, below.", columns=8
+    torch.cat(both),
+    "Eight prompts: from noise of the first strength, above, and of the second, below.",
+    columns=8,
 )
 for strength, row in zip(strengths, both, strict=True):
     say("noise x {strength}: {all:.0%} as asked", strength=strength, all=faithfulness(row, asked[:8]).all)
@@ -461,5 +470,6 @@ if DOWNLOAD:
     from diffusers import DiffusionPipeline
 
     published = DiffusionPipeline.from_pretrained(PUBLISHED).to(machine.device)
-    photograph = published("a photograph of an astronaut riding a horse", num_inference_steps=20).images[0]
+    output = published("a photograph of an astronaut riding a horse", num_inference_steps=20)
+    photograph = output.images[0]
     plots.images(from_pil(photograph), "An astronaut riding a horse, by a published model.", inches=4)

@@ -143,15 +143,22 @@ say("The image encoder has {look:,} weights, the text encoder {read:,}.", look=s
 # **テキストエンコーダ**は、キャプションをトークン（token）、つまり単語の番号の列として受け取ります。開始トークンと終端トークン（end token）にはさまれ、行の残りはパディング（padding）で埋められます。
 
 # %%
-patches = batch["image"][:1].unfold(2, 8, 8).unfold(3, 8, 8)[0].permute(1, 2, 0, 3, 4).reshape(16, 3, 8, 8)
+patches = batch["image"][0].unfold(1, 8, 8).unfold(2, 8, 8)  # (3, 4, 4, 8, 8)
 plots.images(
-    patches, "What the image encoder gets of the first picture: sixteen patches of 8x8 pixels.", columns=4, inches=0.5
+    patches.permute(1, 2, 0, 3, 4).reshape(16, 3, 8, 8),
+    "What the image encoder gets of the first picture: sixteen patches of 8x8 pixels.",
+    columns=4,
+    inches=0.5,
 )
 caption = batch["caption"][0]
 ids = tokenizer(caption)[0]
 print(tokenizer.tokens(caption))
 print(ids.tolist())
-say("Start token: {start}. End token, and padding: {end}.", start=tokenizer.start_id, end=tokenizer.end_id)
+say(
+    "Start token: {start}. End token, and padding: {end}.",
+    start=tokenizer.start_id,
+    end=tokenizer.end_id,
+)
 
 # %% [markdown]
 # Each token sees itself and those before it, never those after it (a causal mask: such an encoder can also be trained to write). So which of
@@ -176,8 +183,8 @@ say("Start token: {start}. End token, and padding: {end}.", start=tokenizer.star
 def pool_text(hidden, token_ids, eos_id):
     """The vector of each caption: the text encoder's output at the caption's first end token.
 
-    hidden: (B, L, D), the encoder's outputs; token_ids: int64 (B, L), at least one end token in each row; eos_id: int.
-    Returns (B, D).
+    hidden: (B, L, D), the encoder's outputs; token_ids: int64 (B, L), at least one end token in each row;
+    eos_id: int. Returns (B, D).
     """
     raise NotImplementedError
 
@@ -233,10 +240,10 @@ def encode_text(model, captions):
 # %%
 @exercise("similarity_logits")
 def similarity_logits(image_features, text_features, logit_scale):
-    """How well each picture fits each text, as logits: the cosine of the angle between them, times logit_scale.
+    """How well each picture fits each text: the cosine of the angle between them, times logit_scale.
 
-    image_features: (N, D), text_features: (M, D), of any lengths; logit_scale: 0-d tensor, the multiplier itself.
-    Returns (N, M): pictures in rows.
+    image_features: (N, D), text_features: (M, D), of any lengths; logit_scale: 0-d tensor, the multiplier
+    itself. Returns logits (N, M): pictures in rows.
     """
     raise NotImplementedError
 
@@ -274,7 +281,8 @@ def choices(matrix):
 before = cosines(model, batch["image"], batch["caption"])
 plots.heatmap(
     before,
-    "Cosines of the eight pictures, A to H in rows, and their captions, in columns in the same order, before training.",
+    "Cosines of the eight pictures, A to H in rows, and their captions, "
+    "in columns in the same order, before training.",
     list("ABCDEFGH"),
     [short(scene) for scene in batch["scene"]],
     limits=(-1, 1),
@@ -310,10 +318,11 @@ say("The pictures A B C D E F G H choose the captions of {letters}.", letters=ch
 # %%
 @exercise("clip_loss")
 def clip_loss(image_features, text_features, logit_scale):
-    """How badly pictures and captions find each other: the symmetric contrastive loss (Radford et al. 2021, figure 3).
+    """How badly pictures and captions find each other: the symmetric contrastive loss.
 
-    image_features, text_features: (B, D), of any lengths, row i of one belongs to row i of the other; logit_scale: 0-d
-    tensor, the multiplier itself. Returns one number with its gradient, in nats: the mean of both directions.
+    Radford et al. 2021, figure 3. image_features, text_features: (B, D), of any lengths, row i of one
+    belongs to row i of the other; logit_scale: 0-d tensor, the multiplier itself. Returns one number with
+    its gradient, in nats: the mean of both directions.
     """
     raise NotImplementedError
 
@@ -332,7 +341,10 @@ check(clip_loss)
 
 # %%
 def least(scenes):
-    """The least mean loss for a batch of these scenes, in nats: who is there n times can only be guessed, ln n each."""
+    """The least mean loss, in nats, that a batch of these scenes allows.
+
+    Who is there n times can only be guessed, which costs ln n each.
+    """
     return sum(math.log(scenes.count(scene)) for scene in scenes) / len(scenes)
 
 
@@ -342,7 +354,8 @@ for size in (2, 8, 32, 128):
         scale = model.logit_scale.exp()
         loss = clip_loss(encode_image(model, pairs["image"]), encode_text(model, pairs["caption"]), scale)
     say(
-        "B = {size}: the loss begins at {loss:.2f}; ln B = {log:.2f}; the least that this batch allows: {least:.2f}.",
+        "B = {size}: the loss begins at {loss:.2f}; ln B = {log:.2f}; "
+        "the least that this batch allows: {least:.2f}.",
         size=size,
         loss=loss.item(),
         log=math.log(size),
@@ -371,8 +384,14 @@ BATCH = budget(lesson=128, ci=16)
 
 
 def learn(model, optimizer, pairs, fixed=None):
-    """One step of training on a batch of pairs; returns the loss before it. fixed: a scale that is not learnt."""
-    scale = model.logit_scale.exp().clamp(max=100) if fixed is None else torch.tensor(float(fixed), device=device)
+    """One step of training on a batch of pairs; returns the loss before it.
+
+    fixed: a scale that is not learnt.
+    """
+    if fixed is None:
+        scale = model.logit_scale.exp().clamp(max=100)
+    else:
+        scale = torch.tensor(float(fixed), device=device)
     loss = clip_loss(encode_image(model, pairs["image"]), encode_text(model, pairs["caption"]), scale)
     optimizer.zero_grad()
     loss.backward()
@@ -385,9 +404,11 @@ def train(model, steps, pairs_of, fixed=None):
     """The whole training on pairs_of(step); returns the loss of each step."""
     optimizer = Muon(model, lr=2e-3)
     warm = min(40, steps / 4)
-    warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1, (step + 1) / warm) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
-    )
+
+    def rate(step):
+        return min(1, (step + 1) / warm) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+
+    warm_then_cool = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     losses = []
     for step in tqdm(range(steps)):
         losses.append(learn(model, optimizer, pairs_of(step), fixed))
@@ -397,7 +418,11 @@ def train(model, steps, pairs_of, fixed=None):
 
 trial = new_model()
 trial_optimizer = Muon(trial)
-minutes = pace(lambda step: learn(trial, trial_optimizer, world.batch(step, BATCH)), STEPS, checkpoint="clip-storybook")
+minutes = pace(
+    lambda step: learn(trial, trial_optimizer, world.batch(step, BATCH)),
+    STEPS,
+    checkpoint="clip-storybook",
+)
 
 # %% tags=["nbval-ignore-output"]
 LOOK = budget(lesson=60, ci=2)
@@ -469,16 +494,16 @@ every = list(all_scenes())
 
 
 def sentence(scene):
-    return f"a {scene.size} {scene.color} {scene.thing} {PLACES[scene.place][0][0]} on a {scene.background} background"
+    place = PLACES[scene.place][0][0]  # "at the top left"
+    return f"a {scene.size} {scene.color} {scene.thing} {place} on a {scene.background} background"
 
 
 @torch.no_grad()
 def named(model, scenes, among):
     """Which scenes, among so many, the model sees in the pictures of the given ones."""
-    texts = F.normalize(
-        torch.cat([encode_text(model, list(map(sentence, among[i : i + 256]))) for i in range(0, len(among), 256)]),
-        dim=-1,
-    )
+    sentences = list(map(sentence, among))
+    texts = [encode_text(model, sentences[i : i + 256]) for i in range(0, len(sentences), 256)]
+    texts = F.normalize(torch.cat(texts), dim=-1)
     pictures = render(scenes, 32, torch.Generator().manual_seed(9))
     best = []
     for part in pictures.split(128):
@@ -505,8 +530,16 @@ unseen_scenes = [s for s in every if is_held_out(s)]
 known = [seen_scenes[i] for i in torch.randperm(len(seen_scenes), generator=chooser)[:COUNT].tolist()]
 new = [unseen_scenes[i] for i in torch.randperm(len(unseen_scenes), generator=chooser)[:COUNT].tolist()]
 everything, each = report(model, known)
-say("One of {count:,} sentences, the right one: {all:.0%} of the pictures.", count=len(every), all=everything)
-say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, background {background:.0%}.", **each)
+say(
+    "One of {count:,} sentences, the right one: {all:.0%} of the pictures.",
+    count=len(every),
+    all=everything,
+)
+say(
+    "Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, "
+    "background {background:.0%}.",
+    **each,
+)
 
 # %% [markdown]
 # And the pairs of shape and colour that no batch showed, blue squares and their like? Each of them is a shape that it knows, in a colour that it
@@ -518,7 +551,11 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 # %% tags=["nbval-ignore-output"]
 everything, each = report(model, new)
 say("Pairs never seen, all right: {all:.0%}.", all=everything)
-say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, background {background:.0%}.", **each)
+say(
+    "Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, "
+    "background {background:.0%}.",
+    **each,
+)
 
 # %% [markdown]
 # **Search** is the same matrix, read along a column: one sentence, many pictures. The sentence may leave things open, though the model has never read such a
@@ -530,7 +567,8 @@ say("Shape {thing:.0%}, colour {color:.0%}, size {size:.0%}, place {place:.0%}, 
 # %% tags=["nbval-ignore-output"]
 gallery = world.batch(50, budget(lesson=512, ci=32))
 with torch.no_grad():
-    shelf = F.normalize(torch.cat([encode_image(model, part) for part in gallery["image"].split(128)]), dim=-1)
+    parts = [encode_image(model, part) for part in gallery["image"].split(128)]
+    shelf = F.normalize(torch.cat(parts), dim=-1)
 
 
 def search(model, query, count=8):
@@ -554,7 +592,8 @@ for query, asked in (
         count=len(shelf),
         query=query,
     )
-    say("{right} of the eight are right; the gallery holds {all}.", right=sum(fits[i] for i in found), all=sum(fits))
+    right = sum(fits[i] for i in found)
+    say("{right} of the eight are right; the gallery holds {all}.", right=right, all=sum(fits))
 
 # %% [markdown]
 # **Change one thing:** ask for something else. Does the model search as well as it names? If not, how do these sentences differ from those that it was
@@ -579,12 +618,14 @@ for query, asked in (
 few = [s for s in every if s.size == "big" and s.background == "dark"]  # shapes, colours and places vary
 few_seen = [s for s in few if not is_held_out(s)]
 shuffler = torch.Generator().manual_seed(3)
-some = [few_seen[i] for i in torch.randperm(len(few_seen), generator=shuffler)[: budget(lesson=256, ci=8)].tolist()]
+shuffled = torch.randperm(len(few_seen), generator=shuffler).tolist()
+some = [few_seen[i] for i in shuffled[: budget(lesson=256, ci=8)]]
 
 
 def drawn(scenes, step):
     """The pairs of a step: a picture and a full sentence for each scene."""
-    return {"image": render(scenes, 32, torch.Generator().manual_seed(step)), "caption": list(map(sentence, scenes))}
+    images = render(scenes, 32, torch.Generator().manual_seed(step))
+    return {"image": images, "caption": list(map(sentence, scenes))}
 
 
 def any_scenes(size, step):
@@ -594,7 +635,10 @@ def any_scenes(size, step):
 
 
 def pupil_of(steps, scenes_of, fixed=None):
-    """A small model trained on the scenes scenes_of(step), and its losses; always from the same random weights."""
+    """A small model trained on the scenes scenes_of(step), and its losses.
+
+    It always begins with the same random weights.
+    """
     machine.seed(1)
     pupil = new_model(width=96, layers=2, text_width=64, text_layers=1)
     return pupil, train(pupil, steps, lambda step: drawn(scenes_of(step), step), fixed)
@@ -606,10 +650,18 @@ for size, steps in ((32, PUPIL_STEPS), (8, PUPIL_STEPS), (128, PUPIL_STEPS // 4)
     pupils[size], _ = pupil_of(steps, lambda step, size=size: any_scenes(size, step))
     everything, each = report(pupils[size], some, few)
     say("Batches of {size}, {steps} steps, {pairs:,} pairs:", size=size, steps=steps, pairs=size * steps)
-    say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=everything, **each)
+    say(
+        "all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.",
+        all=everything,
+        **each,
+    )
 say("By chance:")
 chances = {"thing": 1 / len(SHAPES), "color": 1 / len(COLORS), "place": 1 / len(PLACES)}
-say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=1 / len(few), **chances)
+say(
+    "all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.",
+    all=1 / len(few),
+    **chances,
+)
 
 # %% [markdown]
 # Suppose somebody concludes from the third line that large batches are bad, and somebody else from the second that small ones are. What would you say to either? Which
@@ -638,8 +690,16 @@ for fixed in (1, 100, None):
     if fixed:
         say("Scale fixed at {s}; the loss of a perfect matrix is {best:.2g}:", s=s, best=best)
     else:
-        say("Scale learnt, {s:.1f} at the end; the loss of a perfect matrix is {best:.2g}:", s=s, best=best)
-    say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=everything, **each)
+        say(
+            "Scale learnt, {s:.1f} at the end; the loss of a perfect matrix is {best:.2g}:",
+            s=s,
+            best=best,
+        )
+    say(
+        "all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.",
+        all=everything,
+        **each,
+    )
 
 # %% [markdown]
 # With $s = 1$ the softmax can never be sure, however good the matrix; with $s = 100$ hardly any but the nearest negatives push. Does the first show in your
@@ -671,7 +731,8 @@ for letter, words in zip("ABCDEFGH", storybook["caption"], strict=True):
     print(letter, words)
 plots.heatmap(
     matrix,
-    "Cosines of the eight pictures, A to H in rows, and their captions, in columns in the same order, by clip-storybook.",
+    "Cosines of the eight pictures, A to H in rows, and their captions, "
+    "in columns in the same order, by clip-storybook.",
     list("ABCDEFGH"),
     [" + ".join(one.thing for one in scene.chain()) for scene in storybook["scene"]],
     limits=(-1, 1),
@@ -699,7 +760,7 @@ say("Pictures that find their caption: {right} of 8.", right=right)
 
 # %% tags=["nbval-ignore-output"]
 chance = torch.Generator().manual_seed(4)
-ordered = []  # the scenes of the whole training: a batch of one shape, then one of the next, and round again
+ordered = []  # the scenes of the whole training: a batch of one shape, one of the next, and round again
 for step in range(PUPIL_STEPS):
     group = [s for s in few_seen if s.thing == list(SHAPES)[step % len(SHAPES)]]
     ordered += [group[i] for i in torch.randint(len(group), (B,), generator=chance).tolist()]
@@ -710,15 +771,24 @@ for scenes in (ordered, mixed):
     pupil, losses = pupil_of(PUPIL_STEPS, batches.__getitem__)
     everything, each = report(pupil, some, few)
     say("Sorted by shape:" if scenes is ordered else "The same scenes, shuffled:")
-    say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=everything, **each)
     say(
-        "The loss began at {first:.2f} and ended at {last:.2f}; the least that its batches allow: {least:.2f}.",
+        "all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.",
+        all=everything,
+        **each,
+    )
+    say(
+        "The loss began at {first:.2f} and ended at {last:.2f}; "
+        "the least that its batches allow: {least:.2f}.",
         first=losses[0],
         last=sum(losses[-10:]) / len(losses[-10:]),
         least=sum(map(least, batches)) / len(batches),
     )
 say("By chance:")
-say("all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.", all=1 / len(few), **chances)
+say(
+    "all right {all:.1%}; shape {thing:.1%}, colour {color:.1%}, place {place:.1%}.",
+    all=1 / len(few),
+    **chances,
+)
 
 # %% [markdown]
 # *Your explanation:*
@@ -773,8 +843,10 @@ if DOWNLOAD:
     best = matrix.argmax(dim=1).tolist()
     plots.images(
         storybook["image"],
-        "The eight pictures again, A to H, and above each the letter of the caption that a published CLIP gives it.",
+        "The eight pictures again, A to H, "
+        "and above each the letter of the caption that a published CLIP gives it.",
         titles=["ABCDEFGH"[i] for i in best],
         columns=8,
     )
-    say("Pictures that find their caption: {right} of 8.", right=sum(i == own for own, i in enumerate(best)))
+    right = sum(i == own for own, i in enumerate(best))
+    say("Pictures that find their caption: {right} of 8.", right=right)

@@ -112,7 +112,8 @@ cards.similarities(
     pictures,
     SENTENCES,
     cosines,
-    "The cosine of eight sentences (rows) and eight pictures (columns). A frame marks the sentence that is nearest to each picture; "
+    "The cosine of eight sentences (rows) and eight pictures (columns). "
+    "A frame marks the sentence that is nearest to each picture; "
     "where the frames run down the diagonal, each picture has found its own.",
 )
 say(
@@ -184,10 +185,11 @@ for other, cosine in zip(others, clip.encode_text(others) @ image_features[0], s
 # %%
 @exercise("zero_shot_weights")
 def zero_shot_weights(encode_text, class_names, templates):
-    """One vector for each class, from its name put into each template (Radford et al. 2021, section 3.1.4).
+    """One vector for each class, from its name put into each template.
 
-    encode_text takes a list of N strings and gives (N, D), of any lengths; class_names: C strings; templates: T
-    strings, each with one slot {} for the name. Returns (C, D): rows of length 1, in the order of class_names.
+    Radford et al. 2021, section 3.1.4. encode_text takes a list of N strings and gives (N, D), of any
+    lengths; class_names: C strings; templates: T strings, each with one slot {} for the name. Returns
+    (C, D): rows of length 1, in the order of class_names.
     """
     raise NotImplementedError
 
@@ -224,8 +226,9 @@ check(zero_shot_weights)
 def zero_shot_predict(image_features, weights, logit_scale):
     """How probable each class is for each picture (Radford et al. 2021, section 3.1.2).
 
-    image_features: (B, D), of any lengths; weights: (C, D), rows of length 1, one for each class; logit_scale: 0-d
-    tensor, the multiplier itself. Returns (B, C): each picture's probabilities add up to 1.
+    image_features: (B, D), of any lengths; weights: (C, D), rows of length 1, one for each class;
+    logit_scale: 0-d tensor, the multiplier itself. Returns (B, C): each picture's probabilities
+    add up to 1.
     """
     raise NotImplementedError
 
@@ -247,7 +250,8 @@ check(zero_shot_predict)
 NAMES = [describe(Scene(thing=thing)) for thing in THINGS]  # "a cat", "the moon", "guacamole"
 PAIRS = list(product(THINGS, ALL_COLORS))
 PAIR_NAMES = [describe(Scene(thing=thing, color=color)) for thing, color in PAIRS]  # "a red cat"
-AROUND = [describe(Scene(thing="cat", background=where)).removeprefix("a cat ") for where in SURROUNDINGS]  # "at night"
+cats = [describe(Scene(thing="cat", background=where)) for where in SURROUNDINGS]  # "a cat at night"
+AROUND = [cat.removeprefix("a cat ") for cat in cats]  # "at night"
 
 
 scale = torch.tensor(clip.logit_scale, device=device)
@@ -259,14 +263,18 @@ def chances(features, labels, templates, scale=scale):
 
 
 dish, rocket, umbrella = drawn(
-    [Scene(thing="guacamole"), Scene(thing="rocket", color="purple"), Scene(thing="umbrella", background="sunset")],
+    [
+        Scene(thing="guacamole"),
+        Scene(thing="rocket", color="purple"),
+        Scene(thing="umbrella", background="sunset"),
+    ],
     seed=2,
 )
 watercolours = RENDITIONS["watercolour"](draw(finished([Scene(thing="penguin")] * 3, seed=2), 64))
 questions = [
     (dish, "guacamole", NAMES, ["a picture of {}"]),
     (rocket, "a purple rocket", PAIR_NAMES, ["{}", "a picture of {}", "a drawing of {}"]),
-    # Who asks for the place turns it round: places are the labels, and the things make the templates, "a cat {}".
+    # Who asks for the place turns it round: places are the labels, things make the templates, "a cat {}".
     (umbrella, "at sunset", AROUND, [f"{name} {{}}" for name in NAMES]),
     *[(picture, "a penguin", NAMES, ["a drawing of {}"]) for picture in watercolours],
 ]
@@ -275,12 +283,14 @@ questions = [
 SCALE = clip.logit_scale
 shown = []
 for picture, truth, labels, templates in questions:
-    probable = chances(clip.encode_image(picture[None]), labels, templates, torch.tensor(SCALE, device=device))
+    looked = clip.encode_image(picture[None])
+    probable = chances(looked, labels, templates, torch.tensor(SCALE, device=device))
     shown.append(cards.Card(picture, labels, probable[0].cpu(), truth))
 cards.recognition(
     shown,
-    "Pictures and what they were taken for. Each card shows the true label with its probability and its rank, and the four "
-    "likeliest rivals; the true one has a tick.",
+    "Pictures and what they were taken for. "
+    "Each card shows the true label with its probability and its rank, "
+    "and the four likeliest rivals; the true one has a tick.",
     titles=["food", "a thing and its colour", "a place", "another hand", "another hand", "another hand"],
 )
 say("The scale is {scale:.1f}.", scale=SCALE)
@@ -340,8 +350,9 @@ test_pictures = drawn(scenes, seed=2)
 features = clip.encode_image(test_pictures)
 thing_of = torch.tensor([list(THINGS).index(scene.thing) for scene in scenes], device=device)
 TEMPLATES = [
-    "{}", "a picture of {}", "a drawing of {}", "a photograph of {}", "{} in the center", "{} at the top left",
-    "{} on the right", "{} at the bottom", "{} by day", "{} at night", "{} at sea", "{} in the kitchen",
+    "{}", "a picture of {}", "a drawing of {}", "a photograph of {}",
+    "{} in the center", "{} at the top left", "{} on the right", "{} at the bottom",
+    "{} by day", "{} at night", "{} at sea", "{} in the kitchen",
 ]  # fmt: skip
 
 
@@ -356,15 +367,17 @@ alone = {template: accuracy(features, NAMES, [template], thing_of) for template 
 together = accuracy(features, NAMES, TEMPLATES, thing_of)
 plots.bars(
     {"the bare word": bare, **alone, "all twelve together": together},
-    "Top-1 accuracy over {things} things for each template, on {count} pictures. From one template to the next it is the wording alone that "
-    "differs. The axis does not begin at 0.",
+    "Top-1 accuracy over {things} things for each template, on {count} pictures. "
+    "From one template to the next it is the wording alone that differs. "
+    "The axis does not begin at 0.",
     xlabel="right at the first guess",
     near=True,
     things=len(NAMES),
     count=COUNT,
 )
 say(
-    "The twelve templates one by one: {worst:.1%} to {best:.1%}. All together: {together:.1%}, give or take {margin:.1%}; top-5 {five:.1%}.",
+    "The twelve templates one by one: {worst:.1%} to {best:.1%}. "
+    "All together: {together:.1%}, give or take {margin:.1%}; top-5 {five:.1%}.",
     worst=min(alone.values()),
     best=max(alone.values()),
     together=together,
@@ -379,7 +392,10 @@ def right_where(labels, templates):
 
 
 def difference(new, old):
-    """How often the one is right where the other is wrong, (B,) booleans each, and what that makes, with its margin."""
+    """How often the one is right where the other is wrong, and what that makes, with its margin.
+
+    new, old: (B,) booleans, True where an answer is right.
+    """
     better, worse = int((new & ~old).sum()), int((old & ~new).sum())
     return {
         "better": better,
@@ -395,11 +411,13 @@ by_word, by_one, by_all = (
     right_where(NAMES, TEMPLATES),
 )
 say(
-    'One template, "a picture of ...", against the bare word: {better} answers better, {worse} worse; {gain:+.1%}, give or take {margin:.1%}.',
+    'One template, "a picture of ...", against the bare word: '
+    "{better} answers better, {worse} worse; {gain:+.1%}, give or take {margin:.1%}.",
     **difference(by_one, by_word),
 )
 say(
-    "All twelve against the bare word: {better} answers better, {worse} worse; {gain:+.1%}, give or take {margin:.1%}.",
+    "All twelve against the bare word: "
+    "{better} answers better, {worse} worse; {gain:+.1%}, give or take {margin:.1%}.",
     **difference(by_all, by_word),
 )
 
@@ -432,16 +450,25 @@ guessed = probable.argmax(dim=1)
 of_truth = probable[torch.arange(COUNT, device=device), thing_of]
 hardest = of_truth.argsort()[:12].tolist()
 names = list(THINGS)
+
+
+def verdict(i):
+    """What the i-th picture shows, and below it what it was taken for."""
+    return f"{scenes[i].thing}\n{names[guessed[i]]}{'' if guessed[i] == thing_of[i] else '?'}"
+
+
 plots.images(
     test_pictures[hardest],
     "The twelve hardest of {count} pictures: above each what it shows, and what it was taken for.",
-    titles=[f"{scenes[i].thing}\n{names[guessed[i]]}{'' if guessed[i] == thing_of[i] else '?'}" for i in hardest],
+    titles=[verdict(i) for i in hardest],
     columns=6,
     inches=1.45,
     count=COUNT,
 )
 share = {
-    name: (guessed == i)[thing_of == i].float().mean().item() for i, name in enumerate(names) if (thing_of == i).any()
+    name: (guessed == i)[thing_of == i].float().mean().item()
+    for i, name in enumerate(names)
+    if (thing_of == i).any()
 }
 for name in sorted(share, key=share.get)[:5]:
     wrong = guessed[(thing_of == names.index(name)) & (guessed != names.index(name))]
@@ -451,7 +478,10 @@ for name in sorted(share, key=share.get)[:5]:
 
 
 def paint(scene):
-    """How a thing is painted: as usual, with another first colour, with an unusual second one; or it is a plain shape."""
+    """How a thing is painted: as usual, with another first colour, with an unusual second one.
+
+    Or it is a plain shape.
+    """
     if scene.thing not in USUAL:
         return "shape"
     if scene.accent != usual_accent(scene):
@@ -463,7 +493,7 @@ painted = [paint(scene) for scene in scenes]
 
 
 def among(right, kind):
-    """How many of the thousand pictures are painted so, and the share of right answers (B,) among them."""
+    """How many of the pictures are painted so, and the share of right answers (B,) among them."""
     which = torch.tensor([one == kind for one in painted], device=device)
     return {"count": int(which.sum()), "share": right[which].float().mean().item()}
 
@@ -492,9 +522,13 @@ say("Plain shapes: {share:.1%} of {count}.", **among(by_all, "shape"))
 
 # %% tags=["nbval-ignore-output"]
 shots = [1, 2, 4, 8, 16, 32, 64][: budget(lesson=7, ci=2)]
-kin = finished(World(seed=4, level="storybook").prompts(3200, things=1)[1], seed=4)  # drawn as the test pictures are
-examples = [scene for thing in THINGS for scene in [one for one in kin if one.thing == thing][: shots[-1]]]
-labelled = F.normalize(clip.encode_image(drawn(examples, seed=4)), dim=-1).unflatten(0, (len(THINGS), -1))  # (36, k, D)
+_, kin = World(seed=4, level="storybook").prompts(3200, things=1)
+kin = finished(kin, seed=4)  # drawn as the test pictures are
+examples = []
+for thing in THINGS:
+    examples += [scene for scene in kin if scene.thing == thing][: shots[-1]]
+labelled = F.normalize(clip.encode_image(drawn(examples, seed=4)), dim=-1)
+labelled = labelled.unflatten(0, (len(THINGS), -1))  # (36, k, D)
 
 
 def regression(of_each, decay=1e-5):
@@ -506,7 +540,8 @@ def regression(of_each, decay=1e-5):
 
     def loss():
         optimizer.zero_grad()
-        fit = F.cross_entropy(of_each.flatten(0, 1) @ weights.T + bias, answers) + decay * weights.square().sum()
+        logits = of_each.flatten(0, 1) @ weights.T + bias
+        fit = F.cross_entropy(logits, answers) + decay * weights.square().sum()
         fit.backward()
         return fit
 
@@ -519,15 +554,17 @@ for k in shots:
     prototypes = F.normalize(labelled[:, :k].mean(dim=1), dim=-1)
     by_mean.append(float(topk_accuracy(zero_shot_predict(features, prototypes, scale), thing_of, 1)))
     weights, bias = regression(labelled[:, :k])
-    by_regression.append(float(topk_accuracy(F.normalize(features, dim=-1) @ weights.T + bias, thing_of, 1)))
+    logits = F.normalize(features, dim=-1) @ weights.T + bias
+    by_regression.append(float(topk_accuracy(logits, thing_of, 1)))
 plots.lines(
     {
         "means of k labelled pictures": (shots, by_mean),
         "regression on k labelled pictures": (shots, by_regression),
         "sentences, no picture": (shots, [together] * len(shots)),
     },
-    "Top-1 accuracy over {things} things, for classes made of 1 to {most} labelled pictures each, by their mean or by a regression, and for classes made "
-    "of sentences, which need no picture: a level line.",
+    "Top-1 accuracy over {things} things, for classes made of 1 to {most} labelled pictures each, "
+    "by their mean or by a regression, and for classes made of sentences, "
+    "which need no picture: a level line.",
     xlabel="labelled pictures for each class",
     ylabel="right at the first guess",
     log="x",
@@ -541,7 +578,10 @@ for k, mean, fitted in zip(shots, by_mean, by_regression, strict=True):
 say("Words alone: {words:.1%}", words=together)
 enough = [k for k, fitted in zip(shots, by_regression, strict=True) if fitted >= together]
 if enough:
-    say("The first number here with which the regression does as well as words: {k} of each thing.", k=enough[0])
+    say(
+        "The first number here with which the regression does as well as words: {k} of each thing.",
+        k=enough[0],
+    )
 else:
     say("Even with {k} of each thing the regression does not do as well as words.", k=shots[-1])
 
@@ -562,7 +602,8 @@ else:
 # %% tags=["nbval-ignore-output"]
 def over_pairs(held_out):
     """New pictures, the numbers of their pairs, and the probabilities of all pairs."""
-    new = finished(World(seed=5, held_out=held_out, level="storybook").prompts(COUNT, things=1)[1], seed=5)
+    _, new = World(seed=5, held_out=held_out, level="storybook").prompts(COUNT, things=1)
+    new = finished(new, seed=5)
     pair_of = torch.tensor([PAIRS.index((scene.thing, scene.color)) for scene in new], device=device)
     new_pictures = drawn(new, seed=5)
     return new_pictures, pair_of, chances(clip.encode_image(new_pictures), PAIR_NAMES, TEMPLATES)
@@ -570,11 +611,17 @@ def over_pairs(held_out):
 
 _, pair_of, of_pairs = over_pairs(held_out=False)
 one, five = (float(topk_accuracy(of_pairs, pair_of, k)) for k in (1, 5))
-say("{classes} pairs. Shown in training: top-1 {one:.1%}, top-5 {five:.1%}.", classes=len(PAIRS), one=one, five=five)
+say(
+    "{classes} pairs. Shown in training: top-1 {one:.1%}, top-5 {five:.1%}.",
+    classes=len(PAIRS),
+    one=one,
+    five=five,
+)
 new_pictures, pair_of, of_pairs = over_pairs(held_out=True)
 one, five = (float(topk_accuracy(of_pairs, pair_of, k)) for k in (1, 5))
 say("Never shown: top-1 {one:.1%}, top-5 {five:.1%}.", one=one, five=five)
-best, colors = of_pairs.argmax(dim=1), len(ALL_COLORS)  # pairs are numbered thing by thing, each in eleven colours
+best = of_pairs.argmax(dim=1)
+colors = len(ALL_COLORS)  # pairs are numbered thing by thing, each in eleven colours
 say(
     "Never shown, the thing right: {thing:.1%}; the colour right: {color:.1%}.",
     thing=(best // colors == pair_of // colors).float().mean().item(),
@@ -615,11 +662,13 @@ def classes(where):
 def batches(scenes, size=132):
     """Pictures and the numbers of their classes, a batch at a time."""
     for start in range(0, len(scenes), size):
-        yield drawn(scenes[start : start + size], seed=start), torch.arange(start, min(start + size, len(scenes)))
+        end = min(start + size, len(scenes))
+        yield drawn(scenes[start:end], seed=start), torch.arange(start, end)
 
 
 thousand = classes(["night", "sea", "kitchen"])
-rows = zero_shot_weights(clip.encode_text, [describe(scene) for scene in thousand], ["{}", "a picture of {}"])
+thousand_names = [describe(scene) for scene in thousand]
+rows = zero_shot_weights(clip.encode_text, thousand_names, ["{}", "a picture of {}"])
 
 # %% tags=["nbval-ignore-output"]
 step = budget(lesson=1, ci=18)
@@ -661,7 +710,8 @@ for attributes, choices in closer:
 sizes = [len(choices) for _, choices in closer]
 plots.lines(
     {"top-1": (sizes, curves[1]), "top-5": (sizes, curves[5])},
-    "Accuracy on the same pictures with {sizes} classes to choose from, the number of classes on a logarithmic axis.",
+    "Accuracy on the same pictures with {sizes} classes to choose from, "
+    "the number of classes on a logarithmic axis.",
     xlabel="number of classes",
     ylabel="share of pictures that are right",
     log="x",
@@ -691,16 +741,20 @@ for size, one, five in zip(sizes, curves[1], curves[5], strict=True):
 
 # %% tags=["nbval-ignore-output"]
 def three_ways(features, variants, truth):
-    """Top-1 for things said in T ways, T lists of 36 sentences: the mean of the T alone, vectors averaged, chances added."""
-    rows = torch.stack(
-        [F.normalize(clip.encode_text(sentences), dim=-1) for sentences in variants], dim=1
-    )  # (36, T, D)
+    """Top-1 for things said in T ways, which are T lists of 36 sentences.
+
+    Three numbers: the mean of the T alone, their vectors averaged, their probabilities added.
+    """
+    rows = [F.normalize(clip.encode_text(sentences), dim=-1) for sentences in variants]
+    rows = torch.stack(rows, dim=1)  # (36, T, D)
     averaged = zero_shot_predict(features, F.normalize(rows.mean(dim=1), dim=-1), scale)
-    alone = [float(topk_accuracy(zero_shot_predict(features, one, scale), truth, 1)) for one in rows.unbind(1)]
+    by_each = [zero_shot_predict(features, one, scale) for one in rows.unbind(1)]
+    alone = [float(topk_accuracy(judged, truth, 1)) for judged in by_each]
     every = zero_shot_predict(features, rows.flatten(0, 1), scale)  # (B, 36 T), all sentences compete
     added = every.unflatten(1, rows.shape[:2]).sum(dim=2)
     of_thing, of_way = rows.mean(dim=1, keepdim=True), rows.mean(dim=0, keepdim=True)
-    left = rows - of_thing - of_way + rows.mean(dim=(0, 1))  # what is neither the thing's share nor the wording's
+    # What is left over is neither the thing's share nor the wording's.
+    left = rows - of_thing - of_way + rows.mean(dim=(0, 1))
     return {
         "ways": len(variants),
         "alone": sum(alone) / len(alone),
@@ -715,16 +769,20 @@ in_places = [[template.format(name) for name in NAMES] for template in TEMPLATES
 of_asked = torch.tensor([list(THINGS).index(scene.thing) for scene in asked], device=device)
 say('The thing alone, "a cat": {share:.1%}', share=accuracy(features, NAMES, ["{}"], thing_of))
 say(
-    "{ways} colours: one by one {alone:.1%}, vectors averaged {averaged:.1%}, probabilities added {added:.1%}; left over {left:.1%}",
+    "{ways} colours: one by one {alone:.1%}, vectors averaged {averaged:.1%}, "
+    "probabilities added {added:.1%}; left over {left:.1%}",
     **three_ways(features, in_colors, thing_of),
 )
 say(
-    "{ways} places: one by one {alone:.1%}, vectors averaged {averaged:.1%}, probabilities added {added:.1%}; left over {left:.1%}",
+    "{ways} places: one by one {alone:.1%}, vectors averaged {averaged:.1%}, "
+    "probabilities added {added:.1%}; left over {left:.1%}",
     **three_ways(features, in_places, thing_of),
 )
+by_name = accuracy(seen, NAMES, ["{}"], of_asked)
 say(
-    "On the {count} pictures of this section: the thing alone {alone:.1%}, probabilities of {ways} colours added {added:.1%}",
-    **three_ways(seen, in_colors, of_asked) | {"alone": accuracy(seen, NAMES, ["{}"], of_asked), "count": len(seen)},
+    "On the {count} pictures of this section: the thing alone {alone:.1%}, "
+    "probabilities of {ways} colours added {added:.1%}",
+    **three_ways(seen, in_colors, of_asked) | {"alone": by_name, "count": len(seen)},
 )
 
 # %% [markdown]
@@ -743,7 +801,8 @@ say(
 # **では、本物はどうでしょうか。** 次の図は、OpenCLIP のモデルの、ImageNet でのゼロショットの正解率です。値は[プロジェクトが公開しているもの](https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv)で、横軸は[画像 1 枚の計算量](https://github.com/mlfoundations/open_clip/blob/main/docs/model_profile.csv)です。曲線ごとに、学習に使ったデータが違います。
 
 # %%
-billions = {"B/32": 9, "B/16": 35, "L/14": 162, "H/14": 335, "g/14": 534, "bigG/14": 968}  # of operations a picture
+# Billions of operations for a picture.
+billions = {"B/32": 9, "B/16": 35, "L/14": 162, "H/14": 335, "g/14": 534, "bigG/14": 968}
 published = {  # top-1 on ImageNet in per cent, zero-shot
     "OpenAI": {"B/32": 63.3, "B/16": 68.3, "L/14": 75.5},
     "LAION-400M": {"B/32": 62.9, "B/16": 67.1, "L/14": 72.8},
@@ -752,8 +811,9 @@ published = {  # top-1 on ImageNet in per cent, zero-shot
 }
 plots.lines(
     {data: ([billions[name] for name in top], list(top.values())) for data, top in published.items()},
-    "Top-1 accuracy of published CLIPs on ImageNet, zero-shot, over the billions of operations that a picture costs. From left to right: "
-    "ViT-B/32, B/16, L/14, and for LAION-2B also H/14, g/14 and bigG/14, which reaches {best}%.",
+    "Top-1 accuracy of published CLIPs on ImageNet, zero-shot, over the billions of operations "
+    "that a picture costs. From left to right: ViT-B/32, B/16, L/14, "
+    "and for LAION-2B also H/14, g/14 and bigG/14, which reaches {best}%.",
     xlabel="billions of operations for a picture",
     ylabel="right at the first guess, %",
     log="x",
@@ -789,18 +849,22 @@ say("Ours has {mine:,} weights; OpenAI's ViT-B/32 has 151,277,313.", mine=mine)
 
 # %% tags=["nbval-ignore-output"]
 some = budget(lesson=360, ci=36)
-sheets = [draw(scenes[i : min(i + 60, some)], 64, torch.Generator().manual_seed(i)) for i in range(0, some, 60)]
+sheets = []
+for i in range(0, some, 60):
+    sheets.append(draw(scenes[i : min(i + 60, some)], 64, torch.Generator().manual_seed(i)))
 hands = {"as in training": torch.cat([sheet.image for sheet in sheets])}
 hands |= {name: torch.cat([hand(sheet) for sheet in sheets]) for name, hand in RENDITIONS.items()}
 plots.images(
     torch.stack([images[:3] for images in hands.values()], dim=1).flatten(0, 1),
-    "Three scenes by five hands, from left to right: as in training, in pencil, in watercolours, in stones, in thread.",
+    "Three scenes by five hands, from left to right: "
+    "as in training, in pencil, in watercolours, in stones, in thread.",
     titles=["as in training", "pencil", "watercolours", "mosaic", "embroidery"],
     columns=5,
     inches=1.3,
 )
 by_hand = {
-    name: accuracy(clip.encode_image(images), NAMES, TEMPLATES, thing_of[:some]) for name, images in hands.items()
+    name: accuracy(clip.encode_image(images), NAMES, TEMPLATES, thing_of[:some])
+    for name, images in hands.items()
 }
 plots.bars(
     {
@@ -829,9 +893,10 @@ print(*[f"{name} {share:.1%}" for name, share in by_hand.items()], sep=", ")
 
 # %% tags=["nbval-ignore-output"]
 EMOJI = {
-    "cat": "🐈", "dog": "🐕", "fish": "🐟", "bird": "🐦", "horse": "🐎", "kangaroo": "🦘", "elephant": "🐘", "penguin": "🐧",
-    "robot": "🤖", "snowman": "⛄", "tree": "🌳", "flower": "🌷", "mushroom": "🍄", "moon": "🌙", "house": "🏠", "boat": "⛵",
-    "car": "🚗", "rocket": "🚀", "brain": "🧠", "apple": "🍎", "umbrella": "☂", "star": "⭐", "circle": "🔴", "diamond": "🔷",
+    "cat": "🐈", "dog": "🐕", "fish": "🐟", "bird": "🐦", "horse": "🐎", "kangaroo": "🦘",
+    "elephant": "🐘", "penguin": "🐧", "robot": "🤖", "snowman": "⛄", "tree": "🌳", "flower": "🌷",
+    "mushroom": "🍄", "moon": "🌙", "house": "🏠", "boat": "⛵", "car": "🚗", "rocket": "🚀",
+    "brain": "🧠", "apple": "🍎", "umbrella": "☂", "star": "⭐", "circle": "🔴", "diamond": "🔷",
 }  # fmt: skip
 names, kinds = list(THINGS), list(EMOJI)
 meant = torch.tensor([names.index(thing) for thing in EMOJI], device=device)
@@ -852,7 +917,10 @@ if glyphs:
     plots.images(
         glyphs[32],
         "Emoji of {count} things that the storybook has, too, and above each what it was taken for.",
-        titles=[names[i] + ("" if i == own else "?") for i, own in zip(guesses, meant.tolist(), strict=True)],
+        titles=[
+            names[guess] + ("" if guess == own else "?")
+            for guess, own in zip(guesses, meant.tolist(), strict=True)
+        ],
         columns=8,
         count=len(kinds),
     )
@@ -877,19 +945,21 @@ if glyphs:
 for side, shrunk in glyphs.items():
     share = accuracy(clip.encode_image(shrunk), NAMES, TEMPLATES, meant)
     say("Emoji of {side} pixels on a page of 32: {share:.0%} right", side=side, share=share)
-own = finished([Scene(thing=thing, size="big", place="center") for thing in EMOJI for _ in range(4)], seed=3)
+own = [Scene(thing=thing, size="big", place="center") for thing in EMOJI for _ in range(4)]
+own = finished(own, seed=3)
 plain = draw(own, 64, torch.Generator().manual_seed(3)).image
-filled = F.interpolate(
-    plain[:, :, 10:54, 10:54], size=32, mode="area"
-)  # the middle, 44 of 64 pixels: nothing is cut off
+middle = plain[:, :, 10:54, 10:54]  # 44 of 64 pixels: nothing is cut off
+filled = F.interpolate(middle, size=32, mode="area")
 plots.images(
     torch.stack([F.interpolate(plain[:32:4], size=32, mode="area"), filled[:32:4]]).flatten(0, 1),
-    "Eight things of the storybook as they are drawn (above), and enlarged until they nearly fill the picture (below).",
+    "Eight things of the storybook as they are drawn (above), "
+    "and enlarged until they nearly fill the picture (below).",
     columns=8,
 )
 of_own = meant.repeat_interleave(4)
 say(
-    "Our own things, big and in the center: {drawn:.0%} right; enlarged until they fill the picture: {filled:.0%}.",
+    "Our own things, big and in the center: {drawn:.0%} right; "
+    "enlarged until they fill the picture: {filled:.0%}.",
     drawn=accuracy(clip.encode_image(plain), NAMES, TEMPLATES, of_own),
     filled=accuracy(clip.encode_image(filled), NAMES, TEMPLATES, of_own),
 )
@@ -915,7 +985,8 @@ if glyphs:
         eight,
         sentences,
         cosines,
-        "The cosine of eight names (rows) and eight emoji (columns). A frame marks the name that is nearest to each emoji.",
+        "The cosine of eight names (rows) and eight emoji (columns). "
+        "A frame marks the name that is nearest to each emoji.",
     )
     say(
         "{right} of {count} emoji are nearest to their own name.",
@@ -967,9 +1038,12 @@ swapped = [
 ]
 print(describe(two[0]), describe(swapped[0]), sep="\n")
 both = clip.encode_image(drawn(two, seed=7))
-right, wrong = ((both * clip.encode_text([describe(s) for s in order])).sum(dim=1) for order in (two, swapped))
+right, wrong = (
+    (both * clip.encode_text([describe(scene) for scene in order])).sum(dim=1) for order in (two, swapped)
+)
 say(
-    "{share:.0%} of {count} pictures are nearer to the sentence in the right order, give or take {margin:.0%}. Half would be chance.",
+    "{share:.0%} of {count} pictures are nearer to the sentence in the right order, "
+    "give or take {margin:.0%}. Half would be chance.",
     share=(right > wrong).float().mean().item(),
     count=len(two),
     margin=len(two) ** -0.5,
@@ -1001,15 +1075,19 @@ def somebodys_predict(image_features, weights, logit_scale):
 
 # %% tags=["nbval-ignore-output"]
 per_thing, rng = budget(lesson=20, ci=2), random.Random(8)
-of_each = [Scene(thing=thing, color=rng.choice(list(ALL_COLORS))) for _ in range(per_thing) for thing in THINGS]
-sorted_features = clip.encode_image(drawn(of_each, seed=8)).unflatten(0, (per_thing, -1))  # (batches, 36, D)
+of_each = [
+    Scene(thing=thing, color=rng.choice(list(ALL_COLORS))) for _ in range(per_thing) for thing in THINGS
+]
+sorted_features = clip.encode_image(drawn(of_each, seed=8))
+sorted_features = sorted_features.unflatten(0, (per_thing, -1))  # (batches, 36, D)
 rows = zero_shot_weights(clip.encode_text, NAMES, TEMPLATES)
 
 
 def measured(predict, batches, labels):
     """Mean accuracy of a recogniser over batches of features, each judged on its own."""
     judged = [
-        topk_accuracy(predict(batch, rows, scale), truth, 1) for batch, truth in zip(batches, labels, strict=True)
+        topk_accuracy(predict(batch, rows, scale), truth, 1)
+        for batch, truth in zip(batches, labels, strict=True)
     ]
     return sum(map(float, judged)) / len(judged)
 
@@ -1092,14 +1170,20 @@ if DOWNLOAD:
     from t2ilab.images import from_pil
 
     large = ImageText.from_pretrained(PUBLISHED)
-    labels = list(dict.fromkeys([*PHOTOGRAPHS.values(), "a cat", "a dog", "a person", "a beach", "a city", "food",
-                                 "a hot air balloon", "a robot", "a rocket", "a house", "a snowman", "an umbrella"]))  # fmt: skip
-    looked_at = [(from_pil(Image.open(file).convert("RGB")), truth) for file, truth in PHOTOGRAPHS.items()]
+    others = [
+        "a cat", "a dog", "a person", "a beach", "a city", "food",
+        "a hot air balloon", "a robot", "a rocket", "a house", "a snowman", "an umbrella",
+    ]  # fmt: skip
+    labels = list(dict.fromkeys([*PHOTOGRAPHS.values(), *others]))
+    looked_at = [
+        (from_pil(Image.open(file).convert("RGB")), truth) for file, truth in PHOTOGRAPHS.items()
+    ]
     if not looked_at:
         things = ["hot air balloon", "robot", "house", "snowman", "cat", "rocket", "umbrella", "dog"]
         looked_at = [(render([complete(Scene(thing=t))], 224), describe(Scene(thing=t))) for t in things]
     large_scale = torch.tensor(large.logit_scale, device=large.device.device)
-    rows = zero_shot_weights(large.encode_text, labels, ["a photo of {}.", "a drawing of {}.", "a picture of {}."])
+    templates = ["a photo of {}.", "a drawing of {}.", "a picture of {}."]
+    rows = zero_shot_weights(large.encode_text, labels, templates)
     found = []
     for picture, truth in looked_at[:8]:
         probable = zero_shot_predict(large.encode_image(picture), rows, large_scale)
@@ -1111,5 +1195,6 @@ if DOWNLOAD:
         shown,
         large.encode_text([f"a picture of {truth}" for truth in shown])
         @ torch.cat([large.encode_image(card.picture[None]) for card in found]).T,
-        "The cosine of what these pictures show (rows) and the pictures (columns), by a published CLIP. A frame marks the nearest.",
+        "The cosine of what these pictures show (rows) and the pictures (columns), by a published CLIP. "
+        "A frame marks the nearest.",
     )

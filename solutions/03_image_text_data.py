@@ -126,7 +126,10 @@ def numbers(wanted):
 say("The text of another picture: {numbers}.", numbers=numbers(lambda pair: pair["mismatch"]))
 say("A text that says nothing: {numbers}.", numbers=numbers(lambda pair: pair["noise"] in SAYS_NOTHING))
 say("A caption with noise around it: {numbers}.", numbers=numbers(lambda pair: pair["noise"] == "around"))
-say("Near copies of an earlier picture: {numbers}.", numbers=numbers(lambda pair: pair["copy_of"] is not None))
+say(
+    "Near copies of an earlier picture: {numbers}.",
+    numbers=numbers(lambda pair: pair["copy_of"] is not None),
+)
 
 # %% [markdown]
 # How many did you find, and how long did it take? At ten seconds a pair, 50 billion pairs take one person 16,000 years. Somebody else has to
@@ -145,7 +148,8 @@ say("Near copies of an earlier picture: {numbers}.", numbers=numbers(lambda pair
 # **文が画像に合っているかどうかを判断できるのは、だれでしょうか。** CLIP ならできます（Lab 01）。画像エンコーダとテキストエンコーダ（CLIP では「塔（tower）」とも呼びます）が、画像と文を同じひとつの空間に移し、そこでは、合っているものどうしが同じ方向を向いています。学習済みモデル集（zoo）の `clip-storybook` に、集めたものをすべて、画像とそれに付いた文の組（pair）ごとに見てもらいましょう。
 
 # %% tags=["nbval-ignore-output"]
-warnings.filterwarnings("ignore", message="This CLIP reads at most")  # some texts are longer; their ends are cut
+# Some texts are longer than CLIP reads; their ends are cut.
+warnings.filterwarnings("ignore", message="This CLIP reads at most")
 pairs = list(tqdm(crawl.rows(COUNT), total=COUNT))
 images = torch.stack([pair["image"] for pair in pairs])  # (N, 3, 32, 32)
 image_features = clip.encode_image(images)  # (N, D)
@@ -170,8 +174,8 @@ plots.lines(
         "the text of another picture": (middles, shares(cosines[wrong])),
         "a text that says nothing": (middles, shares(cosines[empty])),
     },
-    "How the cosines of pictures and their texts are spread, for pairs that fit, for texts of other pictures, and for texts "
-    "that say nothing: one curve for each.",
+    "How the cosines of pictures and their texts are spread, for pairs that fit, "
+    "for texts of other pictures, and for texts that say nothing: one curve for each.",
     xlabel="cosine of picture and text",
     ylabel="share of these pairs",
 )
@@ -212,8 +216,8 @@ for name, some in (
 def clip_filter(image_features, text_features, threshold):
     """Which pairs to keep: those whose picture and text are at least as alike as the threshold.
 
-    image_features: (N, D) and text_features: (N, D), of any lengths; row i of both is one pair. threshold: a cosine.
-    Returns (N,) booleans: True keeps the pair.
+    image_features: (N, D) and text_features: (N, D), of any lengths; row i of both is one pair.
+    threshold: a cosine. Returns (N,) booleans: True keeps the pair.
     """
     raise NotImplementedError
 
@@ -246,7 +250,10 @@ for threshold in thresholds:
         r=recall[-1],
     )
 plots.lines(
-    {"precision": (thresholds[: len(precision)], precision), "recall": (thresholds[: len(recall)], recall)},
+    {
+        "precision": (thresholds[: len(precision)], precision),
+        "recall": (thresholds[: len(recall)], recall),
+    },
     "Precision and recall of the filter against its threshold, as far as any pair is kept.",
     xlabel="threshold",
     ylabel="share",
@@ -276,8 +283,8 @@ fooled = torch.where(wrong, cosines, -2.0).topk(4).indices.tolist()
 refused = torch.where(fits, cosines, 2.0).topk(4, largest=False).indices.tolist()
 plots.images(
     images[fooled + refused],
-    "Above: the four pictures with another's text that the filter likes best. Below: the four with their own that it likes least. "
-    "The cosine stands above each.",
+    "Above: the four pictures with another's text that the filter likes best. "
+    "Below: the four with their own that it likes least. The cosine stands above each.",
     titles=[f"{cosines[i].item():.2f}" for i in fooled + refused],
     columns=4,
 )
@@ -329,7 +336,8 @@ plots.images(
     columns=len(copied),
 )
 for i, original in zip(copied, originals, strict=True):
-    print(f"{F.cosine_similarity(image_features[i], image_features[original], dim=0).item():.3f}", pairs[i]["caption"])
+    cosine = F.cosine_similarity(image_features[i], image_features[original], dim=0)
+    print(f"{cosine.item():.3f}", pairs[i]["caption"])
 
 # %% [markdown]
 # Hardly a pixel agrees, so comparing files finds nothing. But the image encoder cares for what there is to be seen. The cosines of both vectors
@@ -351,7 +359,7 @@ for i, original in zip(copied, originals, strict=True):
 # %%
 @exercise("near_duplicates")
 def near_duplicates(features, threshold):
-    """Which pictures to drop: those at least as alike as the threshold to an earlier picture that was kept.
+    """Which pictures to drop: those at least as alike as the threshold to an earlier one that was kept.
 
     features: (N, D), of any lengths; threshold: a cosine. Returns (N,) booleans: True drops the picture.
     """
@@ -370,7 +378,8 @@ check(near_duplicates)
 # %% tags=["nbval-ignore-output"]
 stay = keep.nonzero()[:, 0]  # the pairs that passed the filter
 source = [pairs[i]["copy_of"] if pairs[i]["copy_of"] is not None else i for i in stay.tolist()]
-again = torch.tensor([original in source[:place] for place, original in enumerate(source)])  # shown before: a copy
+# Shown before: a copy.
+again = torch.tensor([original in source[:place] for place, original in enumerate(source)])
 cuts = [0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.99]
 found, lost = [], []
 for cut in cuts:
@@ -385,7 +394,8 @@ for cut in cuts:
     )
 plots.lines(
     {"copies that are dropped": (cuts, found), "others that are dropped": (cuts, lost)},
-    "What is dropped at each threshold of the cosine, of the copies and of the other pictures: the higher the threshold, the fewer, of both.",
+    "What is dropped at each threshold of the cosine, "
+    "of the copies and of the other pictures: the higher the threshold, the fewer, of both.",
     xlabel="threshold",
     ylabel="share",
     markers=True,
@@ -405,7 +415,8 @@ alike = (alike @ alike.T).cpu().tril(-1)  # each with the earlier ones only
 nearest, which = torch.where(again, -1.0, alike.amax(dim=1)).topk(4)
 plots.images(
     images[stay[torch.cat([which, alike[which].argmax(dim=1)])]],
-    "Above: four pictures that are no copies, and yet are very much like an earlier one, which stands below. The cosine is above each.",
+    "Above: four pictures that are no copies, "
+    "and yet are very much like an earlier one, which stands below. The cosine is above each.",
     titles=[f"{cosine:.3f}" for cosine in nearest.tolist()],
     columns=4,
 )
@@ -431,9 +442,11 @@ say(
 
 # %% tags=["nbval-ignore-output"]
 first = len(stay) * 4 // 5
-leak = torch.tensor([place >= first and original in source[:first] for place, original in enumerate(source)])
+leak = [place >= first and original in source[:first] for place, original in enumerate(source)]
+leak = torch.tensor(leak)
 say(
-    "Of {count} test pictures {leaked} are near copies of training pictures. Your function drops {found} of these {leaked}, and {more} others.",
+    "Of {count} test pictures {leaked} are near copies of training pictures. "
+    "Your function drops {found} of these {leaked}, and {more} others.",
     count=len(stay) - first,
     leaked=leak.sum().item(),
     found=(leak & drop).sum().item(),
@@ -441,11 +454,13 @@ say(
 )
 left = (leak & ~drop).nonzero()[:, 0][:6].tolist()
 if left:
-    partners = [source.index(source[place]) for place in left]  # the same picture, among those for training
+    # The same picture, among those for training.
+    partners = [source.index(source[place]) for place in left]
     plots.images(
         images[stay[left + partners]],
-        "Above: test pictures that leak and that your function lets stay. Below: the same picture among the training pictures. The cosine is above each.",
-        titles=[f"{alike[place, partner].item():.3f}" for place, partner in zip(left, partners, strict=True)],
+        "Above: test pictures that leak and that your function lets stay. "
+        "Below: the same picture among the training pictures. The cosine is above each.",
+        titles=[f"{cosine:.3f}" for cosine in alike[left, partners].tolist()],
         columns=len(left),
     )
 
@@ -480,7 +495,8 @@ def search(queries, index, k):
     """The k rows of the index that are most similar to each query.
 
     queries: (Q, D) and index: (N, D), of any lengths; k: at most N.
-    Returns (scores, indices), both (Q, k), best first: cosines, and the numbers of the rows that have them.
+    Returns (scores, indices), both (Q, k), best first: cosines, and the numbers of the rows that have
+    them.
     """
     raise NotImplementedError
 
@@ -493,7 +509,8 @@ check(search)
 def asked_for(said, shown):
     """Whether a picture's scene shows the things of a query, with all that is said of them."""
     said_so, shown_so = (
-        {(one.thing, one.relation, one.other.thing) for one in scene.chain() if one.other} for scene in (said, shown)
+        {(one.thing, one.relation, one.other.thing) for one in scene.chain() if one.other}
+        for scene in (said, shown)
     )
     return fits_scene(said, shown) and said_so <= shown_so
 
@@ -506,7 +523,8 @@ def span(scores):
 # %% tags=["nbval-ignore-output"]
 index = image_features[shelf]
 gallery = images[shelf]
-inside = [understand(pairs[i]["shows"])[0] for i in shelf.tolist()]  # the truth: all that each picture shows
+# The truth: all that each picture shows.
+inside = [understand(pairs[i]["shows"])[0] for i in shelf.tolist()]
 for query in ("an astronaut", "a snowman at night", "a brain riding a horse"):
     scores, places = search(clip.encode_text([query]), index, 8)
     plots.images(
@@ -520,7 +538,8 @@ for query in ("an astronaut", "a snowman at night", "a brain riding a horse"):
     holds = [asked_for(understand(query)[0], scene) for scene in inside]
     marks = [holds[i] for i in places[0].tolist()]
     say(
-        "{right} of the eight are right, of {all} such pictures on the shelf. Scores of the right ones: {good}; of the wrong ones: {bad}.",
+        "{right} of the eight are right, of {all} such pictures on the shelf. "
+        "Scores of the right ones: {good}; of the wrong ones: {bad}.",
         right=sum(marks),
         all=sum(holds),
         good=span([score for score, mark in zip(scores[0].tolist(), marks, strict=True) if mark]),
@@ -572,7 +591,8 @@ for query in ("an astronaut", "a snowman at night", "a brain riding a horse"):
 def recall_at_k(similarities, k):
     """The share of rows whose own column is among their k largest.
 
-    similarities: (N, N), queries in rows; row i belongs to column i. k: at most N. Returns one number in [0, 1].
+    similarities: (N, N), queries in rows; row i belongs to column i. k: at most N.
+    Returns one number in [0, 1].
     """
     raise NotImplementedError
 
@@ -590,7 +610,10 @@ drawn = clip.encode_image(distinct_pictures)  # (M, D)
 
 
 def recall_of(reader, language, k):
-    """Your recall_at_k of a text encoder with captions of that language, among the pictures of the distinct scenes."""
+    """Your recall_at_k of a text encoder that is asked with captions of that language.
+
+    It searches among the pictures of the distinct scenes.
+    """
     captions = [describe(scene, language) for scene in distinct]
     return float(recall_at_k(reader.encode_text(captions) @ drawn.T, k))
 
@@ -604,12 +627,13 @@ for k in (1, 5, 10):
         chance=k / len(distinct),
     )
 
-shown = [{one.thing for one in scene.chain()} for scene in inside]  # the things in each picture of the shelf
+# The things in each picture of the shelf.
+shown = [{one.thing for one in scene.chain()} for scene in inside]
 english_words = {thing: names[0][0] for thing, names in THINGS.items()}  # "cat", "Jizo statue"
 
 
 def hits(reader, words, k):
-    """How many of the first k pictures show the thing that was asked for: the mean share over {thing: word}."""
+    """How many of the first k pictures show the thing that was asked for: a mean over {thing: word}."""
     places = search(reader.encode_text(list(words.values())), index, k)[1].tolist()
     shares = [sum(thing in shown[i] for i in row) / k for thing, row in zip(words, places, strict=True)]
     return sum(shares) / len(shares)
@@ -617,7 +641,8 @@ def hits(reader, words, k):
 
 by_chance = sum(len(things) for things in shown) / len(shown) / len(THINGS)
 say(
-    "{things} single words: {one:.1%} of the first pictures show the thing, and {eight:.1%} of the first eight. By chance: {chance:.1%}.",
+    "{things} single words: {one:.1%} of the first pictures show the thing, "
+    "and {eight:.1%} of the first eight. By chance: {chance:.1%}.",
     things=len(THINGS),
     one=hits(clip, english_words, 1),
     eight=hits(clip, english_words, 8),
@@ -652,12 +677,12 @@ def named_rows(*queries):
 
 def side_by_side(reader, english, japanese):
     """The same search in two languages: English by clip, Japanese by the given reader."""
-    places = [
-        search(one.encode_text([query]), index, 8)[1][0].cpu() for one, query in ((clip, english), (reader, japanese))
-    ]
+    asked_both = ((clip, english), (reader, japanese))
+    places = [search(one.encode_text([query]), index, 8)[1][0].cpu() for one, query in asked_both]
     plots.images(
         gallery[torch.cat(places)],
-        'Above: the eight pictures that fit "{english}" best. Below: the eight that fit "{japanese}" best.',
+        'Above: the eight pictures that fit "{english}" best. '
+        'Below: the eight that fit "{japanese}" best.',
         titles=named_rows(english, japanese),
         columns=8,
         english=english,
@@ -671,12 +696,17 @@ side_by_side(clip, "Jizo", "お地蔵さん")
 before = {"en": hits(clip, english_words, 8), "ja": hits(clip, japanese_words, 8)}
 recall_before = {language: recall_of(clip, language, 1) for language in ("en", "ja")}
 say(
-    "{things} words, the thing among the first eight: English {en:.1%}, Japanese {ja:.1%}, by chance {chance:.1%}.",
+    "{things} words, the thing among the first eight: "
+    "English {en:.1%}, Japanese {ja:.1%}, by chance {chance:.1%}.",
     things=len(THINGS),
     chance=by_chance,
     **before,
 )
-say("R@1: English {en:.1%}, Japanese {ja:.1%}, by chance {chance:.1%}.", chance=1 / len(distinct), **recall_before)
+say(
+    "R@1: English {en:.1%}, Japanese {ja:.1%}, by chance {chance:.1%}.",
+    chance=1 / len(distinct),
+    **recall_before,
+)
 
 # %% [markdown]
 # **Must we caption all pictures again, in Japanese?** No. The pictures have their places in the space already, and the English text encoder has put "a red cat" beside
@@ -785,8 +815,14 @@ plots.loss_curve(losses)
 side_by_side(student, "cat", "猫")
 side_by_side(student, "Jizo", "お地蔵さん")
 after, recall_after = hits(student, japanese_words, 8), recall_of(student, "ja", 1)
-say("{things} Japanese words, the thing among the first eight: before {before:.1%}, after {after:.1%}; English {en:.1%}.",
-    things=len(THINGS), before=before["ja"], after=after, en=before["en"])  # fmt: skip
+say(
+    "{things} Japanese words, the thing among the first eight: "
+    "before {before:.1%}, after {after:.1%}; English {en:.1%}.",
+    things=len(THINGS),
+    before=before["ja"],
+    after=after,
+    en=before["en"],
+)
 say(
     "R@1 in Japanese: before {before:.1%}, after {after:.1%}; English {en:.1%}.",
     before=recall_before["ja"],
@@ -818,7 +854,8 @@ else:
         places = [search(one.encode_text([query]), seen, 8)[1][0].cpu() for one, query in asked_three]
         plots.images(
             glyphs[torch.cat(places)],
-            'The eight emoji that fit best: above "{english}", in the middle "{japanese}" before the training, below "{japanese}" after it.',
+            'The eight emoji that fit best: above "{english}", '
+            'in the middle "{japanese}" before the training, below "{japanese}" after it.',
             titles=named_rows(english, japanese, japanese),
             columns=8,
             inches=0.9,
@@ -849,16 +886,19 @@ def new_encoder(width):
     """An image encoder: three convolutions that halve the picture, then one layer into clip's space."""
 
     def halved(narrow, wide):
-        return nn.Sequential(nn.Conv2d(narrow, wide, 3, stride=2, padding=1), nn.GroupNorm(4, wide), nn.SiLU())
+        convolution = nn.Conv2d(narrow, wide, 3, stride=2, padding=1)
+        return nn.Sequential(convolution, nn.GroupNorm(4, wide), nn.SiLU())
 
     body = [halved(3, width), halved(width, 2 * width), halved(2 * width, 4 * width), nn.Flatten()]
-    return machine.place(nn.Sequential(*body, nn.Linear(4 * width * 16, text_features.shape[1], bias=False)))
+    last = nn.Linear(4 * width * 16, text_features.shape[1], bias=False)
+    return machine.place(nn.Sequential(*body, last))
 
 
 def trained(width, pictures, texts, seed):
     """An image encoder of that width after STEPS_EACH batches of up to 64 of these pairs.
 
-    pictures: (N, 3, 32, 32); texts: (N, D), clip's vectors of their captions. seed: of the weights and of the batches.
+    pictures: (N, 3, 32, 32); texts: (N, D), clip's vectors of their captions.
+    seed: of the weights and of the batches.
     """
     machine.seed(seed)
     encoder = new_encoder(width)
@@ -869,7 +909,8 @@ def trained(width, pictures, texts, seed):
     chooser = torch.Generator().manual_seed(seed)
     for _ in range(STEPS_EACH):
         some = torch.randperm(len(pictures), generator=chooser)[:64]
-        loss = clip_loss(encoder(pictures[some].to(device)), texts[some.to(texts.device)].to(device), 20.0)
+        meant = texts[some.to(texts.device)].to(device)
+        loss = clip_loss(encoder(pictures[some].to(device)), meant, 20.0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -892,14 +933,19 @@ wanted = clip.encode_text([describe(scene) for scene in distinct]).clone()  # (M
 
 
 def learnt_from(some):
-    """Prints what is in the pairs with these numbers, and what an encoder that learnt from them finds, run by run."""
-    faulty = (wrong | empty)[some].float().mean().item()
-    say("  of these pairs {faulty:.1%} do not fit, {copies:.1%} are copies", faulty=faulty, copies=copies_among(some))
+    """Prints what is in the pairs with these numbers, and what encoders that learnt from them find."""
+    say(
+        "  of these pairs {faulty:.1%} do not fit, {copies:.1%} are copies",
+        faulty=(wrong | empty)[some].float().mean().item(),
+        copies=copies_among(some),
+    )
     for seed in range(RUNS):
         encoder = trained(12, images[some], text_features[some.to(text_features.device)], seed)
         with torch.no_grad():
-            match = F.normalize(wanted, dim=-1) @ F.normalize(encoder(distinct_pictures.to(device)), dim=-1).T
-        say("  R@1 {one:5.1%}, R@10 {ten:5.1%}", one=float(recall_at_k(match, 1)), ten=float(recall_at_k(match, 10)))
+            looked = F.normalize(encoder(distinct_pictures.to(device)), dim=-1)
+        match = F.normalize(wanted, dim=-1) @ looked.T
+        one, ten = (float(recall_at_k(match, k)) for k in (1, 10))
+        say("  R@1 {one:5.1%}, R@10 {ten:5.1%}", one=one, ten=ten)
 
 
 say("{count} pairs as they were crawled:", count=len(shelf))
@@ -930,8 +976,9 @@ WIDTHS = (8, 28)  # of a small and of a large image encoder
 NUMBERS = [256, 1024, 4096][: budget(lesson=3, ci=2)]  # of different pairs
 shape_scenes = [scene for scene in all_scenes() if not is_held_out(scene)]
 random.Random(3).shuffle(shape_scenes)
-sentences = clip.encode_text([describe(scene) for scene in shape_scenes]).clone()  # (C, D), one for each scene
-TESTED = budget(lesson=500, ci=32)  # the first scenes are for the test; the pictures to learn from show the others
+sentences = clip.encode_text([describe(scene) for scene in shape_scenes]).clone()  # (C, D)
+# The first scenes are for the test; the pictures to learn from show the others.
+TESTED = budget(lesson=500, ci=32)
 
 
 def pictures_of(scene_numbers, seed):
@@ -943,8 +990,9 @@ def pictures_of(scene_numbers, seed):
 
 @torch.no_grad()
 def right(encoder):
-    """Of the test pictures, the share for which the nearest of all sentences has the right shape and colour."""
-    best = (F.normalize(encoder(test_pictures.to(device)), dim=-1) @ F.normalize(sentences, dim=-1).T).argmax(dim=1)
+    """The share of test pictures whose nearest sentence, of all, has the right shape and colour."""
+    looked = F.normalize(encoder(test_pictures.to(device)), dim=-1)
+    best = (looked @ F.normalize(sentences, dim=-1).T).argmax(dim=1)
     answers = [(shape_scenes[a], shape_scenes[b]) for b, a in enumerate(best.tolist())]
     return sum(a.thing == b.thing and a.color == b.color for a, b in answers) / len(answers)
 
@@ -956,12 +1004,17 @@ pool_pictures = pictures_of(pool.tolist(), seed=1)
 places_in = sentences[pool.to(sentences.device)]
 accuracy = {}  # width -> for each number, the share of each run
 for width in WIDTHS:
-    say("An image encoder of {weights:,} weights:", weights=sum(p.numel() for p in new_encoder(width).parameters()))
+    weights = sum(parameter.numel() for parameter in new_encoder(width).parameters())
+    say("An image encoder of {weights:,} weights:", weights=weights)
     accuracy[width] = []
     for number in NUMBERS:
-        runs = [right(trained(width, pool_pictures[:number], places_in[:number], seed)) for seed in range(RUNS)]
+        runs = [
+            right(trained(width, pool_pictures[:number], places_in[:number], seed))
+            for seed in range(RUNS)
+        ]
         accuracy[width].append(sum(runs) / RUNS)
-        say("{number:5} different pairs: {runs}", number=number, runs=", ".join(f"{share:.1%}" for share in runs))
+        shares_of_runs = ", ".join(f"{share:.1%}" for share in runs)
+        say("{number:5} different pairs: {runs}", number=number, runs=shares_of_runs)
 pairs_of_both = len({(scene.thing, scene.color) for scene in shape_scenes})
 say("By chance: {share:.1%}.", share=1 / pairs_of_both)
 plots.lines(
@@ -970,8 +1023,9 @@ plots.lines(
         "large encoder": (NUMBERS, accuracy[WIDTHS[1]]),
         "by chance": (NUMBERS, [1 / pairs_of_both] * len(NUMBERS)),
     },
-    "Share of pictures of scenes outside the training set whose shape and colour are named right (mean of the runs), against the number of "
-    "different training pairs, on a logarithmic axis, for an image encoder and one with four times as many weights.",
+    "Share of pictures of scenes outside the training set whose shape and colour are named right "
+    "(mean of the runs), against the number of different training pairs, on a logarithmic axis, "
+    "for an image encoder and one with four times as many weights.",
     xlabel="different pairs",
     ylabel="shape and colour right",
     log="x",
@@ -991,9 +1045,11 @@ plots.lines(
 
 # %% tags=["nbval-ignore-output"]
 few = pool[:64].repeat(NUMBERS[-1] // 64)
-of_few = right(trained(WIDTHS[0], pictures_of(few.tolist(), seed=3), sentences[few.to(sentences.device)], 0))
+few_texts = sentences[few.to(sentences.device)]
+of_few = right(trained(WIDTHS[0], pictures_of(few.tolist(), seed=3), few_texts, 0))
 say(
-    "{number} pictures of 64 scenes: {few:.1%}; as many of all training scenes: {all:.1%}; {less} of them: {first:.1%}.",
+    "{number} pictures of 64 scenes: {few:.1%}; "
+    "as many of all training scenes: {all:.1%}; {less} of them: {first:.1%}.",
     number=NUMBERS[-1],
     few=of_few,
     all=accuracy[WIDTHS[0]][-1],
@@ -1033,7 +1089,8 @@ say(
 # だれかが、2 つの言語のデータセットを作ろうとしています。集めた組の**キャプションは完璧**で、半分が英語、半分が日本語です。念のため、2 節の選別を、同じ CLIP と同じしきい値で行うことにしました。**セルを実行する前に**、予想を書いてください。それぞれの言語の組は、どれくらい残るでしょうか。結果を見ただれかは、日本語の組の 10 組に 9 組が残るまで、しきい値を下げました。一緒に入ってくるものは何でしょうか。すべての数値を説明し、あなたならどうするかを答えてください。
 
 # %% tags=["nbval-ignore-output"]
-faultless = World(size=32, seed=8, partial=0.0, japanese=0.5, level="storybook").batch(0, budget(lesson=400, ci=32))
+two_languages = World(size=32, seed=8, partial=0.0, japanese=0.5, level="storybook")
+faultless = two_languages.batch(0, budget(lesson=400, ci=32))
 in_japanese = torch.tensor([not caption.isascii() for caption in faultless["caption"]])
 seen, read = clip.encode_image(faultless["image"]), clip.encode_text(faultless["caption"])
 kept = clip_filter(seen, read, THRESHOLD).cpu()
@@ -1046,7 +1103,8 @@ say(
 lower = F.cosine_similarity(seen, read).cpu()[in_japanese].quantile(0.1).item()
 passed = clip_filter(image_features, text_features, lower).cpu()
 say(
-    "Kept at {tau:.2f}: 90% of the Japanese pairs, and of the crawl {wrong:.1%} of the texts of other pictures and {empty:.1%} of those that say nothing.",
+    "Kept at {tau:.2f}: 90% of the Japanese pairs, and of the crawl {wrong:.1%} of the texts "
+    "of other pictures and {empty:.1%} of those that say nothing.",
     tau=lower,
     wrong=passed[wrong].float().mean().item(),
     empty=passed[empty].float().mean().item() if empty.any() else 0.0,
@@ -1100,7 +1158,8 @@ if DOWNLOAD:
         published.encode_image(found_pictures),
         published.encode_text([pair["caption"] for pair in found_pairs]),
     )
-    say("LAION's threshold of 0.3 keeps {kept} of {count}.", kept=clip_filter(looked, told, 0.3).sum().item(), count=64)
+    kept = clip_filter(looked, told, 0.3).sum().item()
+    say("LAION's threshold of 0.3 keeps {kept} of {count}.", kept=kept, count=64)
     _, places = search(published.encode_text(["a drawing of an animal"]), looked, 8)
     plots.images(
         found_pictures[places[0].cpu()],

@@ -87,7 +87,8 @@ noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to
 noisy = torch.cat([schedule.add_noise(data[:1], noise, t) for t in some])
 plots.images(
     noisy,
-    "One of the pictures at seven noise levels: hardly touched at timestep 100, hardly anything to be seen at 950.",
+    "One of the pictures at seven noise levels: hardly touched at timestep 100, "
+    "hardly anything to be seen at 950.",
     titles=[f"t = {t}" for t in some],
     columns=7,
 )
@@ -129,10 +130,10 @@ plots.images(
 # %%
 @exercise("mmse_denoiser")
 def mmse_denoiser(x_t, data, ac_t):
-    """E[x0 | x_t], the mean of all clean pictures that x_t may come from, when every row of data is equally likely.
+    """E[x0 | x_t], the mean of all clean pictures that x_t may come from.
 
-    x_t: (B, 3, H, W), noisy; data: (N, 3, H, W), all pictures that there are; ac_t: 0-d tensor in (0, 1).
-    Returns the estimate of x0, like x_t.
+    x_t: (B, 3, H, W), noisy; data: (N, 3, H, W), all pictures that there are, each equally likely;
+    ac_t: 0-d tensor in (0, 1). Returns the estimate of x0, like x_t.
     """
     raise NotImplementedError
 
@@ -148,11 +149,17 @@ check(mmse_denoiser)
 # 最良の推定はどのように見えるでしょうか。この画像と、ほかの 3 枚で見てみましょう。1 行目は最初の画像について見えているもの、その下の 4 行は最良の答えです。
 
 # %%
-guesses = [mmse_denoiser(schedule.add_noise(data[i : i + 1], noise, t), data, ac[t]) for i in range(4) for t in some]
+guesses = [
+    mmse_denoiser(schedule.add_noise(data[i : i + 1], noise, t), data, ac[t])
+    for i in range(4)
+    for t in some
+]
 plots.images(
     torch.cat([noisy, *guesses]),
-    "First row: one picture under more and more noise. Below: the best guess for it and for three others. Each is the picture "
-    "itself as long as only this one fits, then it melts into the mean of others that fit, and at last nearly of the whole world.",
+    "First row: one picture under more and more noise. "
+    "Below: the best guess for it and for three others. Each is the picture itself "
+    "as long as only this one fits, then it melts into the mean of others that fit, "
+    "and at last nearly of the whole world.",
     titles=[f"t = {t}" for t in some],
     columns=7,
 )
@@ -190,8 +197,8 @@ fresh = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(1)).t
 numbers = [effective_number(schedule.add_noise(data[:16], fresh, t), ac[t]).mean().item() for t in grid]
 plots.lines(
     {"": (grid, numbers)},
-    "How many of the {count} pictures are still possible at each timestep, on average: one for the first half of the road, then, "
-    "within a few hundred timesteps, more than half of them.",
+    "How many of the {count} pictures are still possible at each timestep, on average: "
+    "one for the first half of the road, then, within a few hundred timesteps, more than half of them.",
     xlabel="timestep t",
     ylabel="effective number of pictures",
     log="y",
@@ -242,7 +249,8 @@ say("Up to timestep {t} there is practically one picture that it may have been."
 def tweedie_score(x_t, x0_hat, ac_t):
     """The gradient of log p(x_t) with respect to x_t, from the best guess at the clean picture.
 
-    x_t: (B, 3, H, W), noisy; x0_hat: like x_t, E[x0 | x_t]; ac_t: 0-d tensor in (0, 1). Returns a gradient like x_t.
+    x_t: (B, 3, H, W), noisy; x0_hat: like x_t, E[x0 | x_t]; ac_t: 0-d tensor in (0, 1).
+    Returns a gradient like x_t.
     """
     raise NotImplementedError
 
@@ -313,7 +321,11 @@ def flow(denoise, x, steps):
     """Every moment of a walk down the flow from x to clean pictures: (steps + 1, B, ...)."""
     moments = []
     timesteps = schedule.timesteps(steps, spacing="trailing")
-    end = sample_ddim(denoise, x, schedule, timesteps, callback=lambda step, t, x_t, x0_hat: moments.append(x_t))
+
+    def remember(step, t, x_t, x0_hat):
+        moments.append(x_t)
+
+    end = sample_ddim(denoise, x, schedule, timesteps, callback=remember)
     return torch.stack([*moments, end])
 
 
@@ -321,8 +333,8 @@ walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2)).to(dev
 paths = flow(best_of(as_pictures(four)), as_pictures(walkers), 100).reshape(101, 200, 2)
 plots.plane(
     four,
-    "Two hundred walkers on their way from noise (grey dots) to the four points. They hardly move while the noise is strong; then "
-    "each is drawn to one of the four.",
+    "Two hundred walkers on their way from noise (grey dots) to the four points. "
+    "They hardly move while the noise is strong; then each is drawn to one of the four.",
     paths=paths,
 )
 arrived = (paths[-1][:, None] - four).norm(dim=2).argmin(dim=1).bincount(minlength=4)
@@ -414,8 +426,8 @@ say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=
 def denoising_loss(denoise, x0, noise, ac_t):
     """How far a denoiser's guesses are from the pictures, at one noise level: the mean squared error.
 
-    denoise(x_t, ac_t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; noise: like x0; ac_t: 0-d tensor in (0, 1).
-    Returns one number with its gradient.
+    denoise(x_t, ac_t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; noise: like x0;
+    ac_t: 0-d tensor in (0, 1). Returns one number with its gradient.
     """
     raise NotImplementedError
 
@@ -449,8 +461,12 @@ def errors(denoise, pictures, timesteps):
     """The loss of denoise(x_t, t) at each of the timesteps, eight pictures at a time."""
     totals = []
     for t in timesteps:
+
+        def guess(x_t, ac_t, t=t):
+            return denoise(x_t, t)
+
         halves = [
-            denoising_loss(lambda x_t, ac_t, t=t: denoise(x_t, t), pictures[i : i + 8], fresh[i : i + 8], ac[t])
+            denoising_loss(guess, pictures[i : i + 8], fresh[i : i + 8], ac[t])
             for i in range(0, len(pictures), 8)
         ]
         totals.append(torch.stack(halves).mean().item())
@@ -466,15 +482,17 @@ plots.lines(
         "yours, on new pictures": (grid, mine_on_new),
         "the network, on new pictures": (grid, networks),
     },
-    "The error of three guesses at each timestep. On its own pictures the best denoiser makes hardly any until the noise is strong. "
-    "On new ones its error stays, however little noise there is, and the network's falls. (Below a millionth all is drawn alike.)",
+    "The error of three guesses at each timestep. On its own pictures the best denoiser makes hardly any "
+    "until the noise is strong. On new ones its error stays, however little noise there is, "
+    "and the network's falls. (Below a millionth all is drawn alike.)",
     xlabel="timestep t",
     ylabel="mean squared error",
     log="y",
     markers=True,
 )
 say(
-    "At timestep {t}: yours on its own pictures {mine:.4f}, on new ones {new:.4f}; the network on new ones {net:.4f}.",
+    "At timestep {t}: yours on its own pictures {mine:.4f}, on new ones {new:.4f}; "
+    "the network on new ones {net:.4f}.",
     t=grid[2],
     mine=mine[2],
     new=mine_on_new[2],
@@ -521,7 +539,8 @@ with torch.no_grad():
         rows += [new[:1], x_t, best_of(data)(x_t, t), network(x_t, t)]
 plots.images(
     torch.cat(rows),
-    "A new picture at timesteps {times}, from top to bottom. From left to right: clean, noisy, your denoiser's guess, the network's.",
+    "A new picture at timesteps {times}, from top to bottom. "
+    "From left to right: clean, noisy, your denoiser's guess, the network's.",
     titles=("clean", "noisy, x_t", "your denoiser", "the network"),
     columns=4,
     times=", ".join(map(str, some)),
@@ -539,7 +558,8 @@ with torch.no_grad():
 twins, distance = nearest(invented)
 plots.images(
     torch.cat([invented[:6], twins[:6]]),
-    "Above: six pictures that the network makes of the same noise. Below: the nearest picture of the world. They are not the same.",
+    "Above: six pictures that the network makes of the same noise. "
+    "Below: the nearest picture of the world. They are not the same.",
     columns=6,
 )
 say("The smallest distance of the twelve to a picture of the world: {d:.2f}.", d=distance.min().item())
@@ -633,7 +653,12 @@ if DOWNLOAD:
     from diffusers import UNet2DModel
 
     published = machine.place(UNet2DModel.from_pretrained(PUBLISHED))
-    photographs = NetworkDenoiser(lambda x_t, t: published(x_t, t).sample, NoiseSchedule.linear(), "epsilon", clip=1.0)
+    photographs = NetworkDenoiser(
+        lambda x_t, t: published(x_t, t).sample,
+        NoiseSchedule.linear(),
+        "epsilon",
+        clip=1.0,
+    )
     rows = []
     with torch.no_grad():
         for t in (100, 300, 500):

@@ -72,7 +72,11 @@ device = machine.device
 # %%
 world = World(size=32, seed=0, partial=0.0, japanese=0.25)
 batch = world.batch(0, 12)
-plots.images(batch["image"], "Twelve pictures of the world, each one coloured shape on a plain background.", columns=6)
+plots.images(
+    batch["image"],
+    "Twelve pictures of the world, each one coloured shape on a plain background.",
+    columns=6,
+)
 for caption in batch["caption"][:6]:
     print(caption)
 
@@ -112,9 +116,9 @@ for caption in batch["caption"][:6]:
 # %%
 @exercise("linear_betas")
 def linear_betas(T, start, end):
-    """The variances of the noise that each step adds, from `start` to `end` in equal steps (DDPM, section 4).
+    """The variances of the noise that each step adds, from `start` to `end` in equal steps.
 
-    T: the number of steps; start, end: in (0, 1), both included. Returns (T,) floats.
+    DDPM, section 4. T: the number of steps; start, end: in (0, 1), both included. Returns (T,) floats.
     """
     raise NotImplementedError
 
@@ -154,8 +158,8 @@ betas = linear_betas(T, 1e-4, 0.02).to(device)
 ac = (1 - betas).cumprod(dim=0)
 plots.lines(
     {"picture: sqrt(ac)": (range(T), ac.sqrt()), "noise: sqrt(1 - ac)": (range(T), (1 - ac).sqrt())},
-    "The picture's share falls from 1 to nearly 0 over a thousand timesteps while the noise's share rises to 1; "
-    "they cross near timestep {crossing}.",
+    "The picture's share falls from 1 to nearly 0 over a thousand timesteps "
+    "while the noise's share rises to 1; they cross near timestep {crossing}.",
     xlabel="timestep t",
     ylabel="factor",
     crossing=int((ac < 0.5).int().argmax()),
@@ -183,10 +187,10 @@ say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqr
 # %%
 @exercise("add_noise")
 def add_noise(x0, noise, t, ac):
-    """The picture at noise level t in one jump: x_t = sqrt(ac_t) x0 + sqrt(1 - ac_t) noise (DDPM, equation 4).
+    """The picture at noise level t in one jump: x_t = sqrt(ac_t) x0 + sqrt(1 - ac_t) noise.
 
-    x0: (B, 3, H, W) in [-1, 1]; noise: the same shape, standard normal; t: int64 (B,) or one int, from 0; ac: (T,).
-    Returns x_t, like x0.
+    DDPM, equation 4. x0: (B, 3, H, W) in [-1, 1]; noise: the same shape, standard normal; t: int64 (B,)
+    or one int, from 0; ac: (T,). Returns x_t, like x0.
     """
     raise NotImplementedError
 
@@ -230,9 +234,10 @@ plots.images(
 # %%
 @exercise("eps_to_x0")
 def eps_to_x0(eps, x_t, t, ac):
-    """The clean picture that goes with x_t if its noise is eps: equation 4 solved for x0 (DDPM, equation 15).
+    """The clean picture that goes with x_t if its noise is eps: equation 4 solved for x0.
 
-    eps, x_t: (B, 3, H, W); t: int64 (B,) or one int; ac: (T,). Returns the estimate of x0, like x_t.
+    DDPM, equation 15. eps, x_t: (B, 3, H, W); t: int64 (B,) or one int; ac: (T,).
+    Returns the estimate of x0, like x_t.
     """
     raise NotImplementedError
 
@@ -314,10 +319,11 @@ say(
 # %%
 @exercise("timestep_embedding")
 def timestep_embedding(t, dim):
-    """A timestep as `dim` numbers: a clock with many hands (Vaswani et al. 2017, section 3.5, in another order).
+    """A timestep as `dim` numbers: a clock with many hands.
 
-    t: (B,), whole or fractional steps; dim: even. Returns (B, dim) floats in [-1, 1]: the cosines of t times each
-    frequency 10000^(-i / (dim / 2)), i = 0, 1, ..., then the sines.
+    Vaswani et al. 2017, section 3.5, in another order. t: (B,), whole or fractional steps; dim: even.
+    Returns (B, dim) floats in [-1, 1]: the cosines of t times each frequency 10000^(-i / (dim / 2)),
+    i = 0, 1, ..., then the sines.
     """
     raise NotImplementedError
 
@@ -331,7 +337,8 @@ vectors = F.normalize(timestep_embedding(some, 64), dim=-1)
 names = [f"t = {t}" for t in some.tolist()]
 plots.heatmap(
     vectors @ vectors.T,
-    "How alike the vectors of seven timesteps are: each is most like itself, and near ones are more alike than far ones, though not evenly.",
+    "How alike the vectors of seven timesteps are: "
+    "each is most like itself, and near ones are more alike than far ones, though not evenly.",
     rows=names,
     columns=names,
 )
@@ -378,10 +385,10 @@ plots.heatmap(
 # %%
 @exercise("ResBlock")
 class ResBlock(nn.Module):
-    """The residual block of a U-Net: two convolutions that correct x, told what time it is (DDPM, appendix B).
+    """The residual block of a U-Net: two convolutions that correct x, told what time it is.
 
-    x: (B, in_channels, H, W) and temb: (B, time_dim) give (B, out_channels, H, W). Channels are multiples of 8.
-    With the same weights it equals diffusers' ResnetBlock2D.
+    DDPM, appendix B. x: (B, in_channels, H, W) and temb: (B, time_dim) give (B, out_channels, H, W).
+    Channels are multiples of 8. With the same weights it equals diffusers' ResnetBlock2D.
     """
 
     def __init__(self, in_channels, out_channels, time_dim):
@@ -472,8 +479,9 @@ print(tokenizer.tokens("a big red star on a dark background"), tokenizer.tokens(
 def ddpm_loss(net, x0, t, noise, ac):
     """How far the network's guess of the noise is from the noise that was added (DDPM, equation 14).
 
-    net(x_t, t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; t: int64 (B,) or one int; noise: like x0;
-    ac: (T,). Returns one number with its gradient, the mean squared error over everything.
+    net(x_t, t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; t: int64 (B,) or one int;
+    noise: like x0; ac: (T,). Returns one number with its gradient, the mean squared error over
+    everything.
     """
     raise NotImplementedError
 
@@ -502,8 +510,8 @@ check(ddpm_loss)
 def training_step(net, optimizer, x0, t, noise, ac):
     """One step of training: look at the error, find out which way is down, go there (DDPM, algorithm 1).
 
-    net, x0, t, noise, ac: as in ddpm_loss; optimizer: one of torch.optim, over net's parameters, which change.
-    Returns the loss before the step, one number.
+    net, x0, t, noise, ac: as in ddpm_loss; optimizer: one of torch.optim, over net's parameters, which
+    change. Returns the loss before the step, one number.
     """
     raise NotImplementedError
 
@@ -554,7 +562,8 @@ def learn(model, optimizer, step, take_step=training_step, betas=betas):
     ac = (1 - betas).cumprod(dim=0)
     chance = torch.Generator().manual_seed(step)
     batch = world.batch(step, BATCH, device)
-    parts = (torch.arange(BATCH) + torch.rand(BATCH, generator=chance)) / BATCH  # one in each of BATCH equal parts
+    # One timestep in each of BATCH equal parts of the road.
+    parts = (torch.arange(BATCH) + torch.rand(BATCH, generator=chance)) / BATCH
     t = (T * parts).long().to(device)
     noise = torch.randn(BATCH, 3, 32, 32, generator=chance).to(device)
     empty = (torch.rand(BATCH, generator=chance) < 0.1).tolist()
@@ -565,9 +574,11 @@ def learn(model, optimizer, step, take_step=training_step, betas=betas):
 def train(model, steps, take_step=training_step, betas=betas):
     """The whole training; returns the running average of the model and the loss of each step."""
     optimizer = Muon(model, lr=3e-3)
-    warm_then_cool = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1, 8 * (step + 1) / steps) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
-    )
+
+    def rate(step):
+        return min(1, 8 * (step + 1) / steps) * (0.505 + 0.495 * math.cos(math.pi * step / steps))
+
+    warm_then_cool = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     average = Average(model, decay=0.995)
     losses = []
     for step in tqdm(range(steps)):
@@ -580,7 +591,11 @@ def train(model, steps, take_step=training_step, betas=betas):
 machine.seed(5)
 trial = machine.place(Painter())
 trial_optimizer = Muon(trial)
-minutes = pace(lambda step: learn(trial, trial_optimizer, step), FIRST_STEPS + STEPS, checkpoint="shapes-pixel")
+minutes = pace(
+    lambda step: learn(trial, trial_optimizer, step),
+    FIRST_STEPS + STEPS,
+    checkpoint="shapes-pixel",
+)
 
 # %% [markdown]
 # Less than a minute of it, for a first look.
@@ -647,10 +662,11 @@ plots.loss_curve(losses)
 # %%
 @exercise("ddpm_step")
 def ddpm_step(eps, x_t, t, betas, noise):
-    """One step of sampling, x_t -> x_{t-1} (DDPM, algorithm 2, with the posterior variance of equation 7).
+    """One step of sampling, x_t -> x_{t-1}.
 
-    eps: the network's guess of the noise in x_t; eps, x_t, noise: (B, 3, H, W), noise standard normal; t: one int,
-    from 0; betas: (T,). Returns x_{t-1}; at t = 0, the finished picture, without fresh noise.
+    DDPM, algorithm 2, with the posterior variance of equation 7. eps: the network's guess of the noise in
+    x_t; eps, x_t, noise: (B, 3, H, W), noise standard normal; t: one int, from 0; betas: (T,). Returns
+    x_{t-1}; at t = 0, the finished picture, without fresh noise.
     """
     raise NotImplementedError
 
@@ -672,7 +688,7 @@ check(ddpm_step)
 # %%
 @torch.no_grad()
 def guess_noise(model, x_t, t, captions, predicts="noise", ac=ac, guidance_scale=2.0):
-    """The guess of the noise (B, 3, H, W), pushed from what any picture would have towards what the caption asks."""
+    """The guess of the noise (B, 3, H, W), pushed from that for any picture towards what is asked for."""
     times = torch.full((2 * len(x_t),), t, device=x_t.device)
     without, told = model(torch.cat([x_t, x_t]), times, [""] * len(captions) + captions).chunk(2)
     guess = without + guidance_scale * (told - without)
@@ -682,7 +698,10 @@ def guess_noise(model, x_t, t, captions, predicts="noise", ac=ac, guidance_scale
 
 
 def sample(model, captions, seed=0, step=ddpm_step, predicts="noise", betas=betas, keep=()):
-    """Walks from noise to pictures (B, 3, 32, 32); also returns x_t and the guessed picture at the times in `keep`."""
+    """Walks from noise to pictures (B, 3, 32, 32).
+
+    Also returns x_t and the guessed picture at the times in `keep`.
+    """
     ac = (1 - betas).cumprod(dim=0)
     chance = torch.Generator().manual_seed(seed)
     x_t = torch.randn(len(captions), 3, 32, 32, generator=chance).to(device)
@@ -708,7 +727,11 @@ for prompt in prompts:
 
 # %% tags=["nbval-ignore-output"]
 pictures, _ = sample(first, prompts[:2])
-plots.images(pictures, "Two prompts after a first look at the training: still nothing but noise.", columns=2)
+plots.images(
+    pictures,
+    "Two prompts after a first look at the training: still nothing but noise.",
+    columns=2,
+)
 
 # %% [markdown]
 # # 6. A better question
@@ -741,8 +764,9 @@ plots.images(pictures, "Two prompts after a first look at the training: still no
 snr = ac / (1 - ac)
 plots.lines(
     {"noise: SNR": (range(T), snr), "picture: SNR + 1, at most 5": (range(T), (snr + 1).clamp(max=5))},
-    "How much an error in the picture counts at each timestep. Asked for the noise, 200 million times more at the "
-    "start of the road than at its end; asked for the picture, never more than five times.",
+    "How much an error in the picture counts at each timestep. "
+    "Asked for the noise, 200 million times more at the start of the road than at its end; "
+    "asked for the picture, never more than five times.",
     xlabel="timestep t",
     ylabel="weight",
     log="y",
@@ -773,11 +797,13 @@ plots.lines(
 
 # %%
 some = torch.tensor([50, 500, 950], device=device)
-x0, noise, guess = (torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(i)).to(device) for i in range(3))
+generators = [torch.Generator().manual_seed(i) for i in range(3)]
+x0, noise, guess = (torch.randn(3, 3, 32, 32, generator=g).to(device) for g in generators)
 root, rest = ac[some].sqrt().reshape(-1, 1, 1, 1), (1 - ac[some]).sqrt().reshape(-1, 1, 1, 1)
 x_t = root * x0 + rest * noise
 velocity, guessed_velocity = (root * (x_t - root * x) / rest - rest * x for x in (x0, guess))
-say("The picture from the velocity is off by {d:.4f}.", d=(root * x_t - rest * velocity - x0).abs().max().item())
+difference = (root * x_t - rest * velocity - x0).abs().max().item()
+say("The picture from the velocity is off by {d:.4f}.", d=difference)
 for i, t in enumerate(some.tolist()):
     ratio = (velocity - guessed_velocity)[i].square().mean() / (x0 - guess)[i].square().mean()
     say("t = {t}: the velocity's error is {ratio:.2f} times the picture's; SNR + 1 is {weight:.2f}.",
@@ -792,8 +818,9 @@ for i, t in enumerate(some.tolist()):
 
 # %%
 def better_step(net, optimizer, x0, t, noise, ac):
-    """Your training_step, asked for the picture: the noise cancels, and the loss is weight * (net - x0)^2."""
-    weight = (1 / (1 - ac[t])).clamp(max=5).reshape(-1, 1, 1, 1)  # (B, 1, 1, 1), and 1 / (1 - ac) is SNR + 1
+    """Your training_step, asked for the picture: the noise cancels; the loss is weight * (net - x0)^2."""
+    weight = (1 / (1 - ac[t])).clamp(max=5)  # 1 / (1 - ac) is SNR + 1
+    weight = weight.reshape(-1, 1, 1, 1)  # (B, 1, 1, 1)
 
     def picture_error(x_t, t):
         return noise + weight.sqrt() * (net(x_t, t) - x0)
@@ -818,12 +845,14 @@ cosine_betas = NoiseSchedule.cosine(T).betas.to(betas)
 cosine_ac = (1 - cosine_betas).cumprod(dim=0)
 plots.lines(
     {"linear": (range(T), ac.cpu()), "cosine": (range(T), cosine_ac.cpu())},
-    "How much of the picture is left in x_t. The linear list falls early and fast, the cosine list slowly, with most of its timesteps in the middle.",
+    "How much of the picture is left in x_t. The linear list falls early and fast, "
+    "the cosine list slowly, with most of its timesteps in the middle.",
     xlabel="timestep t",
     ylabel="share of the picture's variance",
 )
 say(
-    "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, at {cosine:.0%} of the cosine's.",
+    "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, "
+    "at {cosine:.0%} of the cosine's.",
     linear=(ac < 0.1).float().mean().item(),
     cosine=(cosine_ac < 0.1).float().mean().item(),
 )
@@ -840,14 +869,17 @@ walked = [*prompts[:2], "", "", *prompts[2:]]  # "Break it" looks at those with 
 pictures, kept = sample(model, walked, predicts="picture", betas=cosine_betas, keep=moments)
 plots.images(
     torch.cat([*kept[0::2], *kept[1::2]]),
-    "Above: one picture on its way out of the noise. Below: what the network thinks it will be, vague at first, then more and more definite.",
+    "Above: one picture on its way out of the noise. "
+    "Below: what the network thinks it will be, vague at first, then more and more definite.",
     titles=[f"t = {t}" for t in moments],
     columns=len(moments),
 )
 
 # %% tags=["nbval-ignore-output"]
 plots.images(
-    pictures[[0, 1, 4, 5, 6, 7]], "Six prompts, four in English and two in Japanese, painted by your model.", columns=6
+    pictures[[0, 1, 4, 5, 6, 7]],
+    "Six prompts, four in English and two in Japanese, painted by your model.",
+    columns=6,
 )
 
 # %% [markdown]
@@ -874,12 +906,14 @@ from t2ilab.metrics import faithfulness
 
 
 def measure(model, predicts, betas, count):
-    """The share of freshly drawn prompts whose picture shows all that was asked, and of each attribute."""
+    """The share of fresh prompts whose picture shows all that was asked, and that of each attribute."""
     schedule, ac = NoiseSchedule(betas.cpu()), (1 - betas).cumprod(dim=0)
     asked, scenes = world.prompts(count)
-    denoise = NetworkDenoiser(
-        lambda x_t, t: guess_noise(model, x_t, int(t[0]), asked, predicts, ac), schedule, "epsilon", clip=1.0
-    )
+
+    def guess(x_t, t):
+        return guess_noise(model, x_t, int(t[0]), asked, predicts, ac)
+
+    denoise = NetworkDenoiser(guess, schedule, "epsilon", clip=1.0)
     x = torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
     painted = sample_ddim(denoise, x, schedule, schedule.timesteps(20, spacing="trailing"))
     return painted, faithfulness(painted, scenes)
@@ -1023,5 +1057,7 @@ if DOWNLOAD:
             eps = published(x_t, t).sample
         x_t = ddpm_step(eps, x_t, t, published_betas, torch.randn_like(x_t))
     plots.images(
-        x_t.clamp(-1, 1), "Four small photographs that never were, by a published model and your sampler.", columns=4
+        x_t.clamp(-1, 1),
+        "Four small photographs that never were, by a published model and your sampler.",
+        columns=4,
     )

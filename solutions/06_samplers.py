@@ -75,10 +75,14 @@ prompts = [describe(scene) for scene in scenes]
 
 # %% tags=["nbval-ignore-output"]
 few = [budget(lesson=n, ci=m) for n, m in ((50, 6), (10, 5), (5, 4), (3, 3))]
-rows = [pipe(prompts[:6], sampler="ddpm", num_inference_steps=n, seed=0, output_type="pt") * 2 - 1 for n in few]
+rows = [
+    pipe(prompts[:6], sampler="ddpm", num_inference_steps=n, seed=0, output_type="pt") * 2 - 1
+    for n in few
+]
 plots.images(
     torch.cat(rows),
-    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom: the fewer steps, the less can be made out.",
+    "Six prompts by DDPM's sampler in {steps} steps, "
+    "from top to bottom: the fewer steps, the less can be made out.",
     columns=6,
     steps=", ".join(map(str, few)),
 )
@@ -119,10 +123,11 @@ plots.images(
 # %%
 @exercise("ddim_step")
 def ddim_step(x0_hat, x_t, ac_t, ac_prev):
-    """From noise level ac_t down to ac_prev, without fresh noise (Song, Meng & Ermon 2021, equation 12, sigma = 0).
+    """From noise level ac_t down to ac_prev, without fresh noise.
 
-    x0_hat, x_t: (B, 3, H, W); ac_t < ac_prev: 0-d tensors in (0, 1], alphas_cumprod here and at the next level.
-    Returns the picture at the next level, like x_t.
+    Song, Meng & Ermon 2021, equation 12, sigma = 0. x0_hat, x_t: (B, 3, H, W); ac_t < ac_prev: 0-d
+    tensors in (0, 1], alphas_cumprod here and at the next level. Returns the picture at the next level,
+    like x_t.
     """
     raise NotImplementedError
 
@@ -170,10 +175,10 @@ check(ddim_step)
 # %%
 @exercise("euler_step")
 def euler_step(x0_hat, x, sigma, sigma_next):
-    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma (Karras et al. 2022, equations 1 and 3).
+    """A straight step down the flow dx / dsigma = (x - x0_hat) / sigma.
 
-    x0_hat, x: (B, 3, H, W), with x = x0 + sigma noise; sigma > sigma_next >= 0: 0-d tensors.
-    Returns x at sigma_next.
+    Karras et al. 2022, equations 1 and 3. x0_hat, x: (B, 3, H, W), with x = x0 + sigma noise;
+    sigma > sigma_next >= 0: 0-d tensors. Returns x at sigma_next.
     """
     raise NotImplementedError
 
@@ -226,7 +231,15 @@ def for_pipeline(by):
 
 def draw(prompts, sampler, steps, spacing="trailing"):
     """Pictures of the prompts, (B, 3, H, W) in [-1, 1], always from the same noise."""
-    return pipe(prompts, sampler=sampler, num_inference_steps=steps, spacing=spacing, seed=0, output_type="pt") * 2 - 1
+    pictures = pipe(
+        prompts,
+        sampler=sampler,
+        num_inference_steps=steps,
+        spacing=spacing,
+        seed=0,
+        output_type="pt",
+    )
+    return pictures * 2 - 1
 
 
 # %% tags=["nbval-ignore-output"]
@@ -271,10 +284,10 @@ say("DDIM and Euler differ by at most {d:.4f}.", d=(drawn[by_ddim] - drawn[by_eu
 # %%
 @exercise("heun_step")
 def heun_step(denoise, x, sigma, sigma_next):
-    """A step with the mean of the slopes at both its ends; to sigma_next = 0 it is Euler's (Karras et al. 2022, alg 1).
+    """A step with the mean of the slopes at both its ends; to sigma_next = 0 it is Euler's.
 
-    denoise(x, sigma) -> x0_hat; x: (B, 3, H, W), x0 + sigma noise; sigma > sigma_next >= 0: 0-d tensors.
-    Returns x at sigma_next.
+    Karras et al. 2022, algorithm 1. denoise(x, sigma) -> x0_hat; x: (B, 3, H, W), x0 + sigma noise;
+    sigma > sigma_next >= 0: 0-d tensors. Returns x at sigma_next.
     """
     raise NotImplementedError
 
@@ -329,10 +342,11 @@ def by_heun(denoise, x, sigmas):
 # %%
 @exercise("dpmpp_2m_step")
 def dpmpp_2m_step(x0_hat, x0_hat_before, x_t, ac_t, ac_next, ac_before):
-    """From ac_t to ac_next < 1 at second order, by the guess of the step before (Lu et al. 2022, algorithm 2).
+    """From ac_t to ac_next < 1 at second order, by the guess of the step before.
 
-    x0_hat, x0_hat_before, x_t: (B, 3, H, W), the guess here, the guess at ac_before, and the picture here;
-    ac_before < ac_t < ac_next < 1: 0-d tensors, alphas_cumprod. Returns the picture at ac_next, like x_t.
+    Lu et al. 2022, algorithm 2. x0_hat, x0_hat_before, x_t: (B, 3, H, W), the guess here, the guess at
+    ac_before, and the picture here; ac_before < ac_t < ac_next < 1: 0-d tensors, alphas_cumprod.
+    Returns the picture at ac_next, like x_t.
     """
     raise NotImplementedError
 
@@ -388,8 +402,8 @@ plots.lines(
         "Heun": (counts, errors[by_heun]),
         "DPM++ 2M": (counts, errors[by_dpmpp]),
     },
-    "The error of four walks in a world whose road is known, against the number of steps, both axes logarithmic. DDIM and Euler "
-    "lie on each other; Heun and DPM++ 2M fall twice as steeply.",
+    "The error of four walks in a world whose road is known, against the number of steps, "
+    "both axes logarithmic. DDIM and Euler lie on each other; Heun and DPM++ 2M fall twice as steeply.",
     xlabel="steps",
     ylabel="error",
     log="xy",
@@ -402,8 +416,13 @@ def order(values):
     return math.log2(values[-2] / values[-1])
 
 
-say("Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d:.2f}.",
-    a=order(errors[by_ddim]), b=order(errors[by_euler]), c=order(errors[by_heun]), d=order(errors[by_dpmpp]))  # fmt: skip
+say(
+    "Orders measured. DDIM: {a:.2f}, Euler: {b:.2f}, Heun: {c:.2f}, DPM++ 2M: {d:.2f}.",
+    a=order(errors[by_ddim]),
+    b=order(errors[by_euler]),
+    c=order(errors[by_heun]),
+    d=order(errors[by_dpmpp]),
+)
 
 # %% [markdown]
 # **Change one thing:** measure over calls of the denoiser in place of steps (Heun needs two for each). Which of the two
@@ -445,8 +464,9 @@ rows = [(name, spacing) for spacing in ("trailing", "karras") for name in sample
 right, seconds, distance = {}, {}, {}
 for name, spacing in tqdm(rows):
     for n in calls:
+        steps = (n + 1) // 2 if name == "Heun" else n  # Heun looks twice
         began = time.perf_counter()
-        pictures = draw(prompts, samplers[name], (n + 1) // 2 if name == "Heun" else n, spacing)  # Heun looks twice
+        pictures = draw(prompts, samplers[name], steps, spacing)
         seconds[name, spacing, n] = time.perf_counter() - began
         distance[name, spacing, n] = (pictures - end).square().mean().sqrt().item()
         right[name, spacing, n] = faithfulness(pictures, scenes).all
@@ -454,26 +474,28 @@ for name, spacing in tqdm(rows):
 # %% tags=["nbval-ignore-output"]
 plots.heatmap(
     torch.tensor([[right[*row, n] for n in calls] for row in rows]),
-    "Share of {count} pictures in which the reader finds what was asked for, for four samplers on two roads (rows) and numbers of "
-    "network calls (columns).",
+    "Share of {count} pictures in which the reader finds what was asked for, "
+    "for four samplers on two roads (rows) and numbers of network calls (columns).",
     rows=[f"{name}, {spacing}" for name, spacing in rows],
     columns=[str(n) for n in calls],
     count=len(prompts),
 )
 plots.lines(
-    {name: (calls, [distance[name, "karras", n] for n in calls]) for name in ("DDIM", "Heun", "DPM++ 2M")},
-    "How far three walks over Karras's noise levels end from the end of the road, against the calls of the network, both axes "
-    "logarithmic. With few calls DPM++ is nearest and Heun far off; then Heun approaches fastest.",
+    {
+        name: (calls, [distance[name, "karras", n] for n in calls])
+        for name in ("DDIM", "Heun", "DPM++ 2M")
+    },
+    "How far three walks over Karras's noise levels end from the end of the road, against the calls "
+    "of the network, both axes logarithmic. With few calls DPM++ is nearest and Heun far off; "
+    "then Heun approaches fastest.",
     xlabel="calls of the network",
     ylabel="distance from the end of the road",
     log="xy",
     markers=True,
 )
 for name, spacing in rows:
-    figures = [
-        f"{right[name, spacing, n]:5.0%} {seconds[name, spacing, n]:5.1f} s {distance[name, spacing, n]:5.2f}"
-        for n in calls
-    ]
+    cells = [(name, spacing, n) for n in calls]
+    figures = [f"{right[cell]:5.0%} {seconds[cell]:5.1f} s {distance[cell]:5.2f}" for cell in cells]
     print(f"{name:9} {spacing:9}", *figures)
 
 # %% [markdown]
@@ -509,8 +531,13 @@ for name, spacing in rows:
 for spacing in ("trailing", "karras"):
     for steps in (3, 5, 10, 20):
         sigmas = pipe.schedule.sigmas[pipe.schedule.timesteps(steps, spacing)].tolist()
-        factors = ", ".join(f"{(sigma - after) / (2 * after):.1f}" for sigma, after in pairwise(sigmas[:6]))
-        say("{spacing:9} {steps:3} steps: {factors}", spacing=spacing, steps=steps, factors=factors)
+        factors = [(sigma - after) / (2 * after) for sigma, after in pairwise(sigmas[:6])]
+        say(
+            "{spacing:9} {steps:3} steps: {factors}",
+            spacing=spacing,
+            steps=steps,
+            factors=", ".join(f"{factor:.1f}" for factor in factors),
+        )
 
 # %% [markdown]
 # A factor of 10 makes ten out of a small change of the guess. On this schedule, which begins at $\sigma = 20{,}000$, even many timesteps at equal distances
@@ -550,10 +577,11 @@ for spacing in ("trailing", "karras"):
 # %%
 @exercise("flow_matching_loss")
 def flow_matching_loss(net, x0, noise, t):
-    """How far the network's velocity is from that of the straight road (Lipman et al. 2023; Liu et al. 2023).
+    """How far the network's velocity is from that of the straight road.
 
-    net(x_t, t) is to be noise - x0, at x_t = (1 - t) x0 + t noise; x0: (B, 3, H, W) in [-1, 1]; noise: like x0;
-    t: (B,) in [0, 1]. Returns one number with its gradient, the mean squared error over everything.
+    Lipman et al. 2023; Liu et al. 2023. net(x_t, t) is to be noise - x0, at x_t = (1 - t) x0 + t noise;
+    x0: (B, 3, H, W) in [-1, 1]; noise: like x0; t: (B,) in [0, 1]. Returns one number with its gradient,
+    the mean squared error over everything.
     """
     raise NotImplementedError
 
@@ -581,7 +609,9 @@ class Velocity(nn.Module):
     def __init__(self, width=96):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(5, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(5, width), nn.SiLU(),
+            nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, width), nn.SiLU(),
             nn.Linear(width, 2),
         )  # fmt: skip
 
@@ -619,12 +649,16 @@ def follow(x, steps):
 
 
 walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2))
-plots.plane(four, "Two hundred walkers along the learnt velocity in fifty steps.", paths=follow(walkers, 50))
+plots.plane(
+    four,
+    "Two hundred walkers along the learnt velocity in fifty steps.",
+    paths=follow(walkers, 50),
+)
 plots.plane(four, "The same in four steps.", paths=follow(walkers, 4))
 end = follow(walkers, 200)[-1]
 for steps in (1, 2, 4, 8, 50):
-    off = (follow(walkers, steps)[-1] - end).norm(dim=1)
-    say("{steps:2} steps: {off:.2f} from where two hundred lead, on average", steps=steps, off=off.mean().item())
+    off = (follow(walkers, steps)[-1] - end).norm(dim=1).mean().item()
+    say("{steps:2} steps: {off:.2f} from where two hundred lead, on average", steps=steps, off=off)
 
 # %% [markdown]
 # Each road that it was shown was straight, and yet the walkers bend. Straight roads may cross; two paths along *one* velocity cannot, as
@@ -697,8 +731,13 @@ plots.images(
 
 # %%
 from_memory_errors = [error_of(from_memory, steps) for steps in counts]
-say("Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.",
-    order=order(from_memory_errors), steps=counts[-1], a=from_memory_errors[-1], b=errors[by_dpmpp][-1])  # fmt: skip
+say(
+    "Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.",
+    order=order(from_memory_errors),
+    steps=counts[-1],
+    a=from_memory_errors[-1],
+    b=errors[by_dpmpp][-1],
+)
 
 # %% [markdown]
 # *Your explanation:*

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import tomllib
 
 import nbformat
 import pytest
@@ -12,6 +13,7 @@ from t2ilab.lab.bank import ALL
 
 SOURCES = authoring.sources()
 LARGEST = 5 * 2**20  # bytes of one notebook's file
+WIDEST = 106  # characters: JupyterLab shows so many of a code cell's line, and a wider one needs a scroll bar
 BREAKS_NBVAL = r"\binteract\b|\bwidgets\.Output\b|\bclear_output\b"
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=[source.stem for source in SOURCES])
@@ -118,6 +120,22 @@ def test_no_picture_comes_from_elsewhere(source):  # it would be broken without 
 def test_nothing_in_it_breaks_nbval(source):
     cells = [cell.source for cell in authoring.read_source(source) if cell.cell_type == "code"]
     assert [cell for cell in cells if re.search(BREAKS_NBVAL, cell)] == []
+
+
+@each_source
+def test_no_code_needs_a_scroll_bar(source):
+    assert [
+        f"{cell.id}: {line}"
+        for kind in ("labs", "solutions")
+        for cell in built(source)[kind, "en"].cells
+        for line in cell.source.splitlines() * (cell.cell_type == "code")
+        if len(line) > WIDEST
+    ] == []
+
+
+def test_the_formatter_holds_sources_to_the_same_width():
+    settings = tomllib.loads((SOURCES[0].parent / "ruff.toml").read_text(encoding="utf-8"))
+    assert settings["line-length"] == WIDEST
 
 
 @each_source

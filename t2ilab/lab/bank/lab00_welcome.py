@@ -15,7 +15,8 @@ def to_model_range(images_uint8):
 
     images_uint8: (B, 3, H, W), whole numbers from 0 to 255. Returns floats of the same shape in [-1, 1].
     """
-    # First to floats: uint8 knows neither fractions nor negative numbers. Then [0, 255] -> [0, 2] -> [-1, 1].
+    # First to floats: uint8 knows neither fractions nor negative numbers.
+    # Then [0, 255] -> [0, 2] -> [-1, 1].
     return images_uint8.float() / 127.5 - 1
 
 

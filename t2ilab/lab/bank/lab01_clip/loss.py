@@ -20,7 +20,8 @@ def clip_loss(image_features, text_features, logit_scale):
     tensor, the multiplier itself. Returns one number with its gradient, in nats: the mean of both directions.
     """
     logits = similarity_logits(image_features, text_features, logit_scale)  # (B, B): pictures in rows
-    # A classification of B classes: the right text for picture i is text i. All others of the batch are wrong ones.
+    # A classification of B classes: the right text for picture i is text i.
+    # All others of the batch are wrong ones.
     partners = torch.arange(len(logits), device=logits.device)
     of_images = F.cross_entropy(logits, partners)  # each row: a picture chooses among the texts
     of_texts = F.cross_entropy(logits.T, partners)  # each column: a text chooses among the pictures

@@ -16,7 +16,7 @@ def topk_accuracy(logits, labels, k):
     """
     guesses = logits.topk(k, dim=-1).indices  # (B, k): the classes themselves, not their logits
     hits = (guesses == labels[:, None]).any(dim=-1)  # (B,): at most one of the k can be the true class
-    return hits.float().mean()  # a share, since the number of hits says nothing without the number of pictures
+    return hits.float().mean()  # a share: the number of hits says nothing without that of the pictures
 
 
 def _inputs(generator):

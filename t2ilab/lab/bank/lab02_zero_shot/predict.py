@@ -17,7 +17,8 @@ def zero_shot_predict(image_features, weights, logit_scale):
     tensor, the multiplier itself. Returns (B, C): each picture's probabilities add up to 1.
     """
     images = F.normalize(image_features, dim=-1)
-    logits = logit_scale * images @ weights.T  # (B, C): the logits that CLIP was trained with, texts now being classes
+    # The logits that CLIP was trained with, texts now being classes.
+    logits = logit_scale * images @ weights.T  # (B, C)
     return logits.softmax(dim=-1)  # the classes compete for a picture, not the pictures for a class
 
 

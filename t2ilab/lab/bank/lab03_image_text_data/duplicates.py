@@ -17,8 +17,8 @@ def near_duplicates(features, threshold):
     features = F.normalize(features, dim=-1)
     drop = torch.zeros(len(features), dtype=torch.bool, device=features.device)
     for i in range(len(features)):
-        # Only the earlier ones, or every picture would be its own duplicate; and of those only the kept ones: a picture
-        # that is like a dropped one, but like none that stays, still shows something new.
+        # Only the earlier ones, or every picture would be its own duplicate; and of those only the kept
+        # ones: a picture that is like a dropped one, but like none that stays, still shows something new.
         kept = features[:i][~drop[:i]]  # (K, D)
         similarity = kept @ features[i]  # (K,)
         drop[i] = (similarity >= threshold).any()  # any of none is False, so the first picture stays

@@ -18,7 +18,7 @@ def clip_filter(image_features, text_features, threshold):
     # With every row of length 1, a dot product is a cosine.
     images = F.normalize(image_features, dim=-1)
     texts = F.normalize(text_features, dim=-1)
-    # Row by row, not `images @ texts.T`: each picture is compared with its own text, not with those of others.
+    # Row by row, not `images @ texts.T`: each picture is compared with its own text only.
     similarity = (images * texts).sum(-1)  # (N,)
     return similarity >= threshold
 

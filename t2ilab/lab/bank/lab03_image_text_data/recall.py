@@ -14,8 +14,8 @@ def recall_at_k(similarities, k):
     similarities: (N, N), queries in rows; row i belongs to column i. k: at most N. Returns one number in [0, 1].
     """
     best = similarities.topk(k, dim=1).indices  # (N, k), for each query the columns that it finds
-    own = torch.arange(len(similarities), device=similarities.device)[:, None]  # (N, 1), the column it should find
-    found = (best == own).any(dim=1)  # (N,): anywhere among the k is good enough
+    own = torch.arange(len(similarities), device=similarities.device)  # (N,), the column it should find
+    found = (best == own[:, None]).any(dim=1)  # (N,): anywhere among the k is good enough
     return found.float().mean()
 
 

@@ -19,7 +19,8 @@ def mmse_denoiser(x_t, data, ac_t):
     rows = data.flatten(1)  # (N, D)
     # How far each x_t is from where each row would be at this noise level.
     squares = (x_t.flatten(1)[:, None] - ac_t.sqrt() * rows).square().sum(-1)  # (B, N)
-    weights = torch.softmax(-squares / (2 * (1 - ac_t)), dim=1)  # (B, N): Bayes' rule; each row adds up to 1
+    # Bayes' rule; each row adds up to 1.
+    weights = torch.softmax(-squares / (2 * (1 - ac_t)), dim=1)  # (B, N)
     return (weights @ rows).reshape(x_t.shape)
 
 

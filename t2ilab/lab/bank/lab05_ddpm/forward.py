@@ -149,7 +149,8 @@ def add_noise(x0, noise, t, ac):
     """
     # One number for each picture, standing where it broadcasts over channels, rows and columns.
     ac_t = ac[t].reshape(-1, 1, 1, 1)  # (B, 1, 1, 1), or (1, 1, 1, 1) for one int
-    # Variances add: ac_t of the picture and 1 - ac_t of the noise. What multiplies the values is their square roots.
+    # Variances add: ac_t of the picture and 1 - ac_t of the noise.
+    # What multiplies the values is their square roots.
     return ac_t.sqrt() * x0 + (1 - ac_t).sqrt() * noise
 
 

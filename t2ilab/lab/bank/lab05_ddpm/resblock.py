@@ -30,9 +30,8 @@ class ResBlock(nn.Module):
         self.norm2 = nn.GroupNorm(8, out_channels, eps=1e-5)
         self.conv2 = nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
         # x itself is added at the end; where the channels differ, a 1x1 convolution makes it fit.
-        self.skip = (
-            nn.Conv2d(in_channels, out_channels, kernel_size=1) if in_channels != out_channels else nn.Identity()
-        )
+        same = in_channels == out_channels
+        self.skip = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, kernel_size=1)
 
     def forward(self, x, temb):
         h = self.conv1(F.silu(self.norm1(x)))  # (B, out_channels, H, W)

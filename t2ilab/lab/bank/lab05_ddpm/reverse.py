@@ -21,7 +21,8 @@ def ddpm_step(eps, x_t, t, betas, noise):
     mean = (x_t - betas[t] / (1 - ac[t]).sqrt() * eps) / alphas[t].sqrt()
     if t == 0:
         return mean
-    # The mean is an average over all x_{t-1} that could have led here; fresh noise picks one of them (equation 7).
+    # The mean is an average over all x_{t-1} that could have led here; fresh noise picks one of them
+    # (equation 7).
     variance = (1 - ac[t - 1]) / (1 - ac[t]) * betas[t]
     return mean + variance.sqrt() * noise
 
