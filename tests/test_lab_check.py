@@ -161,6 +161,23 @@ def test_the_smallest_difference_is_shown(answer, sentence):
     assert re.search(sentence, result.message), result.message
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "returned a list of tensors (4 of them) for a batch; one tensor is expected"),
+        ("ja", "バッチの場合、関数がテンソル 4 個のリストを返しました。ひとつのテンソルにまとめて"),
+    ],
+)
+def test_a_list_of_tensors_is_to_be_joined(language, sentence, monkeypatch):
+    monkeypatch.setenv("T2ILAB_LANG", language)
+    message = check(lambda a, b: list(cosine(a, b)), "cosine_similarity").message
+    assert sentence in message
+    assert "`torch.stack`" in message
+    assert "`torch.cat`" in message
+    for other in (lambda a, b: [], lambda a, b: [cosine(a, b), None], lambda a, b: (cosine(a, b), a)):
+        assert "torch.stack" not in check(other, "cosine_similarity").message
+
+
 def test_an_error_is_told_with_the_students_own_line():
     def helper(a):
         return a.nonsense()

@@ -146,6 +146,12 @@ TABLE: dict[str, Text] = {
         "{case}の場合、関数が {received} を返しました。"
         "テンソル（数ひとつの場合は数でもかまいません）を返してください。",
     ),
+    "list_of_tensors": Text(
+        "Your function returned a list of tensors ({count} of them) for {case}; one tensor is expected: join them, with "
+        "`torch.stack` along a new axis or with `torch.cat` along one that they have.",
+        "{case}の場合、関数がテンソル {count} 個のリストを返しました。ひとつのテンソルにまとめて返してください。"
+        "新しい軸に沿って積むなら `torch.stack`、今ある軸に沿ってつなぐなら `torch.cat` を使います。",
+    ),
     "not_a_pair": Text(
         "Your function returned a {received} for {case}; a pair is expected: `return first, second`.",
         "{case}の場合、関数が {received} を返しました。`return first, second` のように、2 つの値を返してください。",

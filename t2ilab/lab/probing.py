@@ -75,6 +75,8 @@ def to_array(value: Any) -> np.ndarray:
         return np.asarray(value)
     if value is None:
         raise Unfit("returned_nothing")
+    if isinstance(value, list) and value and all(isinstance(item, torch.Tensor) for item in value):
+        raise Unfit("list_of_tensors", count=len(value))
     raise Unfit("wrong_type", received=type(value).__name__)
 
 
