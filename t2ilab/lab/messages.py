@@ -147,8 +147,8 @@ TABLE: dict[str, Text] = {
         "テンソル（数ひとつの場合は数でもかまいません）を返してください。",
     ),
     "list_of_tensors": Text(
-        "Your function returned a list of tensors ({count} of them) for {case}; one tensor is expected: join them, with "
-        "`torch.stack` along a new axis or with `torch.cat` along one that they have.",
+        "Your function returned a list of tensors ({count} of them) for {case}; one tensor is expected: join them, "
+        "with `torch.stack` along a new axis or with `torch.cat` along one that they have.",
         "{case}の場合、関数がテンソル {count} 個のリストを返しました。ひとつのテンソルにまとめて返してください。"
         "新しい軸に沿って積むなら `torch.stack`、今ある軸に沿ってつなぐなら `torch.cat` を使います。",
     ),
