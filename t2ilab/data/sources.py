@@ -33,20 +33,23 @@ class Source:
 
 
 RESEARCH = "research only"
+FLICKR = "not for commercial use, say those who made the set; the photographs belong to their makers"
 CONCEPTUAL = "any purpose, Google asks to be named; the pictures belong to their makers"
 
 # From copies of the data sets' pages on the hub, of 2023 to 2026, as far as there were any: no hub can be reached where
-# this course is tested. Of dpdl-benchmark/caltech101 there was none, and the sizes of cc12m and sun397 are estimates.
-# What the hub itself says of a data set when it is opened goes before.
+# this course is tested. Of dpdl-benchmark/caltech101 there were only programs that read it. The hub converts the first
+# 5 GB of a large set: the sizes of cc12m and wds_sun397 follow from how many pictures those hold (49,000 and 15,800).
+# The licence of each is that of those who made the set; some copies name another on their page (Apache-2.0 for
+# Naveengo/flickr8k, "unknown" for flwrlabs/caltech101). What the hub says of a data set when it is opened goes before.
 SOURCES: dict[str, tuple[Source, ...]] = {
     "image-text": (
         Source("pixparse/cc3m-wds", "2.9 million pictures of the web with their alt texts (Sharma et al. 2018)", "jpg",
                "txt", licence=CONCEPTUAL, megabytes=270_000),
         Source("pixparse/cc12m-wds", "11 million more (Changpinyo et al. 2021)", "jpg", "txt",
-               licence=CONCEPTUAL, megabytes=1_000_000),
+               licence=CONCEPTUAL, megabytes=1_100_000),
         Source("jxie/flickr8k", "6,000 photographs, five captions each by people (Hodosh et al. 2013)", "image",
-               "caption_0", licence=RESEARCH, megabytes=828),
-        Source("Naveengo/flickr8k", "all 8,090 of them, one caption each", "image", "text", licence=RESEARCH,
+               "caption_0", licence=FLICKR, megabytes=828),
+        Source("Naveengo/flickr8k", "all 8,091 of them, one caption each", "image", "text", licence=FLICKR,
                megabytes=1_114),
     ),
     "cifar10": (
@@ -65,14 +68,14 @@ SOURCES: dict[str, tuple[Source, ...]] = {
                label_column="cls", split="test", licence="CC BY 4.0", megabytes=440),
         Source("flwrlabs/caltech101", "8,677 of them", "image", label_column="label", licence="CC BY 4.0",
                megabytes=130),
-        Source("dpdl-benchmark/caltech101", "the same", "image", label_column="label", split="test",
-               licence="CC BY 4.0"),
+        Source("dpdl-benchmark/caltech101", "another copy, its part for tests", "image", label_column="label",
+               split="test", licence="CC BY 4.0"),
     ),
     "sun397": (
         Source("tanganke/sun397", "19,850 photographs of 397 kinds of places (Xiao et al. 2010)", "image",
                label_column="label", split="test", licence=RESEARCH, megabytes=7_300),
         Source("clip-benchmark/wds_sun397", "all 108,754 of them", label_column="cls", split="test", licence=RESEARCH,
-               megabytes=36_000),
+               megabytes=34_000),
         Source("dpdl-benchmark/sun397", "21,800 of them", "image", label_column="label", split="test",
                licence=RESEARCH),
     ),
