@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from t2ilab import zoo
 
 LIMIT_MB = 48
-WANTED = ("shapes-pixel", "storybook-pixel", "reader", "clip-storybook", "clip-storybook-ja", "vae-shapes")
+WANTED = ("shapes-pixel", "storybook-pixel", "reader", "clip-storybook", "clip-storybook-ja", "vae-shapes", "shapes")
 
 
 def flip(path, position):
@@ -151,6 +151,12 @@ def test_the_readers_card_states_the_accuracy_that_the_course_promises():
 
 def test_the_readers_card_states_the_accuracy_that_the_storybook_promises():
     assert zoo.card("reader").scores["storybook clean"] >= 0.98
+
+
+def test_the_latent_model_draws_as_the_course_asks():
+    scores = zoo.card("shapes").scores
+    assert min(scores["en"], scores["ja"]) >= 0.95
+    assert scores["held out"] >= 0.9
 
 
 def test_the_shapes_come_back_from_a_forty_eighth():
