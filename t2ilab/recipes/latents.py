@@ -17,7 +17,7 @@ class Latents:
         world, batch_size: as `World.batch` takes them.
         vae: draws no noise here: the mean of each latent is taken.
         cached: so many batches are encoded when the first is asked for, and kept in half precision (512 bytes for a
-            picture of 64x64); 0 encodes each when it is asked for.
+            picture in 8x8x4 numbers); 0 encodes each when it is asked for.
     """
 
     def __init__(self, world: World, vae: VAE, batch_size: int, cached: int, device: DeviceManager):

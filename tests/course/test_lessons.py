@@ -20,6 +20,7 @@ MEGABYTES = 1500
 CLAIMS = {
     "01_clip": (r"^One of [\d,]+ sentences, the right one: (\d+)%", 80),
     "05_ddpm": (r"^Right in everything: (\d+)%", 60),
+    "08_text_to_image": (r"^Right in everything: (\d+)%", 70),
 }
 
 
