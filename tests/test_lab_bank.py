@@ -133,6 +133,7 @@ def test_exercises_are_found_by_name_and_by_lab():
         "04_denoising",
         "05_ddpm",
         "06_samplers",
+        "08_text_to_image",
     )
     assert bank.names("00_welcome") == ("to_model_range", "cosine_similarity")
     assert bank.names("05_ddpm") == (

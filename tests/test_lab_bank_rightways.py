@@ -667,6 +667,115 @@ def ddpm_step__product(eps, x_t, t, betas, noise):
     return (x_t - beta / math.sqrt(1 - ac[t]) * eps) / math.sqrt(1 - beta) + sigma * noise
 
 
+@right
+def cross_attention__einsum(q, k, v, mask=None):
+    scores = torch.einsum("bhqd,bhkd->bhqk", q, k) * q.size(3) ** -0.5
+    if mask is not None:
+        scores = torch.where(mask, scores, torch.tensor(-torch.inf, dtype=q.dtype))
+    return torch.einsum("bhqk,bhkd->bhqd", torch.softmax(scores, dim=3), v)
+
+
+@right
+def cross_attention__exponentials(q, k, v, mask=None):
+    weights = torch.exp(torch.matmul(q / math.sqrt(q.shape[-1]), k.mT))
+    if mask is not None:
+        weights = weights * mask  # before they are divided by their sum, so that it is 1 again
+    return torch.matmul(weights / weights.sum(dim=-1, keepdim=True), v)
+
+
+@right
+def cross_attention__additive(q, k, v, mask=None):
+    bias = 0.0 if mask is None else torch.zeros(mask.shape, dtype=q.dtype).masked_fill(mask.logical_not(), -1e9)
+    return F.softmax(q.matmul(k.permute(0, 1, 3, 2)) / k.size(-1) ** 0.5 + bias, -1).matmul(v)
+
+
+@right
+def cross_attention__loops(q, k, v, mask=None):
+    batch, heads, places, _ = q.shape
+    rows = []
+    for b in range(batch):
+        for h in range(heads):
+            for i in range(places):
+                scores = (k[b, h] * q[b, h, i]).sum(-1) / q.shape[-1] ** 0.5
+                if mask is not None:
+                    seen = mask.expand(batch, heads, places, k.shape[2])[b, h, i]
+                    scores = torch.where(seen, scores, scores - torch.inf)
+                weights = (scores - scores.max()).exp()
+                rows.append((weights / weights.sum()) @ v[b, h])
+    return torch.stack(rows).reshape(q.shape)
+
+
+@right
+def drop_condition__arithmetic(cond, null, drop):
+    gone = drop.view(-1, 1, 1).to(cond.dtype)
+    return (1 - gone) * cond + gone * null
+
+
+@right
+def drop_condition__copy(cond, null, drop):
+    result = cond.clone()
+    result[drop] = null
+    return result
+
+
+@right
+def drop_condition__loop(cond, null, drop):
+    return torch.stack([null if gone else tokens for tokens, gone in zip(cond, drop.tolist(), strict=True)])
+
+
+@right
+def guide__shares(uncond, cond, guidance_scale):
+    return guidance_scale * cond + (1 - guidance_scale) * uncond
+
+
+@right
+def guide__lerp(uncond, cond, guidance_scale):
+    return torch.lerp(uncond, cond, guidance_scale)
+
+
+@right
+def guide__paper(uncond, cond, guidance_scale):
+    w = guidance_scale - 1
+    return (1 + w) * cond - w * uncond
+
+
+@right
+def text_to_image__in_sigmas(denoise_cond, denoise_uncond, decode, x, schedule, timesteps, guidance_scale):
+    ac = schedule.alphas_cumprod[timesteps]
+    sigmas = torch.cat([((1 - ac) / ac).sqrt(), torch.zeros(1)])
+    for t, level, sigma, sigma_next in zip(timesteps, ac, sigmas, sigmas[1:], strict=False):
+        told, untold = denoise_cond(x, t), denoise_uncond(x, t)  # t is a tensor
+        x0_hat = untold + guidance_scale * (told - untold)
+        straight = x / level.sqrt()
+        straight = straight + (sigma_next - sigma) * (straight - x0_hat) / sigma  # Euler's step is DDIM's
+        x = straight / (1 + sigma_next**2).sqrt()
+    return decode(x)
+
+
+@right
+def text_to_image__by_schedule(denoise_cond, denoise_uncond, decode, x, schedule, timesteps, guidance_scale):
+    grid = [int(t) for t in timesteps]
+    for i, t in enumerate(grid):
+        cond, uncond = denoise_cond(x, t), denoise_uncond(x, t)
+        x0 = (1 - guidance_scale) * uncond + guidance_scale * cond
+        if t == grid[-1]:
+            return decode(x0)
+        x = schedule.add_noise(x0, schedule.to_eps(x0, x, t, "sample"), grid[i + 1])
+
+
+@right
+@torch.no_grad()
+def text_to_image__backwards(denoise_cond, denoise_uncond, decode, x, schedule, timesteps, guidance_scale):
+    ac = schedule.alphas_cumprod.double().tolist()
+    levels = [1.0] + [ac[t] for t in reversed(timesteps.tolist())]
+    for i in range(len(timesteps), 0, -1):
+        t = torch.full((len(x),), timesteps[len(timesteps) - i].item())  # one for each picture
+        x0 = torch.lerp(denoise_uncond(x, t), denoise_cond(x, t), guidance_scale)
+        eps = (x - levels[i] ** 0.5 * x0) / (1 - levels[i]) ** 0.5
+        x = levels[i - 1] ** 0.5 * x0 + (1 - levels[i - 1]) ** 0.5 * eps
+    return decode(x)
+
+
 @pytest.mark.parametrize("name", RIGHT_WAYS)
 def test_another_right_way_passes(name):
     for _ in range(3):  # other random inputs each time

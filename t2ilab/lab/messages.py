@@ -174,6 +174,12 @@ TABLE: dict[str, Text] = {
         "返された損失には勾配がありません。`.item()` や `.detach()`、`.data`、"
         "`no_grad` を使わず、テンソルのまま返してください。",
     ),
+    "no_gradient_of_answer": Text(
+        "What you return has no gradient, so nothing could be learnt through it; return the tensor itself, without "
+        "`.detach()`, `.data`, numpy or `no_grad`.",
+        "返された結果に勾配がないので、このままでは学習できません。`.detach()` や `.data`、numpy、"
+        "`no_grad` を使わず、テンソルのまま返してください。",
+    ),
     "argmax_of_bools": Text(
         "torch's argmax does not take booleans: make the mask integers first, with `.int()`.",
         "torch の argmax は真偽値を受け付けません。まず `.int()` でマスクを整数にしてください。",
@@ -337,4 +343,19 @@ CASES: dict[str, Text] = {
     "own_worst": Text("rows whose own column is the smallest", "どの行も自分の列が最小"),
     "aligned": Text("a student that points where its teacher does", "生徒と教師の向きが同じ"),
     "opposite": Text("a student that points the opposite way", "生徒が教師と正反対の向き"),
+    "equal_keys": Text("keys that are all equal", "キーがすべて同じ"),
+    "masked": Text("a mask that hides words", "単語を隠すマスクがある"),
+    "masked_changed": Text("other numbers at the hidden words", "隠した単語の数を変えた"),
+    "masked_each": Text("a mask of its own for each head and place", "ヘッドと場所ごとに違うマスクがある"),
+    "masked_square": Text("a mask (Lq, Lk) for all", "全体に共通の (Lq, Lk) のマスクがある"),
+    "one_word": Text("one word only", "単語がひとつだけ"),
+    "all_kept": Text("nobody dropped", "だれも落とさない"),
+    "all_dropped": Text("everybody dropped", "全員を落とす"),
+    "scale_zero": Text("a guidance_scale of 0", "guidance_scale が 0 "),
+    "scale_one": Text("a guidance_scale of 1", "guidance_scale が 1 "),
+    "scale_weak": Text("a guidance_scale between 0 and 1", "guidance_scale が 0 と 1 の間"),
+    "scale_tensor": Text("a guidance_scale that is a tensor", "guidance_scale がテンソル"),
+    "words_alone": Text("the estimate with words in both places", "両方に言葉ありの推定を渡した"),
+    "every_timestep": Text("all timesteps", "すべての時刻を通る"),
+    "one_step": Text("one step", "1 歩だけ"),
 }
