@@ -3,13 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from published import diffusers_class
 
 from t2ilab.diffusion.guidance import GuidedDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.lab import bank, check
 from t2ilab.nets.layers import Attention
-from tests.published import diffusers_class
 
 
 def reference(name):

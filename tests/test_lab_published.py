@@ -45,7 +45,7 @@ def small_stable_diffusion(folder, tokenizer):
     tokenizer.save_pretrained(folder / "words")
     words = CLIPTokenizer.from_pretrained(folder / "words")
     text = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=len(words), hidden_size=16, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=words.model_max_length,
         bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
     )  # fmt: skip
@@ -58,6 +58,15 @@ def small_stable_diffusion(folder, tokenizer):
     StableDiffusionPipeline(
         vae, CLIPTextModel(text), words, unet, DDIMScheduler(), None, None, requires_safety_checker=False
     ).save_pretrained(folder)
+
+
+def small_half_precision(folder, tokenizer):
+    """What `stable-diffusion-v1-5/stable-diffusion-v1-5` is, smaller: with its weights in half precision besides."""
+    from diffusers import StableDiffusionPipeline
+
+    small_stable_diffusion(folder.with_name("whole"), tokenizer)
+    pipe = StableDiffusionPipeline.from_pretrained(folder.with_name("whole"), local_files_only=True)
+    pipe.to(torch.float16).save_pretrained(folder, variant="fp16")
 
 
 def small_clip(folder, tokenizer):
@@ -81,6 +90,7 @@ STAND_INS = {
     "04_denoising": small_ddpm,
     "05_ddpm": small_ddpm,
     "06_samplers": small_ddpm,
+    "08_text_to_image": small_half_precision,
 }
 
 

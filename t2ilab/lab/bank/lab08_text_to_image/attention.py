@@ -13,14 +13,15 @@ LAB = "08_text_to_image"
 
 
 def cross_attention(q, k, v, mask=None):
-    """Each query's mean of the values, weighted by how well its key fits (Vaswani et al. 2017, equation 1).
+    """Each query's mean of the values, weighted by how well its key fits (Vaswani et al. 2017, eq. 1).
 
-    q: (B, heads, Lq, D), from the places of a picture; k, v: (B, heads, Lk, D), from the words; mask: bool, broadcasts
-    to (B, heads, Lq, Lk), True where a query may look; None: everywhere. Returns (B, heads, Lq, D).
+    q: (B, heads, Lq, D), from the places of a picture; k, v: (B, heads, Lk, D), from the words;
+    mask: bool, broadcasts to (B, heads, Lq, Lk), True where a query may look; None: everywhere.
+    Returns (B, heads, Lq, D).
     """
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (B, heads, Lq, Lk)
     if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)  # before the softmax, so that the others still add up to 1
+        scores = scores.masked_fill(~mask, -torch.inf)  # before the softmax: the others still add up to 1
     weights = scores.softmax(dim=-1)  # over the words: the attention of one place adds up to 1
     return weights @ v
 
@@ -109,7 +110,8 @@ CROSS_ATTENTION = Exercise(
         Text(
             "Three steps: how well does each query fit each key; which share of its attention does each word get; what "
             "is the mean of the values with these shares?",
-            "3 段階で考えます。それぞれのクエリとキーはどれくらい合うか。そこから、各単語は何割の注意を集めるか。"
+            "3 段階で考えます。それぞれのクエリとキーはどれくらい合うか。"
+            "そこから、各単語は何割のアテンションを受け取るか。"
             "その割合でバリューを平均すると、どうなるか。",
         ),
         Text(
@@ -164,7 +166,7 @@ CROSS_ATTENTION = Exercise(
             Text(
                 "the softmax runs over the places; each place shares its own attention among the words (dim=-1).",
                 "ソフトマックスを場所の方向にとっています。それぞれの場所が、"
-                "自分の注意を単語に分けるのです（dim=-1）。",
+                "自分のアテンションを単語に分けるのです（dim=-1）。",
             ),
         ),
         "softmax_over_heads": Misconception(
@@ -224,7 +226,7 @@ CROSS_ATTENTION = Exercise(
             Text(
                 "hidden scores are set to 0, which is a score like any other; minus infinity leaves no attention.",
                 "隠すところのスコアを 0 にしていますが、0 もふつうのスコアです。"
-                "負の無限大にすれば、注意は 0 になります。",
+                "負の無限大にすれば、アテンションは 0 になります。",
             ),
         ),
         "mask_inverted": Misconception(

@@ -12,10 +12,10 @@ from t2ilab.lab.probing import Unfit, cases
 def drop_condition(cond, null, drop):
     """Some samples' words replaced by those of the empty caption (Ho & Salimans 2022, algorithm 1).
 
-    cond: (B, L, D), the tokens of each sample's caption; null: (L, D), those of the empty caption; drop: bool (B,),
-    True for a sample that is to learn without its words. Returns (B, L, D).
+    cond: (B, L, D), the tokens of each sample's caption; null: (L, D), those of the empty caption;
+    drop: bool (B,), True for a sample that is to learn without its words. Returns (B, L, D).
     """
-    return torch.where(drop[:, None, None], null, cond)  # (B, 1, 1): a sample loses all of its caption, or nothing
+    return torch.where(drop[:, None, None], null, cond)  # (B, 1, 1): a sample loses all words or none
 
 
 def _inputs(generator):

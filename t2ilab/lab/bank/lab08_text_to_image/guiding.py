@@ -10,10 +10,10 @@ from t2ilab.lab.probing import cases
 
 
 def guide(uncond, cond, guidance_scale):
-    """From the guess without words towards the guess with them, and beyond (Ho & Salimans 2022, equation 6).
+    """From the guess without words towards the guess with them, and beyond (Ho & Salimans 2022, eq. 6).
 
-    uncond, cond: (B, C, H, W), the two guesses; guidance_scale: a number; 0 gives uncond, 1 gives cond, and the paper's
-    w is guidance_scale - 1. Returns the guided guess, like cond.
+    uncond, cond: (B, C, H, W), the two guesses; guidance_scale: a number; 0 gives uncond, 1 gives cond,
+    and the paper's w is guidance_scale - 1. Returns the guided guess, like cond.
     """
     return uncond + guidance_scale * (cond - uncond)
 

@@ -14,14 +14,14 @@ STEPS = 12  # T of the schedule; its betas are large, so that float32 leaves no 
 
 
 def text_to_image(denoise_cond, denoise_uncond, decode, x, schedule, timesteps, guidance_scale):
-    """From noise to pictures of the words: DDIM (Song, Meng & Ermon 2021, eq. 12, sigma = 0), then the decoder.
+    """From noise to pictures of the words: DDIM (Song, Meng & Ermon 2021, eq. 12), then the decoder.
 
-    denoise_cond(x_t, t), denoise_uncond(x_t, t): the estimates of x0 with and without the words, t one int;
-    decode(x0): pictures (B, 3, H, W) of latents; x: standard normal noise (B, C, h, w); schedule: a NoiseSchedule, with
-    its alphas_cumprod (T,); timesteps: descending, one or more, the last step leads to x0 itself; guidance_scale: as
-    in guide. Returns what decode gives.
+    denoise_cond(x_t, t), denoise_uncond(x_t, t): estimates of x0 with and without the words, t one int;
+    decode(x0): pictures (B, 3, H, W) of latents; x: standard normal noise (B, C, h, w);
+    schedule: a NoiseSchedule, with its alphas_cumprod (T,); timesteps: int64, descending, one or more;
+    the last step leads to x0 itself; guidance_scale: as in guide. Returns what decode gives.
     """
-    levels = [*schedule.alphas_cumprod[timesteps], torch.tensor(1.0)]  # behind the last timestep: no noise at all
+    levels = [*schedule.alphas_cumprod[timesteps], torch.tensor(1.0)]  # at the end no noise
     for i, t in enumerate(timesteps.tolist()):
         ac_t, ac_next = levels[i], levels[i + 1]
         x0_hat = guide(denoise_uncond(x, t), denoise_cond(x, t), guidance_scale)
