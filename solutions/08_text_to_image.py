@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | Time | about 120 minutes, five of which your machine computes alone |
+# | Time | about 100 minutes, five of which your machine computes alone |
 # | You need | Python and PyTorch; what a softmax is; Labs 05 to 07, or what $x_t$, $\hat x_0$, $\bar\alpha_t$ and a latent stand for |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | four, 12 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
@@ -28,7 +28,7 @@
 #
 # | | |
 # |---|---|
-# | 時間 | 約 120 分（そのうち、コンピュータの計算を待つのは 5 分） |
+# | 時間 | 約 100 分（そのうち、コンピュータの計算を待つのは 5 分） |
 # | 必要なもの | Python と PyTorch。ソフトマックス（softmax）の意味。Lab 05 から 07、または $x_t$、$\hat x_0$、$\bar\alpha_t$ と潜在変数の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | 4 問、12 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
@@ -99,7 +99,7 @@ QUICK = budget(lesson=10, ci=3)  # of one whose pictures are mostly counted
 # %% [markdown] tags=["ja"]
 # # 1. 場所がたずね、言葉が答える
 #
-# **言葉は、自分が描かれる場所へ、どうやって届くのでしょうか。** U-Net の中では、画像は小さな地図です。場所は数十か所しかなく、それぞれにベクトルがひとつあります。テキストエンコーダ（text encoder）は、プロンプト（prompt）からベクトルの列を作ります。トークン（token）ごとにひとつです。どのトークンがどの場所のものかを、ネットワークに教える人はいません。そこで、場所のほうから*たずねます*。場所のベクトルから、ひとつの行列が**クエリ**（query）を作ります。その場所が探しているものです。トークンのベクトルからは、別の 2 つの行列が**キー**（key）と**バリュー**（value）を作ります。キーは何を聞かれたら答えるか、バリューはその答えです。クエリとキーがよく合うほど、バリューが大きく聞こえます。
+# **言葉は、自分が描かれる場所へ、どうやって届くのでしょうか。** U-Net の中では、画像は小さな特徴マップ（feature map）になっています。場所は数十か所しかなく、それぞれにベクトルがひとつあります。テキストエンコーダ（text encoder）は、プロンプト（prompt）からベクトルの列を作ります。トークン（token）ごとにひとつです。どのトークンがどの場所のものかを、ネットワークに教える人はいません。そこで、場所のほうから*たずねます*。場所のベクトルから、ひとつの行列が**クエリ**（query）を作ります。その場所が探しているものです。トークンのベクトルからは、別の 2 つの行列が**キー**（key）と**バリュー**（value）を作ります。キーは何を聞かれたら答えるか、バリューはその答えです。クエリとキーがよく合うほど、バリューが大きく聞こえます。
 #
 # $$ \text{Attention}(Q, K, V) = \text{softmax}\Big(\frac{Q K^\top}{\sqrt{D}}\Big)\, V \qquad \text{(Vaswani et al. 2017, eq. 1)} $$
 #
@@ -140,7 +140,7 @@ print(tuple(q.shape), tuple(k.shape), tuple(v.shape))
 
 # %% [markdown]
 # The vectors come in **heads**: they are cut into equal parts, and each part asks and answers by itself, so that a place can
-# look for several things at once. A head's queries and keys have $D$ numbers each. If those were independent draws of variance 1,
+# look for several things at once. A head's queries and keys have $D$ numbers each. If those were independent draws of mean 0 and variance 1,
 # their products would have the variance $D$, and with a large $D$ the softmax would give nearly everything to one token.
 # Hence the root.
 #
@@ -152,7 +152,7 @@ print(tuple(q.shape), tuple(k.shape), tuple(v.shape))
 # The formula, for all samples and heads at once, and the mask.
 
 # %% [markdown] tags=["ja"]
-# ベクトルは**ヘッド**（head）に分かれています。同じ長さに切り分けられ、それぞれが別々にたずね、別々に答えます。ですから、ひとつの場所が、いくつものものを同時に探せます。ひとつのヘッドでは、クエリもキーも $D$ 個の数です。どれも分散 1 の独立な乱数だとすると、その内積の分散は $D$ になります。$D$ が大きいと、ソフトマックスはほとんどすべてをひとつのトークンに与えてしまいます。そこで、平方根で割ります。
+# ベクトルは**ヘッド**（head）に分かれています。同じ長さに切り分けられ、それぞれが別々にたずね、別々に答えます。ですから、ひとつの場所が、いくつものものを同時に探せます。ひとつのヘッドでは、クエリもキーも $D$ 個の数です。どれも平均 0、分散 1 の独立な乱数だとすると、その内積の分散は $D$ になります。$D$ が大きいと、ソフトマックスはほとんどすべてをひとつのトークンに与えてしまいます。そこで、平方根で割ります。
 #
 # **マスク**（mask）は、場所がどこを見てよいかを示します（True なら見てよい）。見てはいけないものには、アテンションをまったく与えません。それでも、残りの合計は 1 でなければなりません。
 #
@@ -260,14 +260,14 @@ say(
 #
 # ## Your attention, in all of the network
 #
-# Now let the whole U-Net call **your** function. The layers keep their weights; only what they do with them is yours.
+# Now let every cross-attention of the U-Net call **your** function. The layers keep their weights; only what they do with them is yours.
 
 # %% [markdown] tags=["ja"]
 # Stable Diffusion は、U-Net にマスクを渡しません。どの場所も、77 個のトークンすべてを見てよいのです。
 #
 # ## あなたのアテンションをネットワーク全体に
 #
-# では、U-Net 全体に**あなたの**関数を呼ばせましょう。層の重みはそのままで、それをどう使うかだけがあなたのものになります。
+# では、U-Net にあるすべてのクロスアテンションに、**あなたの**関数を呼ばせましょう。層の重みはそのままで、それをどう使うかだけがあなたのものになります。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -308,11 +308,11 @@ say("The picture drawn with your attention differs by at most {d:.1e}.", d=diffe
 # al. ([2022](https://arxiv.org/abs/2210.04885)) read them as heat over the picture.
 
 # %% [markdown] tags=["ja"]
-# （U-Net の*自己*アテンション（self-attention）も同じ式です。クエリもキーもバリューも場所から作られ、場所どうしがたずね合います。）
+# （U-Net の*自己*注意（self-attention）も同じ式です。クエリもキーもバリューも場所から作られ、場所どうしがたずね合います。）
 #
-# # 2. 単語ごとの地図
+# # 2. 単語ごとのアテンションマップ
 #
-# **それぞれの単語は、どこへ行くのでしょうか。** ひとつの層、ひとつのヘッド、1 歩だけでは、ほんの一部です。`AttentionMaps` は、パイプライン（pipeline）が描くあいだ、そのすべてを記録して平均します。Hertz ら（[2022](https://arxiv.org/abs/2208.01626)）は、このような地図を通して画像を編集しました。Tang ら（[2022](https://arxiv.org/abs/2210.04885)）は、画像の上の熱分布として読みました。
+# **それぞれの単語は、どこへ行くのでしょうか。** ひとつの層、ひとつのヘッド、1 歩だけでは、ほんの一部です。`AttentionMaps` は、パイプライン（pipeline）が描くあいだ、そのすべてを記録して平均します。Hertz ら（[2022](https://arxiv.org/abs/2208.01626)）は、このようなマップを通して画像を編集しました。Tang ら（[2022](https://arxiv.org/abs/2210.04885)）は、画像の上の熱分布として読みました。
 
 # %% tags=["nbval-ignore-output"]
 with AttentionMaps(pipe, prompt) as maps:
@@ -358,7 +358,7 @@ plots.images(
 )
 
 # %% [markdown]
-# In the first moment $x_t$ is noise, so what can a map show there? Compare it with the later ones, and with Lab 05's picture on its way out of the noise.
+# In the first moment $x_t$ is nothing but noise. Does a map show something there all the same? What has the network to go by, then?
 # (A map says where the network looked, and not yet why it painted what it painted. In our models the words have a second way in: all of them together are added to
 # the timestep, for every residual block to hear. Stable Diffusion 1 does without that; section 7 comes back to it.)
 #
@@ -381,7 +381,7 @@ plots.images(
 # `drop` says which samples lose their words. Section 5 trains with it.
 
 # %% [markdown] tags=["ja"]
-# 最初の時点では、$x_t$ はノイズです。そこで地図に何が見えるでしょうか。あとの時点や、ノイズから現れてくる Lab 05 の画像と比べてください。（地図が示すのは、ネットワークがどこを見たかであって、なぜそれを描いたかではありません。わたしたちのモデルでは、言葉の入る道がもうひとつあります。言葉全体をまとめたものが時刻（timestep）に足され、どの残差ブロックにも届くのです。Stable Diffusion 1 にはそれがありません。7 節でもう一度取り上げます。）
+# 最初の時点では、$x_t$ はノイズでしかありません。それでも、マップに何か見えるでしょうか。そのときネットワークは、何を手がかりにしているのでしょうか。（マップが示すのは、ネットワークがどこを見たかであって、なぜそれを描いたかではありません。わたしたちのモデルでは、言葉の入る道がもうひとつあります。言葉全体をまとめたものが時刻（timestep）に足され、どの残差ブロック（residual block）にも届くのです。Stable Diffusion 1 にはそれがありません。7 節でもう一度取り上げます。）
 #
 # **ひとつ変えてみましょう**：「青い馬に乗る赤い猫、青空の下」を描かせてください。`AttentionMaps` にも同じ言葉を渡します。日本語には空白がありませんが、単語の切れ目はどこになりますか。英語のときと同じ場所を見ていますか。
 #
@@ -535,7 +535,7 @@ def draw(pipe, prompts, guidance_scale=3.0, without="", steps=QUICK, seed=0):
     return text_to_image(told, untold, pipe.decode, noise, pipe.schedule, timesteps, guidance_scale).cpu()
 
 
-four = [prompt, "a yellow robot at sea", "a small house in a field", "赤いきのこに乗る象"]
+four = [prompt, "a big green boat at sea", "a big yellow house in a field", "赤いきのこに乗る象"]
 yours = draw(pipe, four)
 own = pipe(four, guidance_scale=3.0, num_inference_steps=QUICK, seed=0, output_type="pt").cpu() * 2 - 1
 plots.images(
@@ -566,6 +566,7 @@ free = [
     "a green mushroom left of a house",
     "an orange dog in a boat",
 ]
+free = free[: budget(lesson=4, ci=1)]
 EACH = budget(lesson=8, ci=2)
 asked = [prompt for prompt in free for _ in range(EACH)]
 wanted = [understand(prompt)[0] for prompt in asked]
@@ -764,9 +765,10 @@ LAYOUT = UNetConfig(
     scale_shift=True,
 )
 PREDICTION = "v_prediction"
-BATCH, LEARNING_RATE, DROPPED = 32, 3e-3, 0.1
+BATCH = budget(lesson=32, ci=8)
+LEARNING_RATE, DROPPED = 3e-3, 0.1
 CACHED = budget(lesson=200, ci=2)  # batches of latents
-TRAINING_STEPS = budget(lesson=2500, ci=12)
+TRAINING_STEPS = budget(lesson=2500, ci=10)
 
 world = World(size=SIZE, seed=0, partial=0.0, japanese=0.25)
 vae = machine.place(read_vae(zoo.folder(AUTOENCODER)))
@@ -776,12 +778,12 @@ weights = (5 / (schedule.snr + 1)).clamp(max=1).to(device)  # an error of x0 cou
 
 # %% [markdown]
 # `attention=(False, True)` gives the lower level of the U transformers with cross-attention. `text_pooling_heads` is the second way in for the words, pooled by an attention of their own and added to the
-# timestep, as in DeepFloyd's IF; SDXL has something like it, Stable Diffusion 1 has not. With minutes in place of weeks it is worth a lot. The velocity, its weights and the cosine schedule are Lab 05's, sections 6 and after.
+# timestep, as in DeepFloyd's IF; SDXL has something like it, Stable Diffusion 1 has not. We have minutes in place of weeks, and a small network learns its words sooner that way. The velocity, its weights and the cosine schedule are Lab 05's, sections 6 and after.
 #
 # First, the latents:
 
 # %% [markdown] tags=["ja"]
-# `attention=(False, True)` は、U の下の段に、クロスアテンションのあるトランスフォーマー（transformer）を付けます。`text_pooling_heads` は、言葉の 2 つめの入り口です。言葉が専用のアテンションでまとめられ、時刻に足されます。DeepFloyd の IF と同じやり方です。SDXL にも似たものがありますが、Stable Diffusion 1 にはありません。何週間ではなく数分しかないときには、大きな助けになります。速度（velocity）とその重み、余弦のスケジュールは、Lab 05 の 6 節以降のものです。
+# `attention=(False, True)` は、U の下の段に、クロスアテンションのあるトランスフォーマー（transformer）を付けます。`text_pooling_heads` は、言葉の 2 つめの入り口です。言葉が専用のアテンションでまとめられ、時刻に足されます。DeepFloyd の IF と同じやり方です。SDXL にも似たものがありますが、Stable Diffusion 1 にはありません。学習の時間が何週間もなく数分しかないので、小さなネットワークが早く言葉を覚えられるようにするためです。速度（velocity）とその重み、余弦のスケジュールは、Lab 05 の 6 節以降のものです。
 #
 # まず、潜在変数を作ります。
 
@@ -1070,14 +1072,14 @@ difference = (ours - others).abs().max()
 say("The largest difference of any number, on a scale from 0 to 1: {d:.1e}.", d=difference.item())
 
 # %% [markdown]
-# Whatever reads a Stable Diffusion now reads yours: you could put it on the Hugging Face hub.
+# Whatever is built on `diffusers` now opens yours: you could put the folder on the Hugging Face hub.
 #
 # # 7. Stable Diffusion 1.5, part by part
 #
 # **How far is it from here to the real one?** Not one class. On torch's "meta" device networks have a structure and no numbers, so the largest fits into any laptop. Yours, and Stable Diffusion's:
 
 # %% [markdown] tags=["ja"]
-# Stable Diffusion を読めるプログラムなら、もうあなたのモデルも読めます。Hugging Face Hub に置くこともできます。
+# `diffusers` を使うプログラムなら、どれでもあなたのモデルを開けます。このフォルダを Hugging Face Hub に置くこともできます。
 #
 # # 7. Stable Diffusion 1.5 を部品ごとに
 #
@@ -1144,10 +1146,10 @@ for unet in (mine.unet, sd["unet"]):
 
 # %% [markdown]
 # `resnets` are Lab 05's blocks, `attn1` is where places ask one another, `attn2` where they ask the words, `ff` what each place thinks over by itself. (What is missing to the sum is convolutions that shrink and grow the maps, norms, and the matrices around the
-# attentions; in yours also the pooled words.) So everything that Stable Diffusion knows about *how words reach pictures* stands in its sixteen layers `attn2`. Each of them calls what you wrote in exercise 1. At full size:
+# attentions; in yours also the pooled words.) So everything that Stable Diffusion knows about *how words reach pictures* stands in its sixteen layers `attn2`. Each of them computes what you wrote in exercise 1. At full size:
 
 # %% [markdown] tags=["ja"]
-# `resnets` は Lab 05 のブロック、`attn1` は場所どうしがたずね合うところ、`attn2` は場所が言葉にたずねるところ、`ff` はそれぞれの場所がひとりで考えるところです。（合計に足りない分は、地図を縮めたり広げたりする畳み込み、正規化、アテンションの前後の行列です。あなたのモデルには、まとめた言葉の分もあります。）つまり、*言葉をどうやって画像に届けるか*について Stable Diffusion が知っていることは、すべて 16 個の `attn2` の層にあります。どの層も、あなたが演習 1 で書いたものを呼び出します。実際の大きさで動かしてみましょう。
+# `resnets` は Lab 05 のブロック、`attn1` は場所どうしがたずね合うところ、`attn2` は場所が言葉にたずねるところ、`ff` はそれぞれの場所がひとりで考えるところです。（合計に足りない分は、特徴マップを縮めたり広げたりする畳み込み、正規化、アテンションの前後の行列です。あなたのモデルには、まとめた言葉の分もあります。）つまり、*言葉をどうやって画像に届けるか*について Stable Diffusion が知っていることは、すべて 16 個の `attn2` の層にあります。どの層も、あなたが演習 1 で書いたものを計算しています。実際の大きさで動かしてみましょう。
 
 # %%
 chance = torch.Generator().manual_seed(0)
@@ -1165,9 +1167,9 @@ print(tuple(cross_attention(queries, keys, values).shape), f"{8 * 64 * 64 * 77:,
 # %% [markdown] tags=["ja"]
 # これが 1 層の答えと、そのために見た重みの数です。（重みだけで 10 MB になります。4,096 か所が 4,096 か所にたずねる `attn1` で同じことをすると、537 MB です。そこで、重みを書き出さずに計算するアテンションが使われます。）
 #
-# ## 家族
+# ## 派生モデル
 #
-# Stable Diffusion のまわりには、たくさんの家族がいます。そのほとんどは、もう知っている部品でできています。
+# Stable Diffusion からは、たくさんのモデルが生まれました。そのほとんどは、もう知っている部品でできています。
 
 # %%
 with torch.device("meta"):
@@ -1194,11 +1196,11 @@ print(f"{more:,}", tuple(family["inpainting U-Net"].conv_in.weight.shape))
 #
 # # Break it
 #
-# Two calls of the network in each step are wasteful: on most machines one call with twice the batch is faster, and every real pipeline does it so. Somebody wrote that, with your `guide`:
+# Your walk calls the network twice in each step. Real pipelines make it one call with twice the batch, half of it with the words and half without. Somebody wrote that, with your `guide`:
 
 # %% [markdown] tags=["ja"]
 # - **インペインティング**（inpainting、859,535,364）。最初の畳み込みが、4 チャンネルではなく 9 チャンネルを読みます。ノイズの入った潜在変数、穴のあいた画像の潜在変数、そしてマスクです。増えるのは 14,400 個だけで、ほかは元のままです。Lab 09 で扱います。
-# - **ControlNet**（361,279,120）。U-Net の下り道と真ん中の複製です。輪郭や姿勢など、もう 1 枚の画像を見て、見たものを U-Net の地図に足します。U-Net そのものは変えません。Lab 09 で扱います。
+# - **ControlNet**（361,279,120）。U-Net の下り道と真ん中の複製です。輪郭や姿勢など、もう 1 枚の画像を見て、見たものを U-Net の特徴マップに足します。U-Net そのものは変えません。Lab 09 で扱います。
 # - **4 倍の超解像モデル**（upscaler、473,398,020）。潜在変数の 4 チャンネルと、小さな画像の 3 チャンネルを合わせた 7 チャンネルを読む U-Net と、倍率 4 のオートエンコーダです。Lab 12 に仲間が出てきます。
 # - **ファインチューニング**（fine-tuning）したモデル。構成は同じで、重みが違います。ある種類の画像で学習を続けたもので、講義では 416 枚、1 匹の犬なら 5 枚で済みます。**LoRA** は重みをそのままにして、アテンションの行列に細い行列を 2 つずつ添えます。ギガバイトではなく、数メガバイトです。Lab 10 で扱います。
 # - **Stable Diffusion 2.1**（U-Net 865,910,724、テキストエンコーダ 340,387,840）。文を読むのは、OpenAI の CLIP ではなく OpenCLIP です。トークンの幅は 1,024 で、768 画素のモデルは、あなたのモデルと同じように速度を予測します。
@@ -1206,7 +1208,7 @@ print(f"{more:,}", tuple(family["inpainting U-Net"].conv_in.weight.shape))
 #
 # # 壊してみる
 #
-# 1 歩ごとにネットワークを 2 回呼ぶのは無駄です。たいていのコンピュータでは、2 倍の大きさのバッチ（batch）で 1 回呼ぶほうが速く、実際のパイプラインはどれもそうしています。だれかが、あなたの `guide` を使って、次のように書きました。
+# あなたの歩き方では、1 歩ごとにネットワークを 2 回呼びます。実際のパイプラインは、2 倍の大きさのバッチ（batch）で 1 回呼びます。半分には言葉を付け、半分には付けません。だれかが、あなたの `guide` を使って、次のように書きました。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -1242,7 +1244,7 @@ plots.images(
 print(*asked[:8], sep="\n")
 
 # %% [markdown]
-# **Before you read the code again**, look at the three numbers and at the pictures. No error, no warning, pictures that one can show to people, and yet. At which scale does it do what it is asked, and what does that tell you? What does it paint at 3: anything at all, or
+# **Before you read the code again**, look at the three numbers and at the pictures. There is no error and no warning. At which scale does it do what it is asked, and what does that tell you? What does it paint at 3: anything at all, or
 # something in particular? Then find the line, mend it, and run the cell again.
 #
 # *Your explanation:*
@@ -1250,10 +1252,10 @@ print(*asked[:8], sep="\n")
 # # To read
 #
 # - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022): section 3.3 is exercise 1 in its place.
-# - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022): exercises 2 and 3, and your figure of section 4 at full size.
-# - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022): change a word, keep the maps of all others, and the picture stays.
+# - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022): exercises 2 and 3, and the bargain of section 4 measured on ImageNet.
+# - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022): change a word, keep the maps of all others, and the rest of the picture stays.
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021): CLIP, whose text encoder Stable Diffusion reads with.
-# - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022): Imagen; a frozen encoder that was trained on text alone reads better.
+# - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022): Imagen, which found that a larger frozen encoder, trained on text alone, helps more than a larger U-Net.
 #
 # ## Optional: where does Stable Diffusion look?
 #
@@ -1261,17 +1263,17 @@ print(*asked[:8], sep="\n")
 # memory, and on a CPU several minutes; a GPU takes seconds. Set `DOWNLOAD = True` first.
 
 # %% [markdown] tags=["ja"]
-# **コードを読み返す前に**、3 つの数と画像を見てください。エラーも警告もなく、人に見せられる画像なのに、何かがおかしいのです。注文どおりに描くのは、どの強さのときですか。そこから何がわかりますか。3 のときに描いているのは、何でもよいものですか、それとも何か特定のものですか。それから、誤りのある行を見つけて直し、セルをもう一度実行してください。
+# **コードを読み返す前に**、3 つの数と画像を見てください。エラーも警告も出ません。注文どおりに描くのは、どの強さのときですか。そこから何がわかりますか。3 のときに描いているのは、何でもよいものですか、それとも何か特定のものですか。それから、誤りのある行を見つけて直し、セルをもう一度実行してください。
 #
 # *あなたの説明：*
 #
 # # もっと知りたい人のために
 #
 # - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022)：3.3 節に、演習 1 のアテンションが置かれる場所があります。
-# - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022)：演習 2 と 3。4 節の図を、本格的な規模で描いています。
-# - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022)：単語をひとつ変えて、ほかの単語の地図をそのままにすると、画像のほかの部分は変わりません。
+# - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022)：演習 2 と 3。4 節で見た損得を、ImageNet で測っています。
+# - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022)：単語をひとつ変えて、ほかの単語のマップをそのままにすると、画像のほかの部分は変わりません。
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：CLIP の論文です。Stable Diffusion は、そのテキストエンコーダで文を読みます。
-# - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022)：Imagen の論文です。文だけで学習し、そのあとは固定したエンコーダのほうが、よく読めます。
+# - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022)：Imagen の論文です。文だけで学習して固定したエンコーダを大きくするほうが、U-Net を大きくするよりも効く、という発見があります。
 #
 # ## 発展：Stable Diffusion はどこを見ているか
 #
