@@ -925,18 +925,18 @@ plots.images(
 # %% tags=["nbval-ignore-output"]
 COUNT = budget(lesson=128, ci=8)
 asked, scenes = world.prompts(COUNT)
-painted = draw(mine, asked, steps=STEPS, seed=100)
+painted = draw(mine, asked, seed=100)
 result = faithfulness(painted, scenes)
 say("Right in everything: {all:.0%} of the pictures.", all=result.all)
 for attribute, share in result.attributes.items():
     say("{attribute:12} {share:.0%}", attribute=attribute, share=share)
-alone = faithfulness(draw(mine, asked, guidance_scale=1.0, steps=STEPS, seed=100), scenes)
+alone = faithfulness(draw(mine, asked, guidance_scale=1.0, seed=100), scenes)
 say("Without guidance, from the same noise: {all:.0%}.", all=alone.all)
 
 # %% tags=["nbval-ignore-output"]
 theirs = TextToImage.from_pretrained(TRAINED_LONGER)
 half = len(asked) // 2
-zoo_painted = draw(theirs, asked[:half], steps=STEPS, seed=100)
+zoo_painted = draw(theirs, asked[:half], seed=100)
 say(
     "The first {count} prompts, right in everything: the zoo's model {all:.0%}, yours {yours:.0%}.",
     count=half,
@@ -950,10 +950,10 @@ plots.images(
 )
 
 # %% [markdown]
-# The zoo's model has the same layout and was trained longer, by `t2ilab train shapes`. (128 pictures give a share to within nine points.) Where does *your* network look? Its attention lives on the lower level of the U, of 4x4 places:
+# The zoo's model has the same layout and was trained longer, by `t2ilab train shapes`. (128 pictures give a share to within nine points.) Where does *your* network look? Its attention lives on the lower level of the U, of 4x4 places. Are these maps as clear as those of section 2? If not, which other way have the words into this network?
 
 # %% [markdown] tags=["ja"]
-# zoo のモデルは同じ構成で、`t2ilab train shapes` によってもっと長く学習したものです。（128 枚で測った割合には、上下に 9 ポイントほどの幅があります。）*あなたの*ネットワークは、どこを見ているでしょうか。アテンションがあるのは、4x4 か所しかない、U の下の段です。
+# zoo のモデルは同じ構成で、`t2ilab train shapes` によってもっと長く学習したものです。（128 枚で測った割合には、上下に 9 ポイントほどの幅があります。）*あなたの*ネットワークは、どこを見ているでしょうか。アテンションがあるのは、4x4 か所しかない、U の下の段です。マップは、2 節のものと同じくらいはっきりしていますか。そうでないなら、言葉はほかのどこから、このネットワークに入るのでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 wish = "a big red star at the top left on a dark background"
