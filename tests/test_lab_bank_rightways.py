@@ -668,6 +668,66 @@ def ddpm_step__product(eps, x_t, t, betas, noise):
 
 
 @right
+def reparameterize__deviation(mean, logvar, noise):
+    return torch.addcmul(mean, logvar.exp().sqrt(), noise)
+
+
+@right
+def reparameterize__loop(mean, logvar, noise):
+    return torch.stack([m + noise[i] * math.e ** (logvar[i] / 2) for i, m in enumerate(mean)])
+
+
+@right
+def reparameterize__log_space(mean, logvar, noise):
+    return mean + noise.sign() * torch.exp(logvar / 2 + noise.abs().clamp(min=1e-30).log())
+
+
+@right
+def kl_to_standard_normal__by_deviation(mean, logvar):
+    deviation = torch.exp(logvar / 2)
+    each = (deviation**2 + mean**2) / 2 - 0.5 - deviation.log()
+    return each.sum(dim=(1, 2, 3))
+
+
+@right
+def kl_to_standard_normal__the_papers_sign(mean, logvar):
+    return torch.stack([-0.5 * torch.sum(1 + lv - m.pow(2) - lv.exp()) for m, lv in zip(mean, logvar, strict=True)])
+
+
+@right
+def kl_to_standard_normal__mean_times_count(mean, logvar):
+    return 0.5 * mean[0].numel() * (mean * mean + torch.expm1(logvar) - logvar).flatten(1).mean(1)
+
+
+@right
+def vae_loss__by_hand(recon, x0, mean, logvar, kl_weight):
+    error = ((x0 - recon) ** 2).sum() / x0.numel()
+    return error + kl_weight / len(x0) * 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()
+
+
+@right
+def vae_loss__per_picture(recon, x0, mean, logvar, kl_weight):
+    errors = nn.MSELoss(reduction="none")(recon, x0).flatten(1).mean(dim=1)
+    return torch.lerp(errors, errors + kl_to_standard_normal__by_deviation(mean, logvar), kl_weight).mean()
+
+
+@right
+def latent_scale__of_the_population(latents):
+    return float(1 / latents.std(unbiased=False))
+
+
+@right
+def latent_scale__rombach(latents):
+    return ((latents - latents.mean()) ** 2).sum().div(latents.numel()) ** -0.5
+
+
+@right
+def latent_scale__by_moments(latents):
+    latents = latents.double()
+    return 1 / math.sqrt(latents.square().mean().item() - latents.mean().item() ** 2)
+
+
+@right
 def cross_attention__einsum(q, k, v, mask=None):
     scores = torch.einsum("bhqd,bhkd->bhqk", q, k) * q.size(3) ** -0.5
     if mask is not None:

@@ -174,6 +174,12 @@ TABLE: dict[str, Text] = {
         "返された損失には勾配がありません。`.item()` や `.detach()`、`.data`、"
         "`no_grad` を使わず、テンソルのまま返してください。",
     ),
+    "no_slope": Text(
+        "No gradient arrives at `{name}` from what you return; make it of tensors alone, without `.item()`, "
+        "`.detach()`, `.data` or `no_grad`.",
+        "返された値から `{name}` に勾配が届きません。`.item()` や `.detach()`、`.data`、`no_grad` を使わず、"
+        "テンソルのまま計算してください。",
+    ),
     "no_gradient_of_answer": Text(
         "What you return has no gradient, so nothing could be learnt through it; return the tensor itself, without "
         "`.detach()`, `.data`, numpy or `no_grad`.",
@@ -343,6 +349,16 @@ CASES: dict[str, Text] = {
     "own_worst": Text("rows whose own column is the smallest", "どの行も自分の列が最小"),
     "aligned": Text("a student that points where its teacher does", "生徒と教師の向きが同じ"),
     "opposite": Text("a student that points the opposite way", "生徒が教師と正反対の向き"),
+    "zero_noise": Text("noise of zeros", "ノイズがすべて 0 "),
+    "wider": Text("four times the variance", "分散を 4 倍にした"),
+    "standard": Text("a mean and a logvar of zeros", "mean と logvar がすべて 0 "),
+    "only_mean": Text("a logvar of zeros", "logvar がすべて 0 "),
+    "only_variance": Text("a mean of zeros", "mean がすべて 0 "),
+    "all_free": Text("perfect pictures from standard normal clouds", "標準正規分布から完璧な画像が返る"),
+    "no_weight": Text("kl_weight = 0", "kl_weight = 0 "),
+    "only_clouds": Text("perfect pictures", "画像が完璧に返る"),
+    "moved": Text("the same number added to all latents", "すべての潜在変数に同じ数を足した"),
+    "doubled": Text("latents of twice the size", "潜在変数を 2 倍にした"),
     "equal_keys": Text("keys that are all equal", "キーがすべて同じ"),
     "masked": Text("a mask that hides words", "単語を隠すマスクがある"),
     "masked_changed": Text("other numbers at the hidden words", "隠した単語の数を変えた"),

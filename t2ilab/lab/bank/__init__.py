@@ -10,6 +10,7 @@ from t2ilab.lab.bank import (
     lab04_denoising,
     lab05_ddpm,
     lab06_samplers,
+    lab07_latent_diffusion,
     lab08_text_to_image,
 )
 from t2ilab.lab.definition import Exercise
@@ -23,6 +24,7 @@ ALL: tuple[Exercise, ...] = (
     *lab04_denoising.EXERCISES,
     *lab05_ddpm.EXERCISES,
     *lab06_samplers.EXERCISES,
+    *lab07_latent_diffusion.EXERCISES,
     *lab08_text_to_image.EXERCISES,
 )
 
