@@ -83,7 +83,7 @@ world = World(size=64, partial=0.0, japanese=0.0)  # 64x64 pixels, full captions
 star = Scene(thing="star", color="red", size="big", place="center", background="light")
 plots.images(
     render([star] * 6, 64, torch.Generator().manual_seed(0)),
-    "Six pictures of one sentence: a big red star in the center on a light background, each a little different.",
+    "Six pictures of one sentence, a big red star in the center on a light background: no two are alike.",
     columns=6,
 )
 
@@ -199,10 +199,10 @@ held = World(size=64, seed=1, held_out=True, partial=0.0, japanese=0.0).batch(
 )
 with torch.no_grad():
     mean, logvar = vae.encode(held["image"])
-for name, x in (("pictures", held["image"]), ("latents", mean)):
-    print(tuple(x.shape), name)
-say("{ratio:.0f} times fewer numbers; {parameters:,} weights.",
-    ratio=held["image"].numel() / mean.numel(), parameters=sum(p.numel() for p in vae.parameters()))  # fmt: skip
+say("Pictures {pictures} become latents {latents}: {ratio:.0f} times fewer numbers.",
+    pictures=tuple(held["image"].shape), latents=tuple(mean.shape),
+    ratio=held["image"].numel() / mean.numel())  # fmt: skip
+say("This autoencoder has {parameters:,} weights.", parameters=sum(p.numel() for p in vae.parameters()))
 with torch.device("meta"):  # laid out without its numbers, so that it takes no memory
     stable = VAE(VAEConfig.stable_diffusion())
 say("Stable Diffusion's, in the same class: {parameters:,} weights.",
@@ -283,10 +283,10 @@ say("Before training: {psnr:.1f} dB.", psnr=psnr(untrained, held["image"]))
 # %%
 @exercise("reparameterize")
 def reparameterize(mean, logvar, noise):
-    """A sample of the normal distribution of each latent, made of given noise (Kingma & Welling 2014, section 2.4).
+    """A sample of each latent's normal distribution, made of given noise (Kingma & Welling, section 2.4).
 
-    mean, logvar: (B, C, h, w), the mean and the logarithm of the variance; noise: like them, standard normal.
-    Returns the sample, like mean, with gradients to mean and logvar.
+    mean, logvar: (B, C, h, w), the mean and the logarithm of the variance; noise: like them, standard
+    normal. Returns the sample, like mean, with gradients to mean and logvar.
     """
     raise NotImplementedError
 
@@ -346,10 +346,10 @@ say("By the formula: {a:.2f} and {b:.2f}.", a=2 * 0.7, b=math.exp(-1))
 # %%
 @exercise("kl_to_standard_normal")
 def kl_to_standard_normal(mean, logvar):
-    """How far each picture's cloud is from the standard normal one: the KL divergence (Kingma & Welling 2014, app. B).
+    """How far each picture's cloud is from the standard normal one (Kingma & Welling, appendix B).
 
-    mean, logvar: (B, C, h, w), the mean and the logarithm of the variance of each latent. Returns (B,), in nats, the
-    sum over a picture's latents.
+    mean, logvar: (B, C, h, w), the mean and the logarithm of the variance of each latent. Returns (B,),
+    the KL divergence in nats, the sum over a picture's latents.
     """
     raise NotImplementedError
 
@@ -400,9 +400,9 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 def vae_loss(recon, x0, mean, logvar, kl_weight):
     """What comes back wrong, and what the clouds cost: mean squared error + kl_weight * mean KL.
 
-    recon, x0: (B, 3, H, W), the decoder's pictures and the true ones; mean, logvar: (B, C, h, w), of the latents;
-    kl_weight: a number. Returns one number with its gradient: the error is a mean over everything, the KL a sum over
-    a picture's latents and a mean over the pictures.
+    recon, x0: (B, 3, H, W), the decoder's pictures and the true ones; mean, logvar: (B, C, h, w), of the
+    latents; kl_weight: a number. Returns one number with its gradient: the error is a mean over
+    everything, the KL a sum over a picture's latents and a mean over the pictures.
     """
     raise NotImplementedError
 
@@ -431,7 +431,7 @@ def learn(vae, optimizer, x, kl_weight):
 
 
 def warm_then_cool(optimizer, done):
-    """A learning rate that rises, then falls like a cosine; done(step) is the share of the training gone by."""
+    """A rate that rises, then falls like a cosine; done(step): the share of the training gone by."""
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min(1, (step + 1) / WARM_UP) * (0.505 + 0.495 * math.cos(math.pi * done(step))),
@@ -439,7 +439,7 @@ def warm_then_cool(optimizer, done):
 
 
 def train(vae, steps, pictures_of, kl_weight, learning_rate=LEARNING_RATE):
-    """The whole training on pictures_of(step); the running average of the autoencoder, and each step's loss."""
+    """The training on pictures_of(step); the autoencoder's running average, and each step's loss."""
     optimizer = Muon(vae, lr=learning_rate)
     rate = warm_then_cool(optimizer, lambda step: step / steps)
     average = Average(vae, DECAY)
@@ -477,25 +477,21 @@ plots.loss_curve(losses)
 
 # %% tags=["nbval-ignore-output"]
 theirs = machine.place(read_vae(zoo.folder("vae-shapes")))
-back = {"yours": there_and_back(yours, held["image"]), "the zoo's": there_and_back(theirs, held["image"])}
+from_yours, from_theirs = there_and_back(yours, held["image"]), there_and_back(theirs, held["image"])
 plots.images(
-    torch.cat([held["image"][:8], *(images[:8] for images in back.values())]),
-    "Eight pictures never seen in training, above; what comes back from your autoencoder; and from the zoo's, below.",
+    torch.cat([held["image"][:8], from_yours[:8], from_theirs[:8]]),
+    "Eight pictures, above; what comes back of them from your autoencoder; and from the zoo's, below.",
     columns=8,
 )
 say(
     "As they were drawn, all is read in {right:.0%}.",
     right=faithfulness(held["image"], held["scene"]).all,
 )
-for images, sentence in zip(
-    back.values(),
-    (
-        "From your autoencoder: {psnr:.1f} dB; all is read in {right:.0%}.",
-        "From the zoo's: {psnr:.1f} dB; all is read in {right:.0%}.",
-    ),
-    strict=True,
-):
-    say(sentence, psnr=psnr(images, held["image"]), right=faithfulness(images, held["scene"]).all)
+say("From your autoencoder: {psnr:.1f} dB; all is read in {right:.0%}.",
+    psnr=psnr(from_yours, held["image"]), right=faithfulness(from_yours, held["scene"]).all)  # fmt: skip
+say("From the zoo's: {psnr:.1f} dB; all is read in {right:.0%}.",
+    psnr=psnr(from_theirs, held["image"]),
+    right=faithfulness(from_theirs, held["scene"]).all)  # fmt: skip
 vae = yours  # `theirs` in its place goes on with the zoo's, if yours had no time to learn
 
 # %% [markdown]
@@ -532,28 +528,24 @@ def by_patterns(x, count):
 
 grids = [n for n in (4, 6, 8, 12, 16) if 3 * n * n <= patterns.shape[1]]
 numbers = [3 * n * n for n in grids]
-curves = {
-    "thumbnail": (numbers, [psnr(thumbnail(held["image"], n), held["image"]) for n in grids]),
-    "principal components": (
-        numbers,
-        [psnr(by_patterns(held["image"], n), held["image"]) for n in numbers],
-    ),
-    "your autoencoder": ([mean[0].numel()], [psnr(back["yours"], held["image"])]),
-    "the zoo's autoencoder": ([mean[0].numel()], [psnr(back["the zoo's"], held["image"])]),
-}
+thumbs = [psnr(thumbnail(held["image"], n), held["image"]) for n in grids]
+parts = [psnr(by_patterns(held["image"], n), held["image"]) for n in numbers]
 plots.lines(
-    curves,
-    "How close pictures come back against the numbers that they are written in: curves for thumbnails and principal "
-    "components, single points at 256 numbers for the two autoencoders.",
+    {
+        "thumbnail": (numbers, thumbs),
+        "principal components": (numbers, parts),
+        "your autoencoder": ([256], [psnr(from_yours, held["image"])]),
+        "the zoo's autoencoder": ([256], [psnr(from_theirs, held["image"])]),
+    },
+    "How close pictures come back against the numbers that they are written in: curves for thumbnails "
+    "and principal components, single points at 256 numbers for the two autoencoders.",
     xlabel="numbers for a picture",
     ylabel="PSNR in dB",
     markers=True,
 )
-for n, thumbs, parts in zip(
-    numbers, curves["thumbnail"][1], curves["principal components"][1], strict=True
-):
-    say("{n:4} numbers: thumbnail {thumbs:.1f} dB, principal components {parts:.1f} dB.",
-        n=n, thumbs=thumbs, parts=parts)  # fmt: skip
+for n, by_means, by_parts in zip(numbers, thumbs, parts, strict=True):
+    say("{n:4} numbers: thumbnail {thumb:.1f} dB, principal components {parts:.1f} dB.",
+        n=n, thumb=by_means, parts=by_parts)  # fmt: skip
 
 # %% [markdown]
 # Patterns that are fixed cannot move, and here everything moves about. A decoder has no fixed patterns: what one latent adds depends on all the others.
@@ -575,7 +567,7 @@ with torch.no_grad():
         vae.decode(reparameterize(mean, logvar, torch.randn_like(mean))).clamp(-1, 1), held["image"]
     )
 nats = kl_to_standard_normal(mean, logvar).mean().item()
-say("From the means {a:.1f} dB, from samples of the clouds {b:.1f} dB, from latents rounded to a byte {c:.1f} dB.",
+say("From means {a:.1f} dB, from samples of clouds {b:.1f} dB, from means rounded to bytes {c:.1f} dB.",
     a=psnr(there_and_back(vae, held["image"]), held["image"]), b=from_clouds, c=from_bytes)  # fmt: skip
 say("The clouds tell {nats:,.0f} nats, {bits:,.0f} bits. The bytes are {bytes:,} bits.",
     nats=nats, bits=nats / math.log(2), bytes=8 * mean[0].numel())  # fmt: skip
@@ -640,11 +632,12 @@ for weight in (1e-8, 1e-5, 1e-4, 1e-1):
         kl_to_standard_normal(mean[:, i : i + 1], logvar[:, i : i + 1]).mean().item() for i in range(16)
     ]
     say("A price of {weight:g}: {psnr:.1f} dB, {nats:.1f} nats in {used} of 16 latents.",
-        weight=weight, psnr=psnr(came_back, tiny_held), nats=sum(each), used=sum(n > 0.1 for n in each))  # fmt: skip
+        weight=weight, psnr=psnr(came_back, tiny_held), nats=sum(each),
+        used=sum(n > 0.1 for n in each))  # fmt: skip
 plots.images(
     torch.cat(rows),
-    "First row: eight thumbnails. Then for each price, from the lowest to the highest, two rows: what comes back of "
-    "them, and what is made of standard normal noise.",
+    "First row: eight thumbnails. Then for each price, from the lowest to the highest, two rows: what "
+    "comes back of them, and what is made of standard normal noise.",
     columns=8,
     inches=0.7,
 )
@@ -732,7 +725,7 @@ plots.images(
 noise = torch.randn(z[:6].shape, generator=torch.Generator().manual_seed(1)).to(device)
 plots.images(
     decoded(z.mean() + z.std() * noise),
-    "Six times noise as large as latents are, decoded: no pictures of this world.",
+    "Six times noise as large as latents are, decoded.",
     columns=6,
 )
 
@@ -768,7 +761,7 @@ plots.images(
 # %%
 @exercise("latent_scale")
 def latent_scale(latents):
-    """The factor that brings latents to unit variance: 1 / their standard deviation (Rombach et al. 2022, app. G).
+    """The factor that brings latents to unit variance: 1 / their deviation (Rombach et al. 2022, app. G).
 
     latents: (B, C, h, w), as the encoder gives them. Returns one number, for all channels and places.
     """
@@ -783,9 +776,12 @@ scale = latent_scale(latents_of(collection["image"]))
 say("Standard deviation of your latents: {spread:.2f}; so the factor is {scale:.4f}.",
     spread=float(1 / scale), scale=float(scale))  # fmt: skip
 last = NoiseSchedule.scaled_linear().snr[-1].item()  # Stable Diffusion's schedule at its noisiest
-say("Stable Diffusion's schedule ends at a signal-to-noise ratio of {with_it:.4f}, and would end at {without:.3f}",
-    with_it=last, without=last / 0.18215**2)  # fmt: skip
-say("if its latents came without their factor.")
+say(
+    "Stable Diffusion's schedule ends at a signal-to-noise ratio of {scaled:.4f}; without the factor "
+    "that would be {plain:.3f}.",
+    scaled=last,
+    plain=last / 0.18215**2,
+)
 
 # %% [markdown]
 # **What does that do to training?** Take the latents of the held-out pictures, add the noise of a timestep, and decode what is left, so that you see what the denoiser gets to see. The reader tells how many pictures are still all
@@ -797,34 +793,39 @@ say("if its latents came without their factor.")
 # %% tags=["nbval-ignore-output"]
 schedule = NoiseSchedule.cosine()
 moments = [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]
-readable = {}
-looks = []
-for label, factor in (("with the factor", scale), ("without it", 1.0)):
-    readable[label] = (moments, [])
-    for t in moments:
-        noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(t)).to(device)
-        times = torch.full((len(z),), t, device=device)
-        x_t = schedule.add_noise(z * factor, noise, times)
-        seen = decoded(x_t / schedule.alphas_cumprod[t].sqrt() / factor)  # the fading out undone
-        readable[label][1].append(faithfulness(seen, held["scene"]).all)
-        looks += [seen[:1]] if t % 200 == 0 else []
+
+
+def seen_at(t, factor):
+    """The latents times the factor, with the noise of timestep t, decoded with the fading undone."""
+    noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(t)).to(device)
+    x_t = schedule.add_noise(z * factor, noise, torch.full((len(z),), t, device=device))
+    return decoded(x_t / schedule.alphas_cumprod[t].sqrt() / factor)
+
+
+scaled, plain = ([seen_at(t, factor) for t in moments] for factor in (scale, 1.0))
+scaled_read, plain_read = ([faithfulness(x, held["scene"]).all for x in each] for each in (scaled, plain))
 plots.images(
-    torch.cat(looks),
-    "One picture's latents with the noise of the timesteps 0, 200, 400, 600 and 800, decoded: with the factor, above, "
-    "and without it, below.",
+    torch.cat([x[:1] for x in [*scaled[::2], *plain[::2]]]),
+    "One picture's latents with the noise of the timesteps 0, 200, 400, 600 and 800, decoded: with the "
+    "factor, above, and without it, below.",
     columns=5,
 )
 plots.lines(
-    readable,
-    "Share of pictures in which the reader still finds all, against the timestep whose noise was added to the latents, "
-    "with the factor and without it.",
+    {"with the factor": (moments, scaled_read), "without it": (moments, plain_read)},
+    "Share of pictures in which the reader still finds all, against the timestep whose noise was added "
+    "to the latents, with the factor and without it.",
     xlabel="timestep t",
     ylabel="all is read",
     percent=True,
     markers=True,
 )
-for label, (_, shares_read) in readable.items():
-    print(" ".join(f"{share:4.0%}" for share in shares_read), label)
+for t, with_it, without in zip(moments, scaled_read, plain_read, strict=True):
+    say(
+        "t = {t:3}: {scaled:4.0%} with the factor, {plain:4.0%} without it.",
+        t=t,
+        scaled=with_it,
+        plain=without,
+    )
 
 # %% [markdown]
 # Where everything can still be read, there is nothing left to decide, and practising there teaches to wipe off noise. Timesteps are drawn equally often. **Without the factor, at how many of them does a model practise deciding?** And at the other
@@ -857,13 +858,13 @@ def told(scenes):
 
 
 class Painter(nn.Module):
-    """A U-Net that is told five words. x_t (B, channels, H, W), t (B,), words (B, 5) -> its answer, like x_t."""
+    """A U-Net told five words: x_t (B, channels, H, W), t (B,), words (B, 5) -> an answer like x_t."""
 
     def __init__(self, channels, patch_size):
         super().__init__()
         layout = UNetConfig(
-            channels, channels, block_out_channels=(48, 64), attention=(False, True), cross_attention_dim=64,
-            patch_size=patch_size, text_pooling_heads=4, scale_shift=True,
+            channels, channels, block_out_channels=(48, 64), attention=(False, True),
+            cross_attention_dim=64, patch_size=patch_size, text_pooling_heads=4, scale_shift=True,
         )  # fmt: skip
         self.unet, self.words = UNet(layout), nn.Embedding(len(WORDS), 64)
 
@@ -874,11 +875,12 @@ class Painter(nn.Module):
 def race(painter, encoded, decode, asks, scenes, looks=3):
     """Trains for SECONDS on encoded(), the data; measures on the way, the clock stopped.
 
-    Returns the averaged painter, and a list of (seconds, steps, measured share of words, of whole pictures, pictures).
+    Returns the averaged painter, and (seconds, steps, share of what was asked that is read, share of
+    pictures in which all of it is, the pictures) at each look.
     """
     clock, began = 0.0, time.perf_counter()
     x0s, words = encoded(), told(collection["scene"])
-    # An error of the picture counts SNR + 1 times, but no more than 5 times, whatever the network is asked for.
+    # An error of the picture counts SNR + 1 times, at most 5 times, whatever the network is asked for.
     weight = (schedule.snr + 1).clamp(max=5) / (1 if asks == "sample" else schedule.snr + 1)
     optimizer = Muon(painter, lr=3e-3)
     rate = warm_then_cool(optimizer, lambda step: min(1, clock / SECONDS))
@@ -937,11 +939,13 @@ pixel_painter, in_pixels = race(
 )
 
 # %% tags=["nbval-ignore-output"]
-runs = {"in latents": in_latents, "in pixels": in_pixels}
 plots.lines(
-    {label: ([at for at, *_ in run], [share for _, _, share, *_ in run]) for label, run in runs.items()},
-    "Share of all that was asked for that the reader finds in the pictures, against the seconds of training: one curve "
-    "for diffusion in latents, one for diffusion in pixels.",
+    {
+        "in latents": ([look[0] for look in in_latents], [look[2] for look in in_latents]),
+        "in pixels": ([look[0] for look in in_pixels], [look[2] for look in in_pixels]),
+    },
+    "Share of all that was asked for that the reader finds in the pictures, against the seconds of "
+    "training: one curve for diffusion in latents, one for diffusion in pixels.",
     xlabel="seconds of training",
     ylabel="of what was asked, read",
     percent=True,
@@ -952,10 +956,10 @@ plots.images(
     "Eight scenes after as many seconds of training: painted in latents, above, and in pixels, below.",
     columns=8,
 )
-for label, run in runs.items():
-    say("In latents:" if label == "in latents" else "In pixels:")
+for run in (in_latents, in_pixels):
+    say("In latents:" if run is in_latents else "In pixels:")
     for at, steps, share, whole, _ in run:
-        say("{at:3.0f} s, {steps:4} steps: {share:.0%} of what was asked is read, all of it in {whole:.0%}.",
+        say("{at:3.0f} s, {steps:4} steps: {share:.0%} of what was asked is read, all in {whole:.0%}.",
             at=at, steps=steps, share=share, whole=whole)  # fmt: skip
 
 # %% [markdown]
@@ -1001,10 +1005,10 @@ for label, run in runs.items():
 # %% tags=["nbval-ignore-output"]
 forgotten = 0.18215
 painted = paint(latent_painter, z.shape[1:], "v_prediction", asked)
-pictures = {"the factor measured": decoded(painted / scale), "the default": decoded(painted / forgotten)}
+by_measure, by_default = decoded(painted / scale), decoded(painted / forgotten)
 plots.images(
-    torch.cat([images[:8] for images in pictures.values()]),
-    "Eight scenes painted in latents and decoded with the factor that was measured, above, and with the default, below.",
+    torch.cat([by_measure[:8], by_default[:8]]),
+    "Eight scenes painted in latents, decoded with the measured factor, above, and the default, below.",
     columns=8,
 )
 
@@ -1017,16 +1021,16 @@ plots.images(
 
 # %% tags=["nbval-ignore-output"]
 say("Latents are {ratio:.2f} times as large as they should be.", ratio=float(scale) / forgotten)
-for images, sentence in zip(
-    pictures.values(),
-    (
-        "With the factor measured, {share:.0%} of what was asked is read.",
-        "With the default, {share:.0%} of what was asked is read.",
-    ),
-    strict=True,
-):
-    result = faithfulness(images, asked)
-    say(sentence, share=sum(result.attributes.values()) / len(result.attributes))
+
+
+def share_read(images):
+    """The share of all that was asked for that is read in the pictures."""
+    attributes = faithfulness(images, asked).attributes
+    return sum(attributes.values()) / len(attributes)
+
+
+say("With the factor measured, {share:.0%} of what was asked is read.", share=share_read(by_measure))
+say("With the default, {share:.0%} of what was asked is read.", share=share_read(by_default))
 
 # %% [markdown]
 # *Your explanation:*

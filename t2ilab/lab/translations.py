@@ -6,12 +6,14 @@ The terms are those of docs/glossary.md. Each `{gap}` of the English stands in t
 from t2ilab.lab.translations_lab01 import LAB_01
 from t2ilab.lab.translations_lab02 import LAB_02
 from t2ilab.lab.translations_lab03 import LAB_03
+from t2ilab.lab.translations_lab07 import LAB_07
 from t2ilab.lab.translations_lab08 import LAB_08
 
 JAPANESE: dict[str, str] = {
     **LAB_01,
     **LAB_02,
     **LAB_03,
+    **LAB_07,
     **LAB_08,
     # Figures of any lab
     "step": "ステップ",
