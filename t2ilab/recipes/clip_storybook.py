@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import torch
 from torch import Tensor
 
-from t2ilab.clip.loss import clip_loss, gathered
 from t2ilab.clip.model import CLIP, CLIPConfig
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.data.captions import vocabulary
@@ -15,8 +11,8 @@ from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.nets.text import TextConfig
 from t2ilab.nets.vision import VisionConfig
-from t2ilab.pipelines.image_text import ImageText
 from t2ilab.recipes.recognition import retrieval_scores, zero_shot_scores
+from t2ilab.recipes.towers import TwoTowers
 from t2ilab.training.loop import Plan
 
 NAME = "clip-storybook"
@@ -27,7 +23,6 @@ WARMUP = 50
 CONTEXT_LENGTH = 32
 PARTIAL = 0.4  # of the captions: what recognises "a cat" has to have read short ones
 SIBLINGS = 8  # scenes that differ in one thing or one colour
-MAX_SCALE = 100.0  # Radford et al. 2021, section 2.5
 VISION = VisionConfig(image_size=32, patch_size=8, width=192, layers=4, heads=4)
 EMBED_DIM = 128
 
@@ -38,26 +33,17 @@ DATA = (
 LIMITS = "Pictures of this world, brought to 32x32, and English words of it; some pairs of thing and colour unseen."
 
 
-class Recipe:
+class Recipe(TwoTowers):
     """Data, model and loss; the runner does the rest."""
 
     def __init__(self, device: DeviceManager, seed: int = 0):
         device.seed(seed)
-        self.device, self.seed = device, seed
         # Place, background and colours tell nearly all of 128 chance scenes apart, so nobody would have to learn what a
         # thing is; siblings that differ in nothing else ask for it.
         self.world = World(size=32, seed=seed, partial=PARTIAL, japanese=0.0, level="storybook", siblings=SIBLINGS)
-        self.tokenizer = CLIPTokenizer.train(vocabulary("storybook"), CONTEXT_LENGTH)
-        text = TextConfig(len(self.tokenizer.vocab), CONTEXT_LENGTH, width=128, layers=2, heads=4)
-        self.model = CLIP(CLIPConfig(text, VISION, EMBED_DIM))
-        device.place(self.model)
-
-    def start_from(self, start: str) -> None:
-        """Takes over the weights of a saved CLIP. Raises ValueError for one of other words or widths."""
-        theirs = ImageText.from_pretrained(start, str(self.device.device))
-        if (theirs.tokenizer.vocab, theirs.model.config) != (self.tokenizer.vocab, self.model.config):
-            raise ValueError(f"{start} has other words or widths than {NAME}, so it cannot be its start.")
-        self.model.load_state_dict(theirs.model.state_dict())
+        tokenizer = CLIPTokenizer.train(vocabulary("storybook"), CONTEXT_LENGTH)
+        text = TextConfig(len(tokenizer.vocab), CONTEXT_LENGTH, width=128, layers=2, heads=4)
+        super().__init__(NAME, device, seed, tokenizer, CLIPConfig(text, VISION, EMBED_DIM))
 
     def plan(self, steps: int | None = None) -> Plan:
         steps = steps or STEPS
@@ -66,24 +52,10 @@ class Recipe:
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
         batch = self.world.batch(step, BATCH, self.device.device)
-        ids = self.tokenizer(batch["caption"]).to(self.device.device)
-        with self.device.autocast():
-            images, texts = self.model.encode_image(batch["image"]), self.model.encode_text(ids)
-        scale = self.model.logit_scale.exp().clamp(max=MAX_SCALE)
-        return clip_loss(gathered(images.float()), gathered(texts.float()), scale)
-
-    def pipeline(self, model: CLIP) -> ImageText:
-        """The trained parts as something that takes pictures and texts."""
-        return ImageText(model, self.tokenizer, device=self.device)
+        return self.contrast(batch["image"], batch["caption"])
 
     def measure(self, model: CLIP, count: int = 1000) -> dict[str, float]:
         """Zero-shot accuracy over things, colours and both, also of pairs kept from training; and retrieval among
         `count` distinct scenes with full captions, both directions."""
         clip = self.pipeline(model)
         return zero_shot_scores(clip, "en", count, self.seed) | retrieval_scores(clip, "en", count, self.seed)
-
-    def sheet(self, model: CLIP) -> Tensor | None:
-        return None
-
-    def save(self, model: CLIP, folder: Path) -> None:
-        self.pipeline(model).save_pretrained(folder, torch.float16)
