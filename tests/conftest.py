@@ -89,6 +89,17 @@ def small_zoo(tmp_path, monkeypatch, small_pipe, make_card):
 
 
 @pytest.fixture
+def drawn_emoji(monkeypatch):
+    """Emoji to learn from are those of `drawn_emoji.py`, for which no font is needed."""
+    from drawn_emoji import CHOSEN, drawn
+
+    from t2ilab.data import emoji_pairs
+
+    monkeypatch.setattr(emoji_pairs, "emojis", lambda font: CHOSEN)
+    monkeypatch.setattr(emoji_pairs, "draw", drawn)
+
+
+@pytest.fixture
 def command(monkeypatch, capsys, tmp_path):
     """Runs `t2ilab ARGUMENTS` in this process, in an empty folder: code, out, err, and the files it left there."""
     from t2ilab import cli

@@ -1,4 +1,4 @@
-"""How well a CLIP knows the storybook: recognition from words alone, and the way from captions to pictures and back."""
+"""How well a CLIP knows the storybook and emoji: recognition from words alone, and from words to pictures and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from t2ilab.clip.retrieval import recall_at_k
 from t2ilab.clip.zeroshot import topk_accuracy, zero_shot_predict, zero_shot_weights
+from t2ilab.data.emoji_pairs import NEW_SENTENCES, EmojiPairs
 from t2ilab.data.render import render
 from t2ilab.data.scenes import Scene, complete
 from t2ilab.data.words import ALL_COLORS, LANGUAGES, THINGS
@@ -75,6 +76,39 @@ def retrieval_scores(clip: ImageText, language: str = "en", count: int = 1000, s
         "picture to caption, R@1": recall_at_k(similarities, 1),
         "caption to picture, R@1": recall_at_k(similarities.T, 1),
     }
+
+
+def name_scores(clip: ImageText, pairs: EmojiPairs, language: str = "en") -> dict[str, float]:
+    """How often the emoji that is meant is among the ten that fit a name best, out of all that the font draws.
+
+    Args:
+        clip: with words of the language.
+        pairs: what it was trained on, and what was kept from it.
+        language: "en" or "ja".
+
+    Returns:
+        Shares; by chance ten out of all. Of emoji that training may see, drawn plainly: by the name alone, by the name
+        in sentences that no training shows, and by other wordings that none shows (`EmojiPairs.new_wordings`). Then by
+        the name those whose picture and names no training shows.
+    """
+    pictures = clip.encode_image(pairs.plain())
+    place = {emoji: i for i, emoji in enumerate(pairs.all)}
+    names = [(emoji, emoji.names[language]) for emoji in pairs.shown]
+    asked = {
+        "name": names,
+        "name in a new sentence": [
+            (emoji, sentence.replace("{}", name)) for emoji, name in names for sentence in NEW_SENTENCES[language]
+        ],
+        "new wording": [(emoji, text) for emoji in pairs.shown for text in pairs.new_wordings(emoji, language)],
+        "new picture": [(emoji, emoji.names[language]) for emoji in pairs.new_pictures(language)],
+    }
+    scores: dict[str, float] = {}
+    for what, queries in asked.items():
+        if queries:  # a font of a few glyphs may have none
+            similarities = clip.encode_text([text for _, text in queries]) @ pictures.T  # (queries, emoji)
+            meant = torch.tensor([place[emoji] for emoji, _ in queries], device=similarities.device)
+            scores[f"{what}, R@10"] = topk_accuracy(similarities, meant, min(10, len(pictures)))
+    return scores
 
 
 def single_things(count: int, held_out: bool, seed: int) -> tuple[Tensor, list[Scene]]:
