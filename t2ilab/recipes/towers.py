@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +89,10 @@ class AlignedWords:
         self.tokenizer = tokenizer or teacher.tokenizer
         self.teacher.model.requires_grad_(False)
         theirs = teacher.model.config
-        words = {"vocab_size": len(self.tokenizer.vocab), "context_length": self.tokenizer.context_length}
+        words: dict[str, Any] = {
+            "vocab_size": len(self.tokenizer.vocab),
+            "context_length": self.tokenizer.context_length,
+        }
         self.model = device.place(Words(replace(theirs, text=replace(theirs.text, **words))))
 
     def start_from(self, start: str) -> None:
