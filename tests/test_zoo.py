@@ -13,7 +13,16 @@ from safetensors.torch import load_file
 from t2ilab import zoo
 
 LIMIT_MB = 48
-WANTED = ("shapes-pixel", "storybook-pixel", "reader", "clip-storybook", "clip-storybook-ja", "vae-shapes", "shapes", "vae-storybook")
+WANTED = (
+    "shapes-pixel",
+    "storybook-pixel",
+    "reader",
+    "clip-storybook",
+    "clip-storybook-ja",
+    "vae-shapes",
+    "shapes",
+    "vae-storybook",
+)
 
 
 def flip(path, position):
