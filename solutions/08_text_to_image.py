@@ -768,7 +768,7 @@ PREDICTION = "v_prediction"
 BATCH = budget(lesson=32, ci=8)
 LEARNING_RATE, DROPPED = 3e-3, 0.1
 CACHED = budget(lesson=200, ci=2)  # batches of latents
-TRAINING_STEPS = budget(lesson=2500, ci=10)
+TRAINING_STEPS = budget(lesson=2000, ci=10)
 
 world = World(size=SIZE, seed=0, partial=0.0, japanese=0.25)
 vae = machine.place(read_vae(zoo.folder(AUTOENCODER)))
