@@ -3,9 +3,9 @@
 #
 # <!-- badges -->
 #
-# **You will build** the autoencoder of latent diffusion: one network that writes a picture of 12,288 numbers in 256, and one that
-# makes a picture of them again. Then the same diffusion works in those 256 numbers and in the pixels, for as many seconds each,
-# and you see what the idea behind Stable Diffusion's name is worth.
+# **You will build** the autoencoder of latent diffusion: one network that writes a picture of 12,288 numbers in 256,
+# and one that makes a picture of them again. Then the same diffusion works in those 256 numbers and in the pixels, for
+# as many seconds each, and you see what the idea behind Stable Diffusion's name is worth.
 #
 # | | |
 # |---|---|
@@ -15,7 +15,8 @@
 # | Exercises | four, 8 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
-# answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
+# answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost
+# nothing.
 
 # %% [markdown] tags=["ja"]
 # # Lab 07：256 個の数で描く
@@ -71,8 +72,9 @@ world = World(size=64, partial=0.0, japanese=0.0)  # 64x64 pixels, full captions
 # %% [markdown]
 # # 1. What are all those numbers for?
 #
-# **Must a painter decide every pixel?** Here is one sentence, "a big red star in the center on a light background", drawn six times. Place, size,
-# turn and shade differ a little, and with them nearly every pixel along the edges. Which of those differences would you have asked for?
+# **Must a painter decide every pixel?** Here is one sentence, "a big red star in the center on a light background",
+# drawn six times. Place, size, turn and shade differ a little, and with them nearly every pixel along the edges. Which
+# of those differences would you have asked for?
 
 # %% [markdown] tags=["ja"]
 # # 1. その数は何のためにあるのか
@@ -102,11 +104,12 @@ say("One of {count:,} sentences: {said:.1f} bits. Its picture as a file without 
     count=sentences, said=math.log2(sentences), all=sum(bits) / len(bits))  # fmt: skip
 
 # %% [markdown]
-# Words decide next to nothing of all those bits. (The DDPM paper found the like on photographs: more than half of the bits that its model needs to store a picture
-# without loss describe what nobody sees, section 4.3.) Yet the noise predictor of Lab 05 spends its work on all pixels alike.
+# Words decide next to nothing of all those bits. (The DDPM paper found the like on photographs: more than half of the
+# bits that its model needs to store a picture without loss describe what nobody sees, section 4.3.) Yet the noise
+# predictor of Lab 05 spends its work on all pixels alike.
 #
-# **So why not paint a small picture?** The course's reader, the network that names what it sees, is the judge: here are pictures brought down to $n \times n$
-# pixels by taking means, and back to full size.
+# **So why not paint a small picture?** The course's reader, the network that names what it sees, is the judge: here
+# are pictures brought down to $n \times n$ pixels by taking means, and back to full size.
 
 # %% [markdown] tags=["ja"]
 # そのビットのうち、言葉で決まるのはごくわずかです。（DDPM の論文も、写真で同じようなことを見つけています。画像を劣化なしで保存するのに必要なビットの半分以上は、人の目に見えないものを表していました。4.3 節。）それなのに、Lab 05 のネットワークは、どの画素にも同じだけの手間をかけていました。
@@ -134,8 +137,9 @@ for n in sides:
         n=n, numbers=3 * n * n, right=right)  # fmt: skip
 
 # %% [markdown]
-# Much can go, but not everything: a plain thumbnail of about 200 numbers says little more. Something cleverer than means is asked for. First, though: what would
-# a small space save? One step of training the course's U-Net, at 64x64 pixels of 3 channels and at 8x8 places of 4:
+# Much can go, but not everything: a plain thumbnail of about 200 numbers says little more. Something cleverer than
+# means is asked for. First, though: what would a small space save? One step of training the course's U-Net, at 64x64
+# pixels of 3 channels and at 8x8 places of 4:
 
 # %% [markdown] tags=["ja"]
 # たくさん減らせますが、減らしすぎると、200 個ほどの数の縮小画像からはもうほとんど何も読み取れません。平均よりも賢い方法が必要です。その前に、空間が小さくなると、どれだけの節約になるのかを測っておきましょう。このコースの U-Net を 1 ステップ学習させる時間を、64x64 画素で 3 チャンネルの場合と、8x8 の場所で 4 チャンネルの場合で比べます。
@@ -164,17 +168,19 @@ for attention in ((False, True), (True, True)):
         pixels=pixels, latents=latents, ratio=pixels / latents)  # fmt: skip
 
 # %% [markdown]
-# There are 64 times as many places. A convolution costs in proportion to their number; attention, in which each place looks at each other, in proportion to its *square*. (At
-# 8x8, small as it is, much of the time goes into calling the layers at all.)
+# There are 64 times as many places. A convolution costs in proportion to their number; attention, in which each place
+# looks at each other, in proportion to its *square*. (At 8x8, small as it is, much of the time goes into calling the
+# layers at all.)
 #
 # # 2. Two networks
 #
-# **Who decides the details, then?** Rombach et al. ([2022](https://arxiv.org/abs/2112.10752), section 3) divide the work. An **autoencoder** is trained once: its **encoder**
-# $\mathcal E$ brings a picture down to a small map of numbers, the **latents**, and its **decoder** $\mathcal D$ makes a picture of them, details and all. The diffusion model then works among
-# latents only, and decides what the picture shows.
+# **Who decides the details, then?** Rombach et al. ([2022](https://arxiv.org/abs/2112.10752), section 3) divide the
+# work. An **autoencoder** is trained once: its **encoder** $\mathcal E$ brings a picture down to a small map of
+# numbers, the **latents**, and its **decoder** $\mathcal D$ makes a picture of them, details and all. The diffusion
+# model then works among latents only, and decides what the picture shows.
 #
-# Each side shrinks eightfold, in three halvings, and 3 channels become 4. All numbers of this lab's autoencoder are in this cell; with others, the very same class is Stable
-# Diffusion's:
+# Each side shrinks eightfold, in three halvings, and 3 channels become 4. All numbers of this lab's autoencoder are in
+# this cell; with others, the very same class is Stable Diffusion's:
 
 # %% [markdown] tags=["ja"]
 # 場所の数は 64 倍です。畳み込みの手間は場所の数に比例します。けれども、どの場所もほかのすべての場所を見るアテンション（attention）では、場所の数の*2 乗*に比例します。（8x8 ではとても小さいので、層を呼び出すこと自体にも、かなりの時間がかかっています。）
@@ -209,8 +215,9 @@ say("Stable Diffusion's, in the same class: {parameters:,} weights.",
     parameters=sum(p.numel() for p in stable.parameters()))  # fmt: skip
 
 # %% [markdown]
-# How good is what comes back? The usual measure is the peak signal-to-noise ratio, in decibels: $10 \log_{10}(2^2 / \text{MSE})$ where pictures span 2, from -1 to 1. Six decibels more
-# are half the error. Here is the new autoencoder, which has not learnt anything yet:
+# How good is what comes back? The usual measure is the peak signal-to-noise ratio, in decibels:
+# $10 \log_{10}(2^2 / \text{MSE})$ where pictures span 2, from -1 to 1. Six decibels more are half the error. Here is
+# the new autoencoder, which has not learnt anything yet:
 
 # %% [markdown] tags=["ja"]
 # 戻ってきた画像はどれくらいよいでしょうか。ふつうは、ピーク信号対雑音比（peak signal-to-noise ratio、PSNR）をデシベルで測ります。画像の値が -1 から 1 まで、つまり幅 2 なら、$10 \log_{10}(2^2 / \text{MSE})$ です。6 デシベル増えると、誤差が半分になります。まだ何も学んでいない、新しいオートエンコーダを見てみましょう。
@@ -237,20 +244,25 @@ plots.images(
 say("Before training: {psnr:.1f} dB.", psnr=psnr(untrained, held["image"]))
 
 # %% [markdown]
-# Not noise but a small copy, and that is on purpose. A network of random weights says nothing about colour, and neither does one that reads it; while both are silent, neither learns from the other.
-# The class therefore begins with layers that pass on what they get (`VAE._initialise`). What is left to learn is to put more into the 256 numbers than a thumbnail has.
+# Not noise but a small copy, if in false colours, and that is on purpose. A network of random weights says nothing
+# about colour, and neither does one that reads it; while both are silent, neither learns from the other. The class
+# therefore begins with layers that pass on what they get (`VAE._initialise`). What is left to learn is to put more
+# into the 256 numbers than a thumbnail has.
 #
 # # 3. A cloud for a point
 #
-# **Why not simply train that?** Encode, decode, make the squared error small. It would work, and be a plain autoencoder. But who will live in the latent space? A diffusion
-# model, and what it paints is never exactly one of the points that the decoder has been trained on. A decoder that knows only these points may do anything between them.
+# **Why not simply train that?** Encode, decode, make the squared error small. It would work, and be a plain
+# autoencoder. But who will live in the latent space? A diffusion model, and what it paints is never exactly one of the
+# points that the decoder has been trained on. A decoder that knows only these points may do anything between them.
 #
-# Kingma & Welling's answer ([2014](https://arxiv.org/abs/1312.6114)) is that the encoder names no point but a cloud: for each latent a normal distribution, by its mean $\mu$ and, so that
-# any number is allowed, the logarithm of its variance, $\log \sigma^2$. The decoder gets a sample of it, another one each time, and has to do with whatever comes. That is a
-# **variational autoencoder**, VAE for short.
+# Kingma & Welling's answer ([2014](https://arxiv.org/abs/1312.6114)) is that the encoder names no point but a cloud:
+# for each latent a normal distribution, by its mean $\mu$ and, so that any number is allowed, the logarithm of its
+# variance, $\log \sigma^2$. The decoder gets a sample of it, another one each time, and has to do with whatever comes.
+# That is a **variational autoencoder**, VAE for short.
 #
-# And how does the encoder learn, through a draw of chance? If you draw with `torch.normal(mean, std)`, no gradient tells it in which direction to move. So move the chance outside: take noise $\epsilon$ that
-# depends on nothing, and make the sample of it (section 2.4 of the paper).
+# And how does the encoder learn, through a draw of chance? If you draw with `torch.normal(mean, std)`, no gradient
+# tells it in which direction to move. So move the chance outside: take noise $\epsilon$ that depends on nothing, and
+# make the sample of it (section 2.4 of the paper).
 #
 # $$ z = \mu + \sigma\, \epsilon, \qquad \epsilon \sim \mathcal N(0, 1) $$
 #
@@ -261,7 +273,7 @@ say("Before training: {psnr:.1f} dB.", psnr=psnr(untrained, held["image"]))
 # The sample. You are given $\log \sigma^2$; what is $\sigma$?
 
 # %% [markdown] tags=["ja"]
-# ノイズではなく、小さなコピーが戻ってきました。わざとそうしてあります。重みが乱数のネットワークは、色について何も語らず、それを読むネットワークも同じです。どちらも黙っているかぎり、互いに何も学べません。そこで、このクラスは、受け取ったものをそのまま渡す層から始まります（`VAE._initialise`）。残る仕事は、256 個の数に、縮小画像よりも多くのものを詰め込むことです。
+# ノイズではなく、色こそ違いますが、小さなコピーが戻ってきました。わざとそうしてあります。重みが乱数のネットワークは、色について何も語らず、それを読むネットワークも同じです。どちらも黙っているかぎり、互いに何も学べません。そこで、このクラスは、受け取ったものをそのまま渡す層から始まります（`VAE._initialise`）。残る仕事は、256 個の数に、縮小画像よりも多くのものを詰め込むことです。
 #
 # # 3. 点ではなく雲を
 #
@@ -295,8 +307,8 @@ def reparameterize(mean, logvar, noise):
 check(reparameterize)
 
 # %% [markdown]
-# Does the gradient pass, and is it the right one? For a cloud with $\mu = 0.7$ and $\log \sigma^2 = -1$ the mean of $z^2$ is $\mu^2 + \sigma^2$, so its slopes are $2\mu$ and $\sigma^2$. Measured on
-# a hundred thousand samples:
+# Does the gradient pass, and is it the right one? For a cloud with $\mu = 0.7$ and $\log \sigma^2 = -1$ the mean of
+# $z^2$ is $\mu^2 + \sigma^2$, so its slopes are $2\mu$ and $\sigma^2$. Measured on a hundred thousand samples:
 
 # %% [markdown] tags=["ja"]
 # 勾配は届くでしょうか。それは正しい勾配でしょうか。$\mu = 0.7$、$\log \sigma^2 = -1$ の雲では、$z^2$ の平均は $\mu^2 + \sigma^2$ なので、傾きは $2\mu$ と $\sigma^2$ です。10 万個のサンプルで測ってみます。
@@ -321,13 +333,16 @@ say("By the formula: {a:.2f} and {b:.2f}.", a=2 * 0.7, b=math.exp(-1))
 # %% [markdown]
 # # 4. What a cloud costs
 #
-# **What will the encoder do with its clouds?** It makes the decoder's life easy: it shrinks them to points, or, if it cannot, moves them so far apart that their width does not matter. Either way the noise is gone, and with
-# it all that it was good for. So clouds get a price: how far they are from one and the same cloud for all pictures, the standard normal one. The measure is the Kullback-Leibler
-# divergence, **KL** for short, and for normal distributions it has a formula (appendix B of the paper, where it stands with a minus sign):
+# **What will the encoder do with its clouds?** It makes the decoder's life easy: it shrinks them to points, or, if it
+# cannot, moves them so far apart that their width does not matter. Either way the noise is gone, and with it all that
+# it was good for. So clouds get a price: how far they are from one and the same cloud for all pictures, the standard
+# normal one. The measure is the Kullback-Leibler divergence, **KL** for short, and for normal distributions it has a
+# formula (appendix B of the paper, where it stands with a minus sign):
 #
 # $$ D_\text{KL}\big(\mathcal N(\mu, \sigma^2)\, \|\, \mathcal N(0, 1)\big) = \tfrac12 \sum_j \big( \mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2 \big) $$
 #
-# over all latents $j$ of a picture. It is counted in nats, and divided by $\ln 2$ in bits: as many as the sample tells about *this* picture, reckoned against somebody who only knows the standard normal cloud.
+# over all latents $j$ of a picture. It is counted in nats, and divided by $\ln 2$ in bits: as many as the sample tells
+# about *this* picture, reckoned against somebody who only knows the standard normal cloud.
 #
 # ### Exercise 2: <!-- exercise kl_to_standard_normal -->
 
@@ -364,7 +379,8 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
         mu=mu, sigma=sigma, nats=kl_to_standard_normal(*cloud).item())  # fmt: skip
 
 # %% [markdown]
-# Narrowness is cheap, as it costs its logarithm; distance is dear, as it costs its square. So the cheapest way to be told apart is to be narrow *near 0*.
+# Narrowness is cheap, as it costs its logarithm; distance is dear, as it costs its square. So the cheapest way to be
+# told apart is to be narrow *near 0*.
 #
 # # 5. Training
 #
@@ -372,12 +388,14 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# With the squared error summed up and $w$ the noise that one grants the pixels, this is the negative of a lower bound of the likelihood (the paper's eq. 10), and $w$ is no free choice. As an autoencoder *for* a diffusion model
-# it is one (it is so in Rombach et al.'s appendix G, too), and a very small one: section 7 tries others.
+# With the squared error summed up and $w$ the noise that one grants the pixels, this is the negative of a lower bound
+# of the likelihood (the paper's eq. 10), and $w$ is no free choice. As an autoencoder *for* a diffusion model it is
+# one (it is so in Rombach et al.'s appendix G, too), and a very small one: section 7 tries others.
 #
 # ### Exercise 3: <!-- exercise vae_loss -->
 #
-# Mind what is a mean and what is a sum: the error is a mean over everything, the KL a sum over a picture's latents and a mean over the pictures.
+# Mind what is a mean and what is a sum: the error is a mean over everything, the KL a sum over a picture's latents and
+# a mean over the pictures.
 
 # %% [markdown] tags=["ja"]
 # 細い雲は安く（値段は対数で増えます）、遠い雲は高くつきます（値段は 2 乗で増えます）。ですから、ほかの雲と見分けがつくようにするには、*0 の近くで*細くなるのが、いちばん安上がりです。
@@ -411,7 +429,8 @@ def vae_loss(recon, x0, mean, logvar, kl_weight):
 check(vae_loss)
 
 # %% [markdown]
-# That is all. A step encodes, draws, decodes and compares; the optimizer is Muon and the weights are averaged on the way, as in Lab 05. No caption is needed: an autoencoder learns from pictures alone.
+# That is all. A step encodes, draws, decodes and compares; the optimizer is Muon and the weights are averaged on the
+# way, as in Lab 05. No caption is needed: an autoencoder learns from pictures alone.
 
 # %% [markdown] tags=["ja"]
 # これで全部です。1 ステップは、エンコードし、サンプルを作り、デコードし、比べるだけです。オプティマイザ（optimizer）は Muon で、Lab 05 と同じように、途中の重みの移動平均をとります。キャプションは要りません。オートエンコーダは、画像だけから学びます。
@@ -469,8 +488,9 @@ yours, losses = train(machine.place(VAE(CONFIG)), STEPS, pictures_of, KL_WEIGHT)
 plots.loss_curve(losses)
 
 # %% [markdown]
-# Eight pictures with pairs of shape and colour that it has never seen, and what comes back of them: from your autoencoder, and from the zoo's `vae-shapes`, which is the same one after more steps
-# (`t2ilab zoo vae-shapes` tells how many). The reader looks at all of them, too.
+# Eight pictures with pairs of shape and colour that it has never seen, and what comes back of them: from your
+# autoencoder, and from the zoo's `vae-shapes`, which is the same one after more steps (`t2ilab zoo vae-shapes` tells
+# how many). The reader looks at all of them, too.
 
 # %% [markdown] tags=["ja"]
 # 学習に出てこなかった形と色の組み合わせの画像を 8 枚、往復させてみましょう。あなたのオートエンコーダと、学習済みモデル集（zoo）の `vae-shapes` です。後者は、同じものをもっと長く学習させたものです（何ステップかは `t2ilab zoo vae-shapes` でわかります）。読み取り器にも、すべて見てもらいます。
@@ -495,13 +515,15 @@ say("From the zoo's: {psnr:.1f} dB; all is read in {right:.0%}.",
 vae = yours  # `theirs` in its place goes on with the zoo's, if yours had no time to learn
 
 # %% [markdown]
-# **Change one thing:** new autoencoders begin with a small copy of the picture. Train one for 200 steps from random weights instead: make it, call `reset_parameters()` on each of its
-# layers that has this method, and train on. What is learnt late?
+# **Change one thing:** new autoencoders begin with a small copy of the picture. Train one for 200 steps from random
+# weights instead: make it, call `reset_parameters()` on each of its layers that has this method, and train on. What is
+# learnt late?
 #
 # # 6. Quality for a number
 #
-# **Is that good, for 256 numbers?** Compare with what needs no network. A *thumbnail* keeps means. *Principal components* keep, of all ways to write the pictures as sums of fixed patterns, the
-# one with the least squared error on the pictures that it was made from (here two thousand): with so many numbers no linear code can beat it on them.
+# **Is that good, for 256 numbers?** Compare with what needs no network. A *thumbnail* keeps means. *Principal
+# components* keep, of all ways to write the pictures as sums of fixed patterns, the one with the least squared error
+# on the pictures that it was made from (here two thousand): with so many numbers no linear code can beat it on them.
 
 # %% [markdown] tags=["ja"]
 # **ひとつ変えてみましょう**：新しいオートエンコーダは、画像の小さなコピーを渡すところから始まります。そのかわりに、乱数の重みから 200 ステップだけ学習させてみてください。作ってから、`reset_parameters()` を持つすべての層でそれを呼び出し、学習させます。最後まで学べないのは何でしょうか。
@@ -548,9 +570,11 @@ for n, by_means, by_parts in zip(numbers, thumbs, parts, strict=True):
         n=n, thumb=by_means, parts=by_parts)  # fmt: skip
 
 # %% [markdown]
-# Patterns that are fixed cannot move, and here everything moves about. A decoder has no fixed patterns: what one latent adds depends on all the others.
+# Patterns that are fixed cannot move, and here everything moves about. A decoder has no fixed patterns: what one
+# latent adds depends on all the others.
 #
-# How many *bits* are those 256 numbers? The encoder's clouds say it, or you round each latent to one of 256 values, one byte:
+# How many *bits* are those 256 numbers? The encoder's clouds say it, or you round each latent to one of 256 values,
+# one byte:
 
 # %% [markdown] tags=["ja"]
 # 決まった模様は動けませんが、この世界では何もかもが動きます。デコーダには、決まった模様がありません。ひとつの潜在変数が何を描き足すかは、ほかのすべての潜在変数によって変わります。
@@ -573,12 +597,14 @@ say("The clouds tell {nats:,.0f} nats, {bits:,.0f} bits. The bytes are {bytes:,}
     nats=nats, bits=nats / math.log(2), bytes=8 * mean[0].numel())  # fmt: skip
 
 # %% [markdown]
-# In bits that is no miracle: pictures as plain as these make small files. Nobody could paint in a zipped file, though, where one wrong bit ruins all. The point is fewer numbers *in which one can paint*.
+# In bits that is no miracle: pictures as plain as these make small files. Nobody could paint in a zipped file, though,
+# where one wrong bit ruins all. The point is fewer numbers *in which one can paint*.
 #
 # # 7. Too much, too little
 #
-# **How much should a cloud cost?** To try that within seconds, take a smaller autoencoder still: thumbnails of 16x16 pixels, 16 latents, a few plain layers. Your functions train it four times, with a price from nearly
-# nothing to far too much. **Before you run it**: what will come back if clouds are very dear?
+# **How much should a cloud cost?** To try that within seconds, take a smaller autoencoder still: thumbnails of 16x16
+# pixels, 16 latents, a few plain layers. Your functions train it four times, with a price from nearly nothing to far
+# too much. **Before you run it**: what will come back if clouds are very dear?
 
 # %% [markdown] tags=["ja"]
 # ビットで数えれば、奇跡ではありません。これほど単純な画像なら、ファイルも小さくなります。けれども、圧縮したファイルの中では、だれも絵を描けません。1 ビット間違えただけで、すべてが壊れてしまうからです。大事なのは、*絵が描ける*空間のまま、数が減ることです。
@@ -592,7 +618,7 @@ say("The clouds tell {nats:,.0f} nats, {bits:,.0f} bits. The bytes are {bytes:,}
 class Small(nn.Module):
     """An autoencoder of thumbnails (B, 3, 16, 16) in 16 latents (B, 16, 1, 1)."""
 
-    def __init__(self, width=256):
+    def __init__(self, width=128):
         super().__init__()
         self.down = nn.Sequential(
             nn.Flatten(), nn.Linear(768, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
@@ -614,11 +640,11 @@ tiny = F.interpolate(collection["image"], size=16, mode="area")
 tiny_held = F.interpolate(held["image"], size=16, mode="area")
 rows = [tiny_held[:8]]
 chance = torch.Generator().manual_seed(4)
-SMALL_STEPS = budget(lesson=600, ci=5)
-for weight in (1e-8, 1e-5, 1e-4, 1e-1):
+SMALL_STEPS = budget(lesson=400, ci=5)
+for weight in (1e-8, 1e-4, 1e-3, 1e-1):
     machine.seed(4)
     small = Small().to(device)
-    optimizer = torch.optim.AdamW(small.parameters(), 3e-3)
+    optimizer = Muon(small, lr=8e-3)
     rate = warm_then_cool(optimizer, lambda step: step / SMALL_STEPS)
     for _ in range(SMALL_STEPS):
         learn(small, optimizer, tiny[torch.randint(len(tiny), (64,), generator=chance)], weight)
@@ -627,13 +653,14 @@ for weight in (1e-8, 1e-5, 1e-4, 1e-1):
         mean, logvar = small.encode(tiny_held)
         came_back = small.decode(mean).clamp(-1, 1)
         from_nothing = small.decode(torch.randn(8, 16, 1, 1, device=device)).clamp(-1, 1)
+        missed = small.decode(mean + 0.2 * mean.std() * torch.randn_like(mean)).clamp(-1, 1)
     rows += [came_back[:8], from_nothing]
     each = [
         kl_to_standard_normal(mean[:, i : i + 1], logvar[:, i : i + 1]).mean().item() for i in range(16)
     ]
-    say("A price of {weight:g}: {psnr:.1f} dB, {nats:.1f} nats in {used} of 16 latents.",
+    say("A price of {weight:g}: {psnr:.1f} dB, from near by {missed:.1f}; {nats:.1f} nats in {used} of 16.",
         weight=weight, psnr=psnr(came_back, tiny_held), nats=sum(each),
-        used=sum(n > 0.1 for n in each))  # fmt: skip
+        used=sum(n > 0.1 for n in each), missed=psnr(missed, tiny_held))  # fmt: skip
 plots.images(
     torch.cat(rows),
     "First row: eight thumbnails. Then for each price, from the lowest to the highest, two rows: what "
@@ -643,15 +670,20 @@ plots.images(
 )
 
 # %% [markdown]
-# Read the rows in pairs.
+# Read the rows in pairs. The printed figures tell, too, what comes back *from near by*: each latent moved at random by
+# a fifth of their spread, as a diffusion model might miss it.
 #
-# - **Nearly free:** clouds are narrow and lie wherever it suits. What comes back is at its best. But decode standard normal noise, and nothing like the world comes out: between the clouds the decoder has
-#   seen nothing. (This one is not the worst case: a decoder as small as this one is smooth anyway.)
-# - **Dear:** a latent is used only if it saves more error than it costs. The others become standard normal whatever the picture, and the decoder learns to overlook them. That is **posterior collapse**.
-#   Look at the last pair, and at its nats: what is it that still comes through, and how many nats does a fair coin have?
-# - **Between them** things blur: where the sample leaves open which of several pictures it was, the least squared error is their mean (Lab 04).
+# - **Nearly free:** clouds are narrow and lie wherever it suits. What comes back is at its best, and decoding standard
+#   normal noise gives nothing like this world: where no cloud lies, the decoder has seen nothing. Compare how much
+#   each price loses from near by.
+# - **Dear:** a latent is used only if it saves more error than it costs. The others become standard normal whatever
+#   the picture, and the decoder learns to overlook them. That is **posterior collapse**. Look at the last pair: what
+#   is it that still comes through, and how many nats would a fair coin need?
+# - **Between them** things blur: where the sample leaves open which of several pictures it was, the least squared
+#   error is their mean (Lab 04).
 #
-# A VAE that is to paint by itself needs a price at which noise decodes to pictures, and pays with blur. Latent diffusion gets out of that: a price so small that nearly nothing is lost, and *the diffusion model learns where the
+# A VAE that is to paint by itself needs a price at which noise decodes to pictures, and pays with blur. Latent
+# diffusion gets out of that: a price so small that nearly nothing is lost, and *the diffusion model learns where the
 # clouds are*.
 #
 # # 8. What do latents look like?
@@ -659,10 +691,10 @@ plots.images(
 # **Is a latent map a picture?** Four channels, each from its darkest to its lightest value:
 
 # %% [markdown] tags=["ja"]
-# 2 行ずつ読んでください。
+# 2 行ずつ読んでください。印刷された数には、*少しずれたところから*戻ってきた画像の値もあります。拡散モデルが少し外したときのように、潜在変数を、その広がりの 5 分の 1 だけでたらめに動かしたものです。
 #
-# - **ほとんどただの場合**：雲は細く、好きな場所にあります。戻ってくる画像は、いちばんよいものです。けれども、標準正規分布のノイズをデコードすると、この世界のものは何も出てきません。雲と雲の間を、デコーダは見たことがないのです。（これでも、まだひどいほうではありません。これほど小さなデコーダは、もともと滑らかだからです。）
-# - **高い場合**：潜在変数は、値段よりも多く誤差を減らせるときだけ使われます。ほかの潜在変数は、どんな画像でも標準正規分布になり、デコーダはそれを無視することを覚えます。これを**事後崩壊**（posterior collapse）といいます。最後の 2 行と、そのナットを見てください。まだ伝わっているものは何でしょうか。表と裏が等しく出る硬貨 1 枚は、何ナットでしょうか。
+# - **ほとんどただの場合**：雲は細く、好きな場所にあります。戻ってくる画像はいちばんよいのですが、標準正規分布のノイズをデコードしても、この世界のものは何も出てきません。雲のないところを、デコーダは見たことがないのです。少しずれただけでどれだけ悪くなるかを、値段ごとに比べてください。
+# - **高い場合**：潜在変数は、値段よりも多く誤差を減らせるときだけ使われます。ほかの潜在変数は、どんな画像でも標準正規分布になり、デコーダはそれを無視することを覚えます。これを**事後崩壊**（posterior collapse）といいます。最後の 2 行を見てください。まだ伝わっているものは何でしょうか。表と裏が等しく出る硬貨 1 枚なら、何ナット必要でしょうか。
 # - **その中間**では、ぼやけます。いくつかの画像のどれだったのかがサンプルからはわからないとき、2 乗誤差がいちばん小さいのは、それらの平均だからです（Lab 04）。
 #
 # ひとりで絵を描く VAE には、ノイズが画像になるような値段が必要で、その代償がぼやけた絵です。潜在拡散モデルは、ここから抜け出しました。ほとんど何も失わないほど値段を下げ、*雲がどこにあるかは拡散モデルに学ばせる*のです。
@@ -697,7 +729,8 @@ plots.images(
 )
 
 # %% [markdown]
-# The thing stands where it stands in the picture. The encoder is made of convolutions, which treat all places alike, so latents are local: **move the map by one cell, and the picture should move by eight pixels.** And a walk from one
+# The thing stands where it stands in the picture. The encoder is made of convolutions, which treat all places alike,
+# so latents are local: **move the map by one cell, and the picture should move by eight pixels.** And a walk from one
 # picture to the other, in the latents and in the pixels?
 
 # %% [markdown] tags=["ja"]
@@ -730,17 +763,22 @@ plots.images(
 )
 
 # %% [markdown]
-# Compare the two rows of the walk. Do you find a shape that turns into another, or two that fade? These latents describe *places*, not ideas: nowhere is written "a star, at the top left". And noise makes no picture; the
+# Compare the two rows of the walk. Do you find a shape that turns into another, or two that fade? These latents
+# describe *places*, not ideas: nowhere is written "a star, at the top left". And noise makes no picture; the
 # autoencoder cannot paint, it only translates. Who paints is the next question.
 #
 # # 9. Where 0.18215 comes from
 #
-# **How large are latents?** As large as the encoder likes; with so small a price nobody stops it. A noise schedule, however, was made for data of a certain size. In $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$
-# the noise has a variance of 1, so the signal-to-noise ratio is
+# **How large are latents?** As large as the encoder likes; with so small a price nobody stops it. A noise schedule,
+# however, was made for data of a certain size. In
+# $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ the noise has a variance of 1, so the
+# signal-to-noise ratio is
 #
 # $$ \text{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t}\, \mathrm{Var}(x_0) $$
 #
-# and data of three times the size are at every timestep nine times plainer to see. So latents are multiplied by a factor first (Rombach et al. 2022, appendix G; what it does to large pictures is appendix D.1). Stable Diffusion's is 0.18215.
+# and data of three times the size are at every timestep nine times plainer to see. So latents are multiplied by a
+# factor first (Rombach et al. 2022, appendix G; what it does to large pictures is appendix D.1). Stable Diffusion's is
+# 0.18215.
 #
 # ### Exercise 4: <!-- exercise latent_scale -->
 
@@ -784,8 +822,9 @@ say(
 )
 
 # %% [markdown]
-# **What does that do to training?** Take the latents of the held-out pictures, add the noise of a timestep, and decode what is left, so that you see what the denoiser gets to see. The reader tells how many pictures are still all
-# there. Once with the factor, once without:
+# **What does that do to training?** Take the latents of the held-out pictures, add the noise of a timestep, and decode
+# what is left, so that you see what the denoiser gets to see. The reader tells how many pictures are still all there.
+# Once with the factor, once without:
 
 # %% [markdown] tags=["ja"]
 # **それは学習にどう響くのでしょうか。** 学習に使わなかった画像の潜在変数に、ある時刻のノイズを加え、そのままデコードしてみます。デノイザー（denoiser）が見るものを、自分の目で見るためです。まだすべて読み取れる画像がどれだけあるかは、読み取り器が教えてくれます。係数を掛けた場合と、掛けない場合です。
@@ -828,14 +867,18 @@ for t, with_it, without in zip(moments, scaled_read, plain_read, strict=True):
     )
 
 # %% [markdown]
-# Where everything can still be read, there is nothing left to decide, and practising there teaches to wipe off noise. Timesteps are drawn equally often. **Without the factor, at how many of them does a model practise deciding?** And at the other
-# end: sampling starts with noise alone, so what happens if training never showed noise alone?
+# Where everything can still be read, there is nothing left to decide, and practising there teaches to wipe off noise.
+# Timesteps are drawn equally often. **Without the factor, at how many of them does a model practise deciding?** And at
+# the other end: sampling starts with noise alone, so what happens if training never showed noise alone?
 #
 # # 10. One diffusion, two spaces
 #
-# **Now the race.** The same U-Net class, the same loss, the same pictures and as many seconds: in latents, and in pixels. The clock of the latents includes encoding all pictures, which is done once. Pixels at full size would take tens of
-# times as long for a step, as you measured, and be no match; to give them a chance, their network first folds each 4x4 pixels into the channels (`patch_size=4`), and they are asked for the picture, which suits them best (Lab 05), where the
-# latents' network is asked for the velocity. Words are kept simple: each of the five words of a scene has a vector of its own, learnt along. (Sentences are Lab 08.)
+# **Now the race.** The same U-Net class, the same loss, the same pictures and as many seconds: in latents, and in
+# pixels. The clock of the latents includes encoding all pictures, which is done once. Pixels at full size would take
+# tens of times as long for a step, as you measured, and be no match; to give them a chance, their network first folds
+# each 4x4 pixels into the channels (`patch_size=4`), and they are asked for the picture, which suits them best (Lab
+# 05), where the latents' network is asked for the velocity. Words are kept simple: each of the five words of a scene
+# has a vector of its own, learnt along. (Sentences are Lab 08.)
 
 # %% [markdown] tags=["ja"]
 # まだすべて読み取れるところでは、決めることが何も残っていません。そこで練習しても、ノイズを拭き取ることを覚えるだけです。時刻は、どれも同じ回数だけ選ばれます。**係数がないと、モデルが「決める」練習をするのは、そのうちいくつの時刻でしょうか。** 反対の端も考えてください。サンプリングはノイズだけから始まります。学習で一度もノイズだけを見ていないと、どうなるでしょうか。
@@ -963,25 +1006,34 @@ for run in (in_latents, in_pixels):
             at=at, steps=steps, share=share, whole=whole)  # fmt: skip
 
 # %% [markdown]
-# **To be fair:** the seconds in which the autoencoder was trained are not in the figure. It is trained once, and any number of diffusion models use it; but whoever trains just one model has to count them. What else could be said for the
-# pixels? They have no ceiling: what the decoder cannot draw, a latent model never will (how high yours hangs is in section 5, as the reader's share of what comes back). And at *small* sizes there is little to save: Lab 05 painted 32x32
-# pixels without any of this.
+# **To be fair:** the seconds in which the autoencoder was trained are not in the figure. It is trained once, and any
+# number of diffusion models use it; but whoever trains just one model has to count them. What else could be said for
+# the pixels? They have no ceiling: what the decoder cannot draw, a latent model never will (how high yours hangs is in
+# section 5, as the reader's share of what comes back). And at *small* sizes there is little to save: Lab 05 painted
+# 32x32 pixels without any of this.
 #
-# **Change one thing:** give the pixels the autoencoder's seconds as well. Or fold less, with `patch_size=2`: each step sees finer pixels, and there are fewer steps.
+# **Change one thing:** give the pixels the autoencoder's seconds as well. Or fold less, with `patch_size=2`: each step
+# sees finer pixels, and there are fewer steps.
 #
 # # 11. What the squared error does not see
 #
-# Your autoencoder was trained on the squared error alone. For shapes of one colour that does. For hair, leaves or the print of a newspaper it does not: details that 256 numbers (or 16,384) cannot hold come back as the mean of all that they could
-# have been, and that is blur. Nobody minds *which* hairs are drawn, but everybody minds none. So Stable Diffusion's autoencoder has two terms more (Rombach et al. 2022, section 3.1; Esser et al. 2021):
+# Your autoencoder was trained on the squared error alone. For shapes of one colour that does. For hair, leaves or the
+# print of a newspaper it does not: details that 256 numbers (or 16,384) cannot hold come back as the mean of all that
+# they could have been, and that is blur. Nobody minds *which* hairs are drawn, but everybody minds none. So Stable
+# Diffusion's autoencoder has two terms more (Rombach et al. 2022, section 3.1; Esser et al. 2021):
 #
-# - a **perceptual** one: the error is measured not in pixels alone but also in the features of a network that was trained to recognise pictures, which find two tufts of hair much alike and hair and blur different;
-# - an **adversarial** one: a second network learns to tell patches of true pictures from those that come back, and the decoder learns to deceive it. So it invents details that look right (Lab 13 trains such pairs).
+# - a **perceptual** one: the error is measured not in pixels alone but also in the features of a network that was
+#   trained to recognise pictures, which find two tufts of hair much alike and hair and blur different;
+# - an **adversarial** one: a second network learns to tell patches of true pictures from those that come back, and the
+#   decoder learns to deceive it. So it invents details that look right (Lab 13 trains such pairs).
 #
-# Both make PSNR *worse*, and pictures better. And they explain what you may have seen in Stable Diffusion's pictures: lettering that looks like lettering and says nothing.
+# Both make PSNR *worse*, and pictures better. And they explain what you may have seen in Stable Diffusion's pictures:
+# lettering that looks like lettering and says nothing.
 #
 # # Break it
 #
-# Somebody saves your model in diffusers' format, and forgets to write the factor into the autoencoder's configuration. Nothing complains: there is a default, 0.18215. Opened again, the model paints as before, in *its* latents, and then
+# Somebody saves your model in diffusers' format, and forgets to write the factor into the autoencoder's configuration.
+# Nothing complains: there is a default, 0.18215. Opened again, the model paints as before, in *its* latents, and then
 # divides by the factor that stands in the file.
 
 # %% [markdown] tags=["ja"]
@@ -1013,8 +1065,9 @@ plots.images(
 )
 
 # %% [markdown]
-# **Before you run the next cell**, explain what you see. Are the latents now too large or too small, and by how much? What became of the shapes, of the colours, of the background, and why does the picture not just become lighter or darker? Would you have noticed,
-# if your factor had been 0.2? Then: how could a test notice?
+# **Before you run the next cell**, explain what you see. Are the latents now too large or too small, and by how much?
+# What became of the shapes, of the colours, of the background, and why does the picture not just become lighter or
+# darker? Would you have noticed, if your factor had been 0.2? Then: how could a test notice?
 
 # %% [markdown] tags=["ja"]
 # **次のセルを実行する前に**、見えたものを説明してください。潜在変数は大きすぎるのでしょうか、小さすぎるのでしょうか。それは何倍でしょうか。形、色、背景はどうなりましたか。画像がただ明るくなったり暗くなったりするだけではないのは、なぜですか。もし係数が 0.2 だったら、気づいたでしょうか。どのようなテストなら気づけるでしょうか。
@@ -1037,19 +1090,24 @@ say("With the default, {share:.0%} of what was asked is read.", share=share_read
 #
 # # To read
 #
-# - Kingma & Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114) (2014): sections 2.3 and 2.4, and appendix B. You have now written all of it.
-# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022): sections 3.1 to 3.3, and appendix G for the weight of the KL
-#   and the scaling. Section 4.1 compares compressions, from none to 32 a side.
-# - Esser, Rombach & Ommer, [Taming Transformers for High-Resolution Image Synthesis](https://arxiv.org/abs/2012.09841) (2021): the same division of work with a codebook in place of clouds, and where the
-#   adversarial and perceptual terms come from.
+# - Kingma & Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114) (2014): sections 2.3 and 2.4,
+#   and appendix B. You have now written all of it.
+# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752)
+#   (2022): sections 3.1 to 3.3, and appendix G for the weight of the KL and the scaling. Section 4.1 compares
+#   compressions, from none to 32 a side.
+# - Esser, Rombach & Ommer, [Taming Transformers for High-Resolution Image Synthesis](https://arxiv.org/abs/2012.09841)
+#   (2021): the same division of work with a codebook in place of clouds, and where the adversarial and perceptual
+#   terms come from.
 # - Higgins et al., [beta-VAE](https://openreview.net/forum?id=Sy2fzU9gl) (2017): what a weight on the KL does.
 #
 # Next: Lab 08 lets words in, and puts all parts together.
 #
 # ## Optional: Stable Diffusion's autoencoder in this class
 #
-# With a network connection, the cell below downloads `stabilityai/sd-vae-ft-mse` from the Hugging Face hub (MIT licence, about 335 MB), an autoencoder of Stable Diffusion, into **the same class**, and sends two pictures of the storybook through it. It has been trained on
-# photographs, and never seen this world. How large are its latents here, by **your** `latent_scale`? Set `DOWNLOAD = True` first.
+# With a network connection, the cell below downloads `stabilityai/sd-vae-ft-mse` from the Hugging Face hub (MIT
+# licence, about 335 MB), an autoencoder of Stable Diffusion, into **the same class**, and sends two pictures of the
+# storybook through it. It has been trained on photographs, and never seen this world. How large are its latents here,
+# by **your** `latent_scale`? Set `DOWNLOAD = True` first.
 
 # %% [markdown] tags=["ja"]
 # *あなたの説明：*

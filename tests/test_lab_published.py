@@ -69,6 +69,15 @@ def small_half_precision(folder, tokenizer):
     pipe.to(torch.float16).save_pretrained(folder, variant="fp16")
 
 
+def small_vae(folder, tokenizer):
+    """What `stabilityai/sd-vae-ft-mse` is, smaller."""
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    AutoencoderKL(block_out_channels=(4, 8), norm_num_groups=4, sample_size=16, **blocks).save_pretrained(folder)
+
+
 def small_clip(folder, tokenizer):
     """What `openai/clip-vit-base-patch32` is, smaller."""
     from transformers import CLIPConfig, CLIPModel
@@ -90,6 +99,7 @@ STAND_INS = {
     "04_denoising": small_ddpm,
     "05_ddpm": small_ddpm,
     "06_samplers": small_ddpm,
+    "07_latent_diffusion": small_vae,
     "08_text_to_image": small_half_precision,
 }
 
@@ -122,7 +132,7 @@ def test_an_optional_cell_runs_on_a_stand_in(lab, source, tmp_path, monkeypatch,
     names |= {"NetworkDenoiser": NetworkDenoiser, "NoiseSchedule": NoiseSchedule}
     names |= {"pairwise": pairwise, "data": torch.rand(4, 3, 8, 8) * 2 - 1}
     names |= {"cards": cards, "ImageText": ImageText, "render": render, "Scene": Scene, "complete": complete}
-    names |= {"describe": describe, "NoisyPairs": NoisyPairs, "say": say}
+    names |= {"describe": describe, "NoisyPairs": NoisyPairs, "say": say, "World": World}
     names |= {"storybook": World(16, level="storybook", japanese=0.0).batch(0, 8)}
     downloaded = source.replace("DOWNLOAD = False", "DOWNLOAD = True")
     lines = [

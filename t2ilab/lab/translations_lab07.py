@@ -70,8 +70,9 @@ LAB_07: dict[str, str] = {
         "雲が教えるのは {nats:,.0f} ナット、つまり {bits:,.0f} ビット。バイトでは {bytes:,} ビットです。"
     ),
     # Too much, too little
-    "A price of {weight:g}: {psnr:.1f} dB, {nats:.1f} nats in {used} of 16 latents.": (
-        "値段 {weight:g}：{psnr:.1f} dB、16 個のうち {used} 個の潜在変数に {nats:.1f} ナット。"
+    "A price of {weight:g}: {psnr:.1f} dB, from near by {missed:.1f}; {nats:.1f} nats in {used} of 16.": (
+        "値段 {weight:g}：{psnr:.1f} dB、少しずれたところからは {missed:.1f}。"
+        "16 個のうち {used} 個に {nats:.1f} ナット。"
     ),
     "First row: eight thumbnails. Then for each price, from the lowest to the highest, two rows: what comes back of "
     "them, and what is made of standard normal noise.": (
