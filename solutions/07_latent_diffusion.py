@@ -388,9 +388,10 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# With the squared error summed up and $w$ the noise that one grants the pixels, this is the negative of a lower bound
-# of the likelihood (the paper's eq. 10), and $w$ is no free choice. As an autoencoder *for* a diffusion model it is
-# one (it is so in Rombach et al.'s appendix G, too), and a very small one: section 7 tries others.
+# With the squared error summed up, and $w$ twice the variance of the noise that one grants the pixels, this is, but
+# for a factor and a constant, minus a lower bound of the log likelihood (the paper's eq. 10), and $w$ is no free
+# choice. As an autoencoder *for* a diffusion model it is one (it is so in Rombach et al.'s appendix G, too), and a
+# very small one: section 7 tries others.
 #
 # ### Exercise 3: <!-- exercise vae_loss -->
 #
@@ -406,7 +407,7 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# 2 乗誤差を合計し、$w$ を画素に許すノイズの大きさから決めれば、これは尤度の下界に負の符号を付けたものになります（論文の式 10）。そのとき、$w$ を自由に選ぶことはできません。けれども、拡散モデル*のための*オートエンコーダでは自由に選べます（Rombach らの付録 G でもそうしています）。しかも、とても小さい値を選びます。ほかの値は 7 節で試します。
+# 2 乗誤差を合計し、$w$ を画素に許すノイズの分散の 2 倍とすれば、これは、定数倍と定数の違いを除いて、対数尤度の下界に負の符号を付けたものになります（論文の式 10）。そのとき、$w$ を自由に選ぶことはできません。けれども、拡散モデル*のための*オートエンコーダでは自由に選べます（Rombach らの付録 G でもそうしています）。しかも、とても小さい値を選びます。ほかの値は 7 節で試します。
 #
 # ### 演習 3：<!-- exercise vae_loss -->
 #
@@ -1027,8 +1028,8 @@ for run in (in_latents, in_pixels):
 # - an **adversarial** one: a second network learns to tell patches of true pictures from those that come back, and the
 #   decoder learns to deceive it. So it invents details that look right (Lab 13 trains such pairs).
 #
-# Both make PSNR *worse*, and pictures better. And they explain what you may have seen in Stable Diffusion's pictures:
-# lettering that looks like lettering and says nothing.
+# Both usually *cost* PSNR, and make better pictures. And they explain what you may have seen in Stable Diffusion's
+# pictures: lettering that looks like lettering and says nothing.
 #
 # # Break it
 #
@@ -1048,7 +1049,7 @@ for run in (in_latents, in_pixels):
 # - **知覚的**（perceptual）な項：誤差を、画素だけでなく、画像認識を学習したネットワークの特徴でも測ります。その特徴では、髪の毛の 2 つの束はよく似ていて、髪の毛とぼやけは違って見えます。
 # - **敵対的**（adversarial）な項：もうひとつのネットワークが、本物の画像と戻ってきた画像の小さな部分を見分けることを学び、デコーダは、それをだますことを学びます。その結果、もっともらしい細部を作り出すようになります（Lab 13 では、このような組を学習させます）。
 #
-# どちらの項も、PSNR を*下げ*、画像をよくします。Stable Diffusion の絵で、文字のように見えるのに何も書いていないものを見たことがあるでしょうか。その理由も、ここにあります。
+# どちらの項も、たいてい PSNR を*下げます*が、画像はよくなります。Stable Diffusion の絵で、文字のように見えるのに何も書いていないものを見たことがあるでしょうか。その理由も、ここにあります。
 #
 # # 壊してみる
 #
