@@ -82,6 +82,20 @@ def test_what_is_kept_from_training_is_never_said(pairs, language):
             assert letters(sentence.replace("{}", emoji.names[language])) not in said
 
 
+def test_a_shortened_name_never_becomes_one_that_is_kept(drawn_emoji, monkeypatch):
+    names = ("sun behind small cloud", "sun behind cloud", "winking face with tongue", "face with tongue")
+    chosen = [emoji for emoji in catalogue() if emoji.names["en"] in names]
+    monkeypatch.setattr("t2ilab.data.emoji_pairs.emojis", lambda font: chosen)
+    pairs = EmojiPairs()
+    assert {emoji.names["en"] for emoji in pairs.new_pictures("en")} == {names[1], names[3]}
+    rng = random.Random(0)
+    said = {letters(pairs.caption(emoji, "en", rng)) for emoji in pairs.shown for _ in range(300)}
+    assert {"sunbehindsmall", "winkingwithtongue"} <= said
+    for kept in (names[1], names[3]):
+        for sentence in ("{}", *SENTENCES["en"]):
+            assert letters(sentence.replace("{}", kept)) not in said
+
+
 def test_names_aliases_and_shortened_names_are_said_alone_and_in_sentences(pairs):
     rng = random.Random(0)
     person = next(emoji for emoji in pairs.shown if len(emoji.names["en"].split()) > 2 and emoji.group != "flag")
