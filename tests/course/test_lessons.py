@@ -16,10 +16,11 @@ from t2ilab import authoring
 
 SECONDS = 300
 MEGABYTES = 1500
-# The share of prompts that must be right at the end of a lab, and the words before the figure.
+# What must be reached at the end of a lab, per cent of prompts or decibels, and the words around the figure.
 CLAIMS = {
     "01_clip": (r"^One of [\d,]+ sentences, the right one: (\d+)%", 80),
     "05_ddpm": (r"^Right in everything: (\d+)%", 60),
+    "07_latent_diffusion": (r"^From your autoencoder: (\d+)[.\d]* dB", 30),
     "08_text_to_image": (r"^Right in everything: (\d+)%", 70),
 }
 
