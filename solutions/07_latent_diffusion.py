@@ -524,18 +524,22 @@ vae = yours  # `theirs` in its place goes on with the zoo's, if yours had no tim
 #
 # **Is that good, for 256 numbers?** Compare with what needs no network. A *thumbnail* keeps means. *Principal
 # components* keep, of all ways to write the pictures as sums of fixed patterns, the one with the least squared error
-# on the pictures that it was made from (here two thousand): with so many numbers no linear code can beat it on them.
+# on the pictures that it was made from (here fifteen hundred): with so many numbers no linear code can beat it on
+# them.
 
 # %% [markdown] tags=["ja"]
 # **ひとつ変えてみましょう**：新しいオートエンコーダは、画像の小さなコピーを渡すところから始まります。そのかわりに、乱数の重みから 200 ステップだけ学習させてみてください。作ってから、`reset_parameters()` を持つすべての層でそれを呼び出し、学習させます。最後まで学べないのは何でしょうか。
 #
 # # 6. 数ひとつあたりの画質
 #
-# **256 個の数としては、よい成績でしょうか。** ネットワークの要らない方法と比べてみます。*縮小画像*は、平均を残します。*主成分*（principal components）は、画像を決まった模様の足し合わせで書く方法のうち、元にした画像（ここでは 2,000 枚ほど）での 2 乗誤差がいちばん小さいものです。数の個数が同じなら、その画像については、どんな線形の符号もこれを超えられません。
+# **256 個の数としては、よい成績でしょうか。** ネットワークの要らない方法と比べてみます。*縮小画像*は、平均を残します。*主成分*（principal components）は、画像を決まった模様の足し合わせで書く方法のうち、元にした画像（ここでは 1,500 枚ほど）での 2 乗誤差がいちばん小さいものです。数の個数が同じなら、その画像については、どんな線形の符号もこれを超えられません。
 
 # %% tags=["nbval-ignore-output"]
-collection = world.batch(0, budget(lesson=2048, ci=64), device)
-flat = collection["image"].flatten(1)  # (2048, 12288)
+batches = [world.batch(i, 64, device) for i in range(budget(lesson=24, ci=1))]
+collection = torch.cat([batch["image"] for batch in batches])  # (1536, 3, 64, 64)
+collected = [scene for batch in batches for scene in batch["scene"]]
+del batches
+flat = collection.flatten(1)  # (1536, 12288)
 middle = flat.mean(dim=0)
 machine.seed(0)
 _, _, patterns = torch.pca_lowrank(
@@ -566,6 +570,7 @@ plots.lines(
     ylabel="PSNR in dB",
     markers=True,
 )
+del flat, patterns  # they are large
 for n, by_means, by_parts in zip(numbers, thumbs, parts, strict=True):
     say("{n:4} numbers: thumbnail {thumb:.1f} dB, principal components {parts:.1f} dB.",
         n=n, thumb=by_means, parts=by_parts)  # fmt: skip
@@ -637,7 +642,7 @@ class Small(nn.Module):
         return self.up(z)
 
 
-tiny = F.interpolate(collection["image"], size=16, mode="area")
+tiny = F.interpolate(collection, size=16, mode="area")
 tiny_held = F.interpolate(held["image"], size=16, mode="area")
 rows = [tiny_held[:8]]
 chance = torch.Generator().manual_seed(4)
@@ -811,7 +816,7 @@ def latent_scale(latents):
 check(latent_scale)
 
 # %% tags=["nbval-ignore-output"]
-scale = latent_scale(latents_of(collection["image"]))
+scale = latent_scale(latents_of(collection))
 say("Standard deviation of your latents: {spread:.2f}; so the factor is {scale:.4f}.",
     spread=float(1 / scale), scale=float(scale))  # fmt: skip
 last = NoiseSchedule.scaled_linear().snr[-1].item()  # Stable Diffusion's schedule at its noisiest
@@ -836,16 +841,20 @@ moments = [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]
 
 
 def seen_at(t, factor):
-    """The latents times the factor, with the noise of timestep t, decoded with the fading undone."""
+    """The latents times the factor, with the noise of timestep t, decoded with the fading undone.
+
+    Returns the first picture, (1, 3, 64, 64), and the share of all pictures in which all is read.
+    """
     noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(t)).to(device)
     x_t = schedule.add_noise(z * factor, noise, torch.full((len(z),), t, device=device))
-    return decoded(x_t / schedule.alphas_cumprod[t].sqrt() / factor)
+    seen = decoded(x_t / schedule.alphas_cumprod[t].sqrt() / factor)
+    return seen[:1].clone(), faithfulness(seen, held["scene"]).all
 
 
-scaled, plain = ([seen_at(t, factor) for t in moments] for factor in (scale, 1.0))
-scaled_read, plain_read = ([faithfulness(x, held["scene"]).all for x in each] for each in (scaled, plain))
+scaled, scaled_read = zip(*(seen_at(t, scale) for t in moments), strict=True)
+plain, plain_read = zip(*(seen_at(t, 1.0) for t in moments), strict=True)
 plots.images(
-    torch.cat([x[:1] for x in [*scaled[::2], *plain[::2]]]),
+    torch.cat([*scaled[::2], *plain[::2]]),
     "One picture's latents with the noise of the timesteps 0, 200, 400, 600 and 800, decoded: with the "
     "factor, above, and without it, below.",
     columns=5,
@@ -923,7 +932,7 @@ def race(painter, encoded, decode, asks, scenes, looks=3):
     pictures in which all of it is, the pictures) at each look.
     """
     clock, began = 0.0, time.perf_counter()
-    x0s, words = encoded(), told(collection["scene"])
+    x0s, words = encoded(), told(collected)
     # An error of the picture counts SNR + 1 times, at most 5 times, whatever the network is asked for.
     weight = (schedule.snr + 1).clamp(max=5) / (1 if asks == "sample" else schedule.snr + 1)
     optimizer = Muon(painter, lr=3e-3)
@@ -972,14 +981,14 @@ _, asked = world.prompts(budget(lesson=48, ci=4))
 machine.seed(10)
 latent_painter, in_latents = race(
     machine.place(Painter(4, 1)),
-    lambda: latents_of(collection["image"]) * scale,
+    lambda: latents_of(collection) * scale,
     lambda z: decoded(z / scale),
     "v_prediction",
     asked,
 )
 machine.seed(10)
 pixel_painter, in_pixels = race(
-    machine.place(Painter(3, 4)), lambda: collection["image"], lambda x: x.clamp(-1, 1), "sample", asked
+    machine.place(Painter(3, 4)), lambda: collection, lambda x: x.clamp(-1, 1), "sample", asked
 )
 
 # %% tags=["nbval-ignore-output"]
