@@ -547,16 +547,15 @@ _, _, patterns = torch.pca_lowrank(
 )  # (12288, 768), the most useful first
 
 
-def by_patterns(x, count):
-    """Pictures as the mean picture and so many patterns, each with a number of its own."""
-    some = patterns[:, :count]
+def by_patterns(x, some):
+    """Pictures as the mean picture and some patterns (12288, n), each with a number of its own."""
     return (middle + (x.flatten(1) - middle) @ some @ some.T).view_as(x).clamp(-1, 1)
 
 
 grids = [n for n in (4, 6, 8, 12, 16) if 3 * n * n <= patterns.shape[1]]
 numbers = [3 * n * n for n in grids]
 thumbs = [psnr(thumbnail(held["image"], n), held["image"]) for n in grids]
-parts = [psnr(by_patterns(held["image"], n), held["image"]) for n in numbers]
+parts = [psnr(by_patterns(held["image"], patterns[:, :n]), held["image"]) for n in numbers]
 plots.lines(
     {
         "thumbnail": (numbers, thumbs),
@@ -664,7 +663,7 @@ for weight in (1e-8, 1e-4, 1e-3, 1e-1):
     each = [
         kl_to_standard_normal(mean[:, i : i + 1], logvar[:, i : i + 1]).mean().item() for i in range(16)
     ]
-    say("A price of {weight:g}: {psnr:.1f} dB, from near by {missed:.1f}; {nats:.1f} nats in {used} of 16.",
+    say("Price {weight:g}: {psnr:.1f} dB, from near by {missed:.1f}; {nats:.1f} nats in {used} of 16.",
         weight=weight, psnr=psnr(came_back, tiny_held), nats=sum(each),
         used=sum(n > 0.1 for n in each), missed=psnr(missed, tiny_held))  # fmt: skip
 plots.images(
