@@ -70,7 +70,7 @@ LAB_07: dict[str, str] = {
         "雲が教えるのは {nats:,.0f} ナット、つまり {bits:,.0f} ビット。バイトでは {bytes:,} ビットです。"
     ),
     # Too much, too little
-    "A price of {weight:g}: {psnr:.1f} dB, from near by {missed:.1f}; {nats:.1f} nats in {used} of 16.": (
+    "Price {weight:g}: {psnr:.1f} dB, from near by {missed:.1f}; {nats:.1f} nats in {used} of 16.": (
         "値段 {weight:g}：{psnr:.1f} dB、少しずれたところからは {missed:.1f}。"
         "16 個のうち {used} 個に {nats:.1f} ナット。"
     ),
