@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from t2ilab import recipes, zoo
@@ -205,10 +206,19 @@ class Run:
             steps=self.plan.steps,
             minutes=round(sum(row["seconds"] for row in self.log()) / 60, 2),
             hardware=f"{platform.machine()}, {self.device.reason} torch {torch.__version__.split('+')[0]}",
-            parameters=sum(p.numel() for p in model.parameters()),
+            parameters=numbers_in(folder),
             scores={name: round(score, 4) for name, score in scores.items()},
             data=self.module.DATA,
             limits=self.module.LIMITS,
         )
         zoo.write_card(folder, card)
         return zoo.card_of(folder)
+
+
+def numbers_in(folder: Path) -> int:
+    """How many numbers the weights in a folder hold, an autoencoder that was trained before among them."""
+    count = 0
+    for path in folder.rglob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            count += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return count
