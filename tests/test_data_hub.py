@@ -461,7 +461,7 @@ def test_the_table_of_the_page_is_the_table():
 
 
 def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
-    emoji, data_sets = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    emoji, emoji_pairs, data_sets = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     write_dataset(tmp_path / "storybook", 3, size=32)
     monkeypatch.chdir(tmp_path)
     exec(data_sets, {})
@@ -473,3 +473,7 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
         pytest.skip(str(error))
     exec(emoji, {})
     assert "すし" in capsys.readouterr().out
+    exec(emoji_pairs, {})
+    translated, new = capsys.readouterr().out.splitlines()
+    assert "'ja': [" in translated
+    assert int(new.split()[0]) > 100
