@@ -81,7 +81,7 @@ world = World(size=64, partial=0.0, japanese=0.0)  # 64x64 pixels, full captions
 #
 # **絵を描く人は、すべての画素を決めなければならないのでしょうか。** 同じひとつの文「明るい背景の中央に大きな赤い星」を、6 回描きました。場所、大きさ、傾き、色合いが少しずつ違い、そのため、ふちの画素はほとんどすべて違っています。そのうち、あなたが注文した違いはどれでしょうか。
 
-# %%
+# %% tags=["nbval-ignore-output"]
 star = Scene(thing="star", color="red", size="big", place="center", background="light")
 plots.images(
     render([star] * 6, 64, torch.Generator().manual_seed(0)),
@@ -117,7 +117,7 @@ say("One of {count:,} sentences: {said:.1f} bits. Its picture as a file without 
 # **それなら、小さな画像を描けばよいのではないでしょうか。** 審判は、見えるものの名前を答えるこのコースのネットワーク、読み取り器（reader）です。画像を平均で $n \times n$ 画素まで縮め、元の大きさに戻して見せます。
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def thumbnail(x, n):
     """Pictures (B, 3, H, W) as n x n means of their pixels, brought back to full size."""
     small = F.interpolate(x, size=n, mode="area")  # (B, 3, n, n)
@@ -191,7 +191,7 @@ for attention in ((False, True), (True, True)):
 #
 # 縦も横も、半分にすることを 3 回繰り返して 8 分の 1 になり、3 チャンネルは 4 チャンネルになります。このラボのオートエンコーダの数は、すべて次のセルにあります。数を変えれば、まったく同じクラスが Stable Diffusion のものになります。
 
-# %%
+# %% tags=["nbval-ignore-output"]
 CONFIG = VAEConfig(block_out_channels=(8, 16, 32, 64), norm_num_groups=2)
 STEPS = budget(lesson=1100, ci=4)
 BATCH = budget(lesson=8, ci=2)
