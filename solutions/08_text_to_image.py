@@ -547,6 +547,9 @@ difference = (yours.clamp(-1, 1) - own).abs().max()
 say("Your pictures and the pipeline's differ by at most {d:.1e}.", d=difference.item())
 
 # %% [markdown]
+# That is no fault of yours. This model paints pixels, and its guesses are cut off at -1 and 1. Here each of the two is cut, and then you mix them; the pipeline mixes first and cuts once. Where the guesses agree you see
+# nothing of it; at a few edges the walks part. Latents are not cut at all, so in section 5 both orders are one.
+#
 # # 4. How hard should it listen?
 #
 # **If guidance makes pictures follow their words, why not use a lot of it?** Two judges. **Faithfulness** is the share of pictures in which the
@@ -555,6 +558,8 @@ say("Your pictures and the pipeline's differ by at most {d:.1e}.", d=difference.
 # different surroundings? (Ecologists call this Simpson's index.) If all eight are equally frequent, in seven pairs of eight.
 
 # %% [markdown] tags=["ja"]
+# これはあなたの間違いではありません。このモデルは画素を描くので、推定値は -1 から 1 の範囲に切り詰められます。ここでは 2 つの推定値をそれぞれ切り詰めてから、あなたが混ぜています。パイプラインは、先に混ぜてから一度だけ切り詰めます。2 つの推定値が近いところでは違いは見えませんが、ふちのいくつかの画素で道が分かれます。潜在変数は切り詰めないので、5 節ではどちらの順番でも同じになります。
+#
 # # 4. どれくらい言葉に従うべきか
 #
 # **ガイダンスで画像が言葉に従うのなら、なぜたくさんかけないのでしょうか。** 審判は 2 人です。**忠実度**（faithfulness）は、注文したものがすべて描かれていると、コースの読み取り器（reader）が認めた画像の割合です。**多様性**（diversity）は、逆のことをたずねます。プロンプトが何も言わないところで、同じプロンプトの画像どうしはまだ違っているでしょうか。次の 4 つのプロンプトは、背景のことを何も言いません。この世界に背景は 8 種類あります。そこで、同じプロンプトの画像を 2 枚取り出したとき、読み取り器に見える背景が違っている割合を数えます（生態学ではシンプソンの多様度指数と呼ばれます）。8 種類が同じ頻度なら、8 組のうち 7 組で違うはずです。
