@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from t2ilab.lab import bank, check
+from t2ilab.lab.case_names import CASES
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.judging import judge
-from t2ilab.lab.messages import CASES, TABLE, Text
+from t2ilab.lab.messages import TABLE, Text
 from t2ilab.lab.probing import measure
 
 EVERY_MISTAKE = [(exercise, name) for exercise in bank.ALL for name in exercise.misconceptions]
@@ -135,6 +136,7 @@ def test_exercises_are_found_by_name_and_by_lab():
         "06_samplers",
         "07_latent_diffusion",
         "08_text_to_image",
+        "09_control",
     )
     assert bank.names("00_welcome") == ("to_model_range", "cosine_similarity")
     assert bank.names("05_ddpm") == (

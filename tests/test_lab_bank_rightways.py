@@ -836,6 +836,93 @@ def text_to_image__backwards(denoise_cond, denoise_uncond, decode, x, schedule, 
     return decode(x)
 
 
+@right
+def sdedit_start__list_of_timesteps(x0, noise, strength, schedule, timesteps):
+    steps = timesteps.tolist()
+    rest = steps[len(steps) - int(strength * len(steps) + 0.5) :]
+    return (schedule.add_noise(x0, noise, rest[0]) if rest else x0), rest
+
+
+@right
+def sdedit_start__skipped(x0, noise, strength, schedule, timesteps):
+    skipped = len(timesteps) - round(strength * len(timesteps))
+    if skipped == len(timesteps):
+        return x0.clone(), timesteps[skipped:]
+    product = torch.prod(1 - schedule.betas[: timesteps[skipped] + 1].double())
+    return [(product**0.5 * x0 + (1 - product) ** 0.5 * noise).to(x0.dtype), timesteps[skipped:]]
+
+
+@right
+def inpaint_blend__where(x_t, known_x0, mask, noise, t, schedule):
+    return torch.where(mask.bool(), x_t, schedule.add_noise(known_x0, noise, t))
+
+
+@right
+def inpaint_blend__lerp(x_t, known_x0, mask, noise, t, schedule):
+    ac_t = schedule.alphas_cumprod[t].item()
+    return torch.lerp(math.sqrt(ac_t) * known_x0 + math.sqrt(1 - ac_t) * noise, x_t, mask.expand_as(x_t))
+
+
+@right
+def inpaint_blend__copied(x_t, known_x0, mask, noise, t, schedule):
+    result = schedule.add_noise(known_x0, noise, t).clone()
+    places = (mask > 0.5).expand_as(result)
+    result[places] = x_t[places]
+    return result
+
+
+class ZeroConv__subclass(nn.Conv2d):
+    def __init__(self, channels):
+        super().__init__(channels, channels, 1)
+        self.weight.data.zero_()
+        self.bias.data.zero_()
+
+
+class ZeroConv__linear(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        return torch.einsum("oc,bchw->bohw", self.weight, x) + self.bias[:, None, None]
+
+
+RIGHT_WAYS |= {answer.__name__: answer for answer in (ZeroConv__subclass, ZeroConv__linear)}
+
+
+@right
+def inject__loop(skips, mid, control_skips, control_mid, scale):
+    result = []
+    for i in range(len(skips)):
+        result.append(torch.add(skips[i], control_skips[i], alpha=scale))
+    return result, torch.add(mid, control_mid, alpha=scale)
+
+
+@right
+def inject__copied(skips, mid, control_skips, control_mid, scale):
+    result = [skip.clone() for skip in skips]
+    for skip, control in zip(result, control_skips, strict=True):
+        skip += scale * control
+    return tuple(result), scale * control_mid + mid
+
+
+@right
+def one_hot_map__compared(semantic_map, classes):
+    return (semantic_map[:, None] == torch.arange(classes).reshape(1, -1, 1, 1)).float()
+
+
+@right
+def one_hot_map__scattered(semantic_map, classes):
+    b, h, w = semantic_map.shape
+    return torch.zeros(b, classes, h, w).scatter_(1, semantic_map[:, None], 1.0)
+
+
+@right
+def one_hot_map__eye(semantic_map, classes):
+    return torch.eye(classes)[semantic_map].movedim(-1, 1)
+
+
 @pytest.mark.parametrize("name", RIGHT_WAYS)
 def test_another_right_way_passes(name):
     for _ in range(3):  # other random inputs each time

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from t2ilab.lab.messages import Text, case_name, language, say
+from t2ilab.lab.case_names import case_name
+from t2ilab.lab.messages import Text, language, say
 
 
 @pytest.mark.parametrize(

@@ -294,8 +294,8 @@ def test_git_leaves_the_bytes_of_checkpoints_alone():
 def test_the_example_exercise_works(monkeypatch):
     import torch
 
+    from t2ilab.lab.case_names import CASES
     from t2ilab.lab.judging import judge
-    from t2ilab.lab.messages import CASES
     from t2ilab.lab.probing import measure
 
     monkeypatch.setenv("T2ILAB_LANG", "en")

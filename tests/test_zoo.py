@@ -19,6 +19,7 @@ WANTED = (
     "reader",
     "clip-storybook",
     "clip-storybook-ja",
+    "clip-emoji",
     "vae-shapes",
     "shapes",
     "vae-storybook",

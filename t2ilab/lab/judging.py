@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from t2ilab.lab.case_names import case_name
 from t2ilab.lab.definition import Arrays, Exercise, Inputs, Tolerance
-from t2ilab.lab.messages import case_name, say
+from t2ilab.lab.messages import say
 from t2ilab.lab.probing import Failure, Measured, measure
 from t2ilab.lab.result import CheckResult
 

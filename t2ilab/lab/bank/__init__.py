@@ -12,6 +12,7 @@ from t2ilab.lab.bank import (
     lab06_samplers,
     lab07_latent_diffusion,
     lab08_text_to_image,
+    lab09_control,
 )
 from t2ilab.lab.definition import Exercise
 from t2ilab.lab.messages import say
@@ -26,6 +27,7 @@ ALL: tuple[Exercise, ...] = (
     *lab06_samplers.EXERCISES,
     *lab07_latent_diffusion.EXERCISES,
     *lab08_text_to_image.EXERCISES,
+    *lab09_control.EXERCISES,
 )
 
 
