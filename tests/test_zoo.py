@@ -20,6 +20,7 @@ WANTED = (
     "clip-storybook",
     "clip-storybook-ja",
     "clip-emoji",
+    "clip-emoji-ja",
     "vae-shapes",
     "shapes",
     "vae-storybook",
