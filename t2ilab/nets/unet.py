@@ -137,7 +137,9 @@ class UNetEncoder(nn.Module):
             temb = temb + self.class_embedding(class_labels).to(x.dtype)
         return temb
 
-    def descend(self, x: Tensor, temb: Tensor, context: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    def descend(
+        self, x: Tensor, temb: Tensor, context: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """From the first convolution's map (B, C0, h, w) to the middle's, and every map on the way."""
         skips = [x]
         for block in self.down_blocks:
@@ -263,6 +265,13 @@ class UNet(UNetEncoder):
             skips = [skip + extra for skip, extra in zip(skips, residuals[0], strict=True)]
             x = x + residuals[1]
 
+        return self.ascend(x, skips, temb, context, mask)  # (B, out_channels, H, W)
+
+    def ascend(
+        self, x: Tensor, skips: Sequence[Tensor], temb: Tensor, context: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """From the middle's map and those of the way down, in its order, to the output (B, out_channels, H, W)."""
+        skips = list(skips)
         for block in self.up_blocks:
             for i in range(len(block.resnets)):
                 x = block.layer(i, torch.cat([x, skips.pop()], dim=1), temb, context, mask)  # (B, C, h, w)
@@ -270,4 +279,4 @@ class UNet(UNetEncoder):
                 x = grow(x, skips[-1].shape[-2:])  # (B, C, 2h, 2w), or as odd as the way down was
 
         x = self.conv_out(F.silu(self.conv_norm_out(x)))  # (B, out_channels * p * p, h, w)
-        return F.pixel_shuffle(x, p) if p > 1 else x  # (B, out_channels, H, W)
+        return F.pixel_shuffle(x, self.config.patch_size) if self.config.patch_size > 1 else x
