@@ -1,0 +1,773 @@
+# %% [markdown]
+# # Lab 09: Beyond words
+#
+# <!-- badges -->
+#
+# **You will build** what people do with a diffusion model besides typing a prompt. You draw a picture over by beginning
+# half-way (SDEdit). You fill a hole in it, and not a pixel around the hole changes (inpainting). Then you tell a model
+# *where*, in a drawing that no words could replace: a second network, a ControlNet, looks at a map and whispers to the
+# first, which stays as it is. You build its silent layers, train it from nothing, and measure how well the picture keeps
+# to the map. The classes are those of Stable Diffusion's own ControlNets.
+#
+# | | |
+# |---|---|
+# | Time | about 80 minutes, five of which your machine computes alone |
+# | You need | Python and PyTorch; Labs 06 and 08, or what a denoiser, DDIM and a latent are |
+# | No need for | a GPU, a network connection, any data set |
+# | Exercises | five, 10 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+#
+# An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
+# answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
+
+# %% [markdown] tags=["ja"]
+# # Lab 09：言葉のほかに
+#
+# <!-- badges -->
+#
+# **このラボで作るもの**：プロンプト（prompt）を打つほかに、拡散モデルでできることです。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。地図を見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、ゼロから学習させ、描いた画像がどれだけ地図どおりかを測ります。クラスは、Stable Diffusion の ControlNet と同じものです。
+#
+# | | |
+# |---|---|
+# | 時間 | 約 80 分（そのうち、コンピュータの計算を待つのは 5 分） |
+# | 必要なもの | Python と PyTorch。Lab 06 と 08、またはデノイザー（denoiser）、DDIM、潜在変数（latent）の意味 |
+# | 不要なもの | GPU、ネットワーク接続、データセット |
+# | 演習 | 5 問、10 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+#
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
+
+# %% tags=["colab-install"]
+
+# %%
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm.auto import tqdm
+
+from t2ilab.data.render import draw
+from t2ilab.data.scenes import complete
+from t2ilab.data.understanding import understand
+from t2ilab.device import DeviceManager
+from t2ilab.diffusion.denoisers import NetworkDenoiser
+from t2ilab.diffusion.samplers import sample_ddim
+from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
+from t2ilab.metrics import faithfulness
+from t2ilab.nets.controlnet import ConditionEmbedding
+from t2ilab.nets.unet import UNet, UNetEncoder
+from t2ilab.pipelines.text_to_image import TextToImage
+
+machine = DeviceManager()
+device = machine.device
+pipe = TextToImage.from_pretrained("storybook-pixel")
+schedule = pipe.schedule
+STEPS = budget(lesson=20, ci=4)  # of a walk from noise to picture
+COUNT = budget(lesson=24, ci=8)  # of pictures that are counted
+
+# %% [markdown]
+# # 1. Begin half-way
+#
+# **How do you ask for this picture, only otherwise?** A prompt describes a picture, but not *this* one. And a walk from
+# noise to picture never sees one: it begins with noise alone. So begin it later. At timestep $t$ the model expects a
+# picture with a certain share of noise. Take yours, add that much noise, and put it where the walk has got to by then:
+#
+# $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon $$
+#
+# From there on the model walks as always, with your new words. What the noise has drowned is drawn anew; what still
+# shows through is kept. This is **SDEdit** ([Meng et al. 2022](https://arxiv.org/abs/2108.01073), algorithm 1), and what
+# libraries call image-to-image. How far back the walk begins is its **strength**: the share of the steps that are taken.
+#
+# Eight kinds of things, each red, by day, to be changed in three ways:
+
+# %% [markdown] tags=["ja"]
+# # 1. 途中から始める
+#
+# **「この画像で、ここだけ変えて」と頼むには、どうすればよいでしょうか。** プロンプトは画像を説明しますが、*この*画像だとは言えません。それに、ノイズから画像への道は画像を見ません。ノイズだけから始まるからです。では、もっとあとから始めましょう。時刻 $t$ のモデルは、決まった割合でノイズの入った画像を待っています。手元の画像に同じだけノイズを加えて、道のその場所に置きます。
+#
+# $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon $$
+#
+# そこから先は、モデルはいつもどおり、新しい言葉に従って歩きます。ノイズに沈んだものは新しく描かれ、まだ透けて見えるものは残ります。これが **SDEdit**（[Meng et al. 2022](https://arxiv.org/abs/2108.01073) のアルゴリズム 1）で、ライブラリでは image-to-image と呼ばれます。どれだけ手前から歩くかが**強さ**（strength）で、歩く歩数の割合です。
+#
+# 8 種類のものを用意します。どれも赤く、昼間です。これを 3 通りに変えてみましょう。
+
+# %%
+KINDS = ["cat", "horse", "house", "robot", "boat", "tree", "astronaut", "flower"]
+kinds = [KINDS[i % len(KINDS)] for i in range(COUNT)]
+others = [KINDS[(i + 3) % len(KINDS)] for i in range(COUNT)]
+captions = [f"a big red {kind} in the center by day" for kind in kinds]
+wishes = {
+    "another thing": [f"a big red {kind} in the center by day" for kind in others],
+    "another colour": [f"a big blue {kind} in the center by day" for kind in kinds],
+    "other surroundings": [f"a big red {kind} in the center at night" for kind in kinds],
+}
+
+
+def scenes(captions):
+    """What captions ask for."""
+    return [understand(caption)[0] for caption in captions]
+
+
+def drawn(captions, size=32, seed=0):
+    """Pictures of captions, drawn by the storybook itself, and what is where in them."""
+    whole = [complete(scene, random.Random(i)) for i, scene in enumerate(scenes(captions))]
+    return draw(whole, size, torch.Generator().manual_seed(seed), device)
+
+
+originals = drawn(captions).image  # (B, 3, 32, 32)
+plots.images(originals[:8], "Eight pictures to be drawn over.", columns=8, inches=1)
+
+# %% [markdown]
+# **Your turn.** Which timesteps are left, and how noisy is the picture at the first of them?
+
+# %% [markdown] tags=["ja"]
+# **あなたの番です。** どの時刻が残り、残った最初の時刻では、画像にどれだけノイズが入っているのでしょうか。
+
+
+# %%
+@exercise("sdedit_start")
+def sdedit_start(x0, noise, strength, schedule, timesteps):
+    """Where to begin when a picture is to be drawn over (SDEdit, Meng et al. 2022, algorithm 1).
+
+    x0: (B, 3, H, W), the picture; noise: like x0, standard normal; strength: in [0, 1], the share of
+    the walk that is taken, rounded to whole steps; schedule: a NoiseSchedule; timesteps: int64, descending.
+    Returns the noised picture and the timesteps that remain, the last ones; with strength 0 they are
+    x0 itself and no timesteps.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(sdedit_start)
+
+
+# %% tags=["nbval-ignore-output"]
+def draw_over(images, captions, strength, seed=1):
+    """Pictures (B, 3, 32, 32) drawn over, so that they show the captions."""
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed)).to(device)
+    timesteps = schedule.timesteps(STEPS, spacing="trailing")
+    x, remaining = sdedit_start(images, noise, strength, schedule, timesteps)
+    if len(remaining) == 0:
+        return x
+    denoise = pipe.denoiser(pipe.encode(captions))
+    return sample_ddim(denoise, x, schedule, remaining).clamp(-1, 1)
+
+
+strengths = [0.2, 0.4, 0.6, 0.8, 1.0]
+right, moved, rows = {}, {}, []
+for wish, asked in wishes.items():
+    over = [draw_over(originals, asked, strength) for strength in strengths]
+    right[wish] = [faithfulness(one, scenes(asked)).all for one in over]
+    moved[wish] = [(one - originals).square().mean().sqrt().item() / 2 for one in over]
+    rows += [over[i][:8] for i in (1, 2, 3)]
+plots.images(
+    torch.cat([originals[:8], *rows]),
+    "The pictures, and below, in threes, at strengths 0.4, 0.6 and 0.8: another thing, another colour, other "
+    "surroundings.",
+    columns=8,
+    inches=1,
+)
+
+# %% tags=["nbval-ignore-output"]
+plots.lines(
+    {wish: (strengths, shares) for wish, shares in right.items()},
+    "How many of {count} pictures show all that the new words ask for, against the strength. Another thing: {thing}; "
+    "another colour: {color}; other surroundings: {around}.",
+    xlabel="strength",
+    ylabel="share",
+    count=COUNT,
+    **{
+        name: ", ".join(f"{share:.0%}" for share in right[wish])
+        for name, wish in zip(("thing", "color", "around"), wishes, strict=True)
+    },
+)
+
+# %% [markdown]
+# Noise drowns a picture in a certain order. Independent from pixel to pixel, it averages out over large patches and not
+# over small ones: details go first, the sky last. So at low strength the model may choose again what is fine, and finds
+# everything coarse already decided. **Read your curves with that:** which of the three wishes is about the coarsest thing
+# in the picture, and at which strength is it granted? (At strength 1 the walk begins at the last timestep, where next to
+# nothing of the picture is left.) And why does the cat that becomes a robot keep the cat's place and stance?
+#
+# **Change one thing:** add a wish of your own to `wishes`, in Japanese if you like, or change what is asked *and* where
+# it stands: what does strength 0.6 do with a thing that is to move?
+
+# %% [markdown] tags=["ja"]
+# ノイズが画像を沈めていく順番は、決まっています。ノイズは画素ごとに独立なので、広い範囲では平均されて消えますが、狭い範囲では消えません。細部から先に見えなくなり、空は最後まで残ります。ですから、強さが小さいとき、モデルが選び直せるのは細かいところだけで、大まかなことはもう決まっています。**そのつもりで、曲線を読んでみましょう。** 3 つの願いのうち、画像の中でいちばん大まかなものについての願いはどれですか。それは、どの強さでかないますか。（強さ 1 では、道は最後の時刻から始まります。そこには、もとの画像はほとんど残っていません。）また、猫がロボットになっても、場所や姿勢が猫のままなのは、なぜでしょうか。
+#
+# **ひとつ変えてみましょう**：`wishes` に自分の願いを足してみてください。日本語でもかまいません。あるいは、何を描くかだけでなく、どこにあるかも変えてみましょう。動いてほしいものは、強さ 0.6 でどうなりますか。
+
+# %% [markdown]
+# # 2. Fill a hole
+#
+# **How do you change one part, and nothing else?** Cut the part out. A **mask** is 1 where something new is to come. You
+# could let the model draw a whole picture and paste its middle into the hole; but the two would know nothing of each
+# other. So let the model see what is around the hole, at every step. It expects each place to be equally noisy; the known
+# picture therefore goes in with the noise of the moment ([Lugmayr et al. 2022](https://arxiv.org/abs/2201.09865), RePaint,
+# equation 8):
+#
+# $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
+#
+# Any model can do it; none was trained for it.
+
+# %% [markdown] tags=["ja"]
+# # 2. 穴を埋める
+#
+# **一部分だけを変えて、ほかには手を付けないでおくには、どうすればよいでしょうか。** その部分を切り抜きます。**マスク**（mask）は、新しく描くところが 1 です。モデルに 1 枚まるごと描かせて、その真ん中を穴に貼ることもできます。でもそれでは、穴の中と外がおたがいを知りません。そこで、穴のまわりを、モデルに毎歩見せることにします。モデルは、どの場所にも同じだけノイズが入っていると思っています。ですから、わかっている画像にも、その時刻のノイズを加えて入れます（[Lugmayr et al. 2022](https://arxiv.org/abs/2201.09865)、RePaint の式 8）。
+#
+# $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
+#
+# どのモデルにもできます。このために学習したモデルは、ひとつもありません。
+
+
+# %%
+@exercise("inpaint_blend")
+def inpaint_blend(x_t, known_x0, mask, noise, t, schedule):
+    """The model's x_t where the mask is 1, the known picture with the noise of t elsewhere (RePaint, eq. 8).
+
+    x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask: (B, 1, H, W),
+    1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard normal; t: one
+    int, the timestep of x_t; schedule: a NoiseSchedule. Returns (B, 3, H, W), at the same t.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(inpaint_blend)
+
+# %% [markdown]
+# The walk is DDIM's, from Lab 06, with your line at the head of each step:
+
+# %% [markdown] tags=["ja"]
+# 道は Lab 06 の DDIM です。1 歩ごとに、はじめにあなたの 1 行が入ります。
+
+
+# %% tags=["nbval-ignore-output"]
+@torch.inference_mode()
+def fill(images, mask, captions, blend=inpaint_blend, seed=1):
+    """Pictures (B, 3, 32, 32) whose holes, where the mask (B, 1, 32, 32) is 1, show what the captions say."""
+    chance = torch.Generator().manual_seed(seed)
+    denoise = pipe.denoiser(pipe.encode(captions))
+    timesteps = schedule.timesteps(STEPS, spacing="trailing")
+    levels = [*schedule.alphas_cumprod[timesteps], torch.tensor(1.0)]
+    x = torch.randn(images.shape, generator=chance).to(device)
+    for i, t in enumerate(timesteps.tolist()):
+        x = blend(x, images, mask, torch.randn(images.shape, generator=chance).to(device), t, schedule)
+        x0_hat = denoise(x, torch.full((len(x),), t, device=device))
+        eps = (x - levels[i].sqrt() * x0_hat) / (1 - levels[i]).sqrt()
+        x = levels[i + 1].sqrt() * x0_hat + (1 - levels[i + 1]).sqrt() * eps
+    return mask * x.clamp(-1, 1) + (1 - mask) * images
+
+
+def seam(images, mask):
+    """How much neighbours differ where one is in the hole and the other is not, in grey levels of 256."""
+    jumps = [(images.diff(dim=axis).abs().mean(1), mask[:, 0].diff(dim=axis - 1) != 0) for axis in (2, 3)]
+    return 127.5 * torch.cat([jump[at] for jump, at in jumps]).mean().item()
+
+
+AROUND = ["by day", "at night", "at sunset", "in a field", "at sea", "in the kitchen"]
+whole = [f"a big red {kind} in the center {AROUND[i % len(AROUND)]}" for i, kind in enumerate(kinds)]
+scenery = drawn(whole).image
+hole = torch.zeros(COUNT, 1, 32, 32, device=device)
+hole[:, :, 7:25, 7:25] = 1
+asked = [f"a big blue {kind} in the center" for kind in others]  # not a word of what is around it
+filled = fill(scenery, hole, asked)
+pasted = fill(scenery, hole, asked, blend=lambda x_t, *rest: x_t)  # nothing is put back on the way
+plots.images(
+    torch.cat([torch.where(hole == 1, 0.0, scenery)[:8], filled[:8], pasted[:8]]),
+    "The holes; filled by a model that sees what is around them; filled by one that does not.",
+    columns=8,
+    inches=1,
+)
+outside = ((filled - scenery) * (1 - hole)).abs().max().item() * 127.5
+say("Outside of the hole no pixel has moved by more than {d:.1f} of 255 grey levels.", d=outside)
+for name, images in {"as they were drawn": scenery, "filled": filled, "pasted": pasted}.items():
+    say(
+        "{name:20} as asked {all:4.0%}; at the edge of the hole neighbours differ by {jump:4.1f} grey levels",
+        name=name,
+        all=faithfulness(images, scenes(whole if images is scenery else asked)).all,
+        jump=seam(images, hole),
+    )
+
+# %% [markdown]
+# Both fill the hole with what you asked for; only one of them knows whether it is day or night. It is not perfect either: what is around the hole was fixed long ago, and the model meets it
+# with a new noise at each step. RePaint therefore takes every step several times, back and forth, so that both sides can
+# settle. **Inpainting models** are trained for it: their U-Net has five channels more, for the mask and for the latents
+# of the picture with its hole (Stable Diffusion's is in the table of Lab 08). `t2ilab.pipelines.inpainting` has both.
+#
+# **Change one thing:** move the hole so that it cuts the thing in half. Ask for the thing that is there already; then for
+# another.
+
+# %% [markdown] tags=["ja"]
+# どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それでも完璧ではありません。穴のまわりはとうに決まっていて、モデルは 1 歩ごとに新しいノイズの入ったものを見せられるからです。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net にはチャンネルが 5 つ多く、マスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。どちらも `t2ilab.pipelines.inpainting` にあります。
+#
+# **ひとつ変えてみましょう**：穴を動かして、描かれたものを半分に切ってみてください。もともとそこにあるものを頼むとどうなりますか。別のものを頼むと？
+
+# %% [markdown]
+# # 3. A second network that whispers
+#
+# **How do you say *here*?** Words know nine places. A drawing knows all of them. A model that has learnt only words cannot
+# look at one, and to train it anew might spoil what it can do. The **ControlNet**
+# ([Zhang et al. 2023](https://arxiv.org/abs/2302.05543)) leaves it exactly as it is, and puts a second network beside it:
+#
+# - a *copy* of the way down, with its weights, which sees the drawing too;
+# - on each map that it hands over, a 1x1 convolution whose weights and biases begin at **zero**;
+# - what comes out is *added* to the maps of the frozen U-Net before its way up.
+#
+# At the first step the copy therefore says nothing at all, and the model draws as before. **Can something that is zero
+# learn?** The gradient of $y = wx + b$ by $w$ is $x$ times that of $y$; it does not ask what $w$ is (section 3.1).
+
+# %% [markdown] tags=["ja"]
+# # 3. ささやく第 2 のネットワーク
+#
+# **「ここに」と言うには、どうすればよいでしょうか。** 言葉が知っている場所は 9 つだけですが、図ならどこでも示せます。言葉しか学んでいないモデルは、図を見ることができません。学習し直すと、いまできることができなくなるかもしれません。**ControlNet**（[Zhang et al. 2023](https://arxiv.org/abs/2302.05543)）は、もとのモデルには手を付けず、横に第 2 のネットワークを置きます。
+#
+# - U-Net の下りを、重みごと*コピー*したもの。こちらは図も見ます。
+# - コピーが渡す特徴マップ（feature map）ごとに、1x1 の畳み込み（convolution）。重みもバイアスも **0** で始まります。
+# - その出力を、凍結した U-Net の特徴マップに、上りの前に*足します*。
+#
+# ですから、最初のステップでは、コピーは何も言いません。モデルはいままでどおりに描きます。**0 のものが、学べるのでしょうか。** $y = wx + b$ を $w$ で微分した勾配は、$y$ の勾配の $x$ 倍です。$w$ がいくつかは関係ありません（3.1 節）。
+
+
+# %%
+@exercise("ZeroConv")
+class ZeroConv(nn.Module):
+    """A 1x1 convolution with everything in it zero at first (Zhang et al. 2023, section 3.1).
+
+    x: (B, channels, H, W) gives the same shape: zeros, until it has learnt something.
+    """
+
+    def __init__(self, channels):
+        super().__init__()
+        raise NotImplementedError
+
+    def forward(self, x):
+        raise NotImplementedError
+
+
+# %%
+check(ZeroConv)
+
+# %% [markdown]
+# What the copy says has to reach the other network. Its maps come in a list, in the order of the way down:
+
+# %% [markdown] tags=["ja"]
+# コピーの言うことを、もうひとつのネットワークに届けましょう。特徴マップは、下りの順に並んだリストで渡されます。
+
+
+# %%
+@exercise("inject")
+def inject(skips, mid, control_skips, control_mid, scale):
+    """The maps of a U-Net with what a ControlNet has to say about each (Zhang et al. 2023, figure 3).
+
+    skips: a list of the U-Net's maps on its way down, each (B, C, H, W); mid: its middle; control_skips and
+    control_mid: the ControlNet's, in the same order and of the same shapes; scale: how loud it is, 0 for
+    silent. Returns (skips, mid), both new; the lists and tensors that came in stay as they are.
+    """
+    raise NotImplementedError
+
+
+# %%
+check(inject)
+
+# %% [markdown]
+# Now the whole. The frozen model is the zoo's `shapes`, which draws 64x64 pictures in latents of 8x8. The copy's drawing
+# has 64x64 pixels, so a few convolutions bring it to 8x8 first (`ConditionEmbedding`; its last one begins at zero too).
+# Copy, embedding and U-Net are the course's classes; the `ZeroConv`s and what they are for are **yours**:
+
+# %% [markdown] tags=["ja"]
+# では、全体を組み立てましょう。凍結するのは zoo の `shapes` です。64x64 の画像を、8x8 の潜在変数の中で描きます。コピーが見る図は 64x64 画素なので、まず数枚の畳み込みで 8x8 にします（`ConditionEmbedding`。その最後の層も 0 で始まります）。コピーと埋め込みと U-Net はコースのクラス、`ZeroConv` とその使い方は**あなたのもの**です。
+
+# %%
+base = TextToImage.from_pretrained("shapes")
+unet = base.unet.requires_grad_(False)
+base.text_encoder.requires_grad_(False)
+
+
+class Control(nn.Module):
+    """A copy of a U-Net's way down that looks at a drawing and speaks through layers that begin silent."""
+
+    def __init__(self, unet, channels, widths=(8, 16, 32, 48)):
+        super().__init__()
+        self.copy = UNetEncoder(unet.config)
+        own = self.copy.state_dict().keys()
+        self.copy.load_state_dict({name: w for name, w in unet.state_dict().items() if name in own})
+        self.look = ConditionEmbedding(channels, widths, unet.config.block_out_channels[0])
+        self.speak = nn.ModuleList(ZeroConv(width) for width in unet.skip_widths)
+        self.speak_mid = ZeroConv(unet.config.block_out_channels[-1])
+
+    def forward(self, x, t, context, drawing):
+        temb = self.copy.tell(x, t, context)
+        x = self.copy.conv_in(x) + self.look(drawing)  # (B, C, 8, 8)
+        mid, skips = self.copy.descend(x, temb, context)
+        return [zero(skip) for zero, skip in zip(self.speak, skips, strict=True)], self.speak_mid(mid)
+
+
+def controlled(control, x, t, context, drawing, scale=1.0):
+    """The frozen U-Net's guess, with what the copy has to say about its maps."""
+    temb = unet.tell(x, t, context)
+    mid, skips = unet.descend(unet.conv_in(x), temb, context)
+    skips, mid = inject(skips, mid, *control(x, t, context, drawing), scale)
+    return unet.ascend(mid, skips, temb, context)
+
+
+# %% [markdown]
+# # 4. A map of what is where
+#
+# **What does the copy look at?** A **semantic map**: for each pixel, the class of what it shows. A class is a name, and
+# its number means nothing: class 4 is not twice class 2. So each class gets a channel of its own, 1 where it is and 0
+# elsewhere.
+
+# %% [markdown] tags=["ja"]
+# # 4. どこに何があるかの地図
+#
+# **コピーには、何を見せるのでしょうか。** **意味マップ**（semantic map）です。画素ごとに、そこに見えるもののクラスが書いてあります。クラスは名前なので、番号の大きさに意味はありません。クラス 4 はクラス 2 の 2 倍ではないのです。そこで、クラスごとにチャンネルをひとつ用意し、そのクラスのところを 1、ほかを 0 にします。
+
+
+# %%
+@exercise("one_hot_map")
+def one_hot_map(semantic_map, classes):
+    """One channel for each class, 1 where it is and 0 elsewhere.
+
+    semantic_map: int64 (B, H, W), the number of the class at each pixel, 0 to classes - 1; classes: one int.
+    Returns float32 (B, classes, H, W).
+    """
+    raise NotImplementedError
+
+
+# %%
+check(one_hot_map)
+
+# %%
+from dataclasses import replace
+
+from t2ilab.data.captions import describe
+from t2ilab.data.maps import CLASSES, semantic_map
+from t2ilab.data.words import PLAIN, SHAPES
+from t2ilab.data.world import World
+
+NAMES = [*PLAIN, *SHAPES]  # two backgrounds and eight shapes: the classes of this world
+number = torch.zeros(len(CLASSES), dtype=torch.int64)
+for i, name in enumerate(NAMES):
+    number[CLASSES.index(name)] = i
+
+
+def lesson(world, index, count):
+    """Pictures, their maps (B, 64, 64), and captions that say neither where a shape is nor how large."""
+    batch = world.drawings(index, count, device)
+    maps = number.to(device)[semantic_map(batch["drawing"], batch["scene"])]
+    said = [replace(scene, place=None, size=None) for scene in batch["scene"]]
+    chance = random.Random(index)
+    return batch["drawing"].image, maps, [describe(scene, "en", chance) for scene in said], said
+
+
+pictures, maps, told, _ = lesson(World(size=64, seed=4), 0, 4)
+for caption in told:
+    print(caption)
+shown = 1.0 - 1.8 * maps[:, None].expand(-1, 3, -1, -1) / len(NAMES)  # each class in a grey of its own
+plots.images(
+    torch.cat([pictures, shown]),
+    "Four pictures and their semantic maps. The captions say what there is; only the map says where.",
+    columns=4,
+)
+say("As the copy sees them: {shape}.", shape=tuple(one_hot_map(maps, len(NAMES)).shape))
+
+# %% [markdown]
+# Before anything is learnt, the two networks together must draw what the one draws alone:
+
+# %% [markdown] tags=["ja"]
+# 学習の前には、2 つのネットワークを合わせても、描くものはひとつのときと同じはずです。
+
+# %%
+machine.seed(9)
+control = machine.place(Control(unet, len(NAMES)))
+x = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0)).to(device)
+t, context, drawing = (
+    torch.full((4,), 500, device=device),
+    base.encode(told),
+    one_hot_map(maps, len(NAMES)),
+)
+with torch.no_grad():
+    alone, together = unet(x, t, context), controlled(control, x, t, context, drawing)
+say("The guesses differ by at most {d:.1e}.", d=(alone - together).abs().max().item())
+for name, part in {"the frozen U-Net": unet, "the copy and its layers": control}.items():
+    say("{name:24} {count:>9,} weights", name=name, count=sum(p.numel() for p in part.parameters()))
+
+# %% [markdown]
+# **Train it.** The loss is the base's own, the error of the velocity; only the copy and its layers learn. Three captions
+# in ten are left empty, so that the copy cannot lean on the words and has to look (the paper empties half, section 3.3).
+
+# %% [markdown] tags=["ja"]
+# **学習させましょう。** 損失は、もとのモデルと同じ、速度の誤差です。学習するのは、コピーとその層だけです。キャプションの 10 分の 3 は空にします。言葉に頼れないので、コピーは図を見るしかありません（論文では半分を空にします。3.3 節）。
+
+# %% tags=["nbval-ignore-output"]
+from t2ilab.diffusion.losses import diffusion_loss
+from t2ilab.pipelines.editing import to_latents
+from t2ilab.training.ema import Average
+from t2ilab.training.muon import Muon
+
+TRAINING_STEPS = budget(lesson=600, ci=6)
+BATCH = budget(lesson=32, ci=8)
+world = World(size=64, seed=3)
+weights = (5 / (base.schedule.snr + 1)).clamp(max=1).to(device)  # as in Lab 08
+
+
+def learn(guess, optimizer, step):
+    """The step-th step of training; guess(x_t, t, context, drawing) is to be the velocity."""
+    chance = torch.Generator().manual_seed(step)
+    pictures, maps, told, _ = lesson(world, step, BATCH)
+    told = [
+        "" if e else c
+        for e, c in zip((torch.rand(BATCH, generator=chance) < 0.3).tolist(), told, strict=True)
+    ]
+    with torch.no_grad():
+        x0, context = to_latents(base, pictures), base.encode(told)  # (B, 4, 8, 8), (B, L, 64)
+    t = (1000 * (torch.arange(BATCH) + torch.rand(BATCH, generator=chance)) / BATCH).long().to(device)
+    noise = torch.randn(x0.shape, generator=chance).to(device)
+    drawing = one_hot_map(maps, len(NAMES))
+
+    def net(x_t, t):
+        return guess(x_t, t, context, drawing)
+
+    loss = diffusion_loss(net, x0, t, noise, base.schedule, base.prediction_type, weights[t])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def train(model, guess, rate=4e-3):
+    """The whole training; returns the running average of the model and the losses."""
+    optimizer, average, losses = Muon(model), Average(model, decay=0.99), []
+    for step in tqdm(range(TRAINING_STEPS)):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 30) * (1 - step / TRAINING_STEPS)
+        losses.append(learn(guess, optimizer, step))
+        average.update(step + 1)
+    return average.model, losses
+
+
+def whisper(control, scale=1.0):
+    """A copy's guess together with the frozen U-Net's."""
+    return lambda x, t, context, drawing: controlled(control, x, t, context, drawing, scale)
+
+
+control, losses = train(control, whisper(control))
+plots.loss_curve(losses)
+
+# %% [markdown]
+# **Does it draw where it is told?** The overlap of two areas is what they share over what they cover together, the
+# *intersection over union*: 1 where they are the same. The drawn area is where a pixel is more like the shape than like
+# the background in the corner. The same captions and the same noise, for the base alone and with the copy; then with every map
+# moved by seven pixels up and to the right, to places that no word of this world names and no picture of the training had:
+
+# %% [markdown] tags=["ja"]
+# **言われたところに描いているでしょうか。** 2 つの領域の重なりは、共通部分の面積を、合わせた面積で割ったもの（intersection over union）で測ります。同じ領域なら 1 です。描かれた領域は、画素が、隅の背景よりも図形のほうに似ているところとします。同じキャプションと同じノイズで、もとのモデルだけの場合と、コピーを付けた場合を比べましょう。さらに、どの地図も右上に 7 画素ずつ動かしてみます。この世界の言葉では言い表せず、学習した画像にもなかった場所です。
+
+
+# %% tags=["nbval-ignore-output"]
+@torch.inference_mode()
+def draw_to(guess, maps, told, seed=1):
+    """Pictures (B, 3, 64, 64) of what is told, drawn to maps (B, 64, 64)."""
+    tokens = torch.cat([base.encode([""] * len(told)), base.encode(told)])
+    drawing = one_hot_map(maps, len(NAMES)).repeat(2, 1, 1, 1)
+
+    def guided(x, t):
+        without, told = guess(torch.cat([x, x]), torch.cat([t, t]), tokens, drawing).chunk(2)
+        return without + base.guidance_scale * (told - without)
+
+    denoise = NetworkDenoiser(guided, base.schedule, base.prediction_type)
+    x = torch.randn(len(told), 4, 8, 8, generator=torch.Generator().manual_seed(seed)).to(device)
+    latents = sample_ddim(denoise, x, base.schedule, base.schedule.timesteps(STEPS, spacing="trailing"))
+    return base.decode(latents).clamp(-1, 1)
+
+
+def overlap(pictures, maps):
+    """The intersection over union (B,) of where a shape is asked for and where one is drawn."""
+    ground = pictures[:, :, :2, :2].mean((2, 3), keepdim=True)
+    away = (pictures - ground).norm(dim=1)  # (B, 64, 64)
+    seen, asked = away > away.amax((1, 2), keepdim=True) / 2, maps >= len(PLAIN)
+    return (seen & asked).sum((1, 2)) / (seen | asked).sum((1, 2)).clamp(min=1)
+
+
+def alone(x, t, context, drawing):
+    """The frozen U-Net's guess, which sees no drawing."""
+    return unet(x, t, context)
+
+
+TESTED = budget(lesson=48, ci=8)
+truth, maps, told, said = lesson(World(size=64, seed=4), 1, TESTED)
+moved = maps.roll((-7, 7), (1, 2))
+
+
+def measure(name, guess, maps=maps):
+    """Draws, and says how well the pictures keep to the maps and to the words."""
+    pictures = draw_to(guess, maps, told)
+    iou, right = overlap(pictures, maps).mean().item(), faithfulness(pictures, said).all
+    say("{name:34} overlap {iou:.2f}, as told {right:4.0%}", name=name, iou=iou, right=right)
+    return pictures
+
+
+say(
+    "{name:34} overlap {iou:.2f}",
+    name="the pictures that the maps are of",
+    iou=overlap(truth, maps).mean().item(),
+)
+drawn_alone = measure("the base alone", alone)
+drawn_to_map = measure("with your ControlNet", whisper(control))
+drawn_moved = measure("the maps moved", whisper(control), moved)
+drawn_half = measure("at scale 0.5", whisper(control, 0.5))
+
+# %%
+outlines = maps[:8, None].expand(-1, 3, -1, -1)
+plots.images(
+    torch.cat([1.0 - 1.8 * outlines / len(NAMES), drawn_alone[:8], drawn_to_map[:8], drawn_moved[:8]]),
+    "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; the same with each map moved "
+    "up and to the right.",
+    columns=8,
+    inches=1,
+)
+
+# %% [markdown]
+# A caption without a place leaves it to chance, so the base alone meets the map only by accident; and the copy was taught by nothing
+# but nine places and two sizes. **Did it learn places, or nine of them?** The moved maps answer.
+#
+# **Change one thing:** `guess(x, t, ...)` at scale 1.5; a map of your own, made of numbers from `NAMES` (two stars? a
+# heart on its side? a circle that the caption calls a star?). Which of the two does the picture believe where map and words disagree?
+
+# %% [markdown] tags=["ja"]
+# キャプションが場所を言わなければ、場所は偶然に決まります。もとのモデルだけが地図と合うのは、たまたまです。一方、コピーが学んだのは、9 つの場所と 2 つの大きさだけでした。**場所というものを学んだのでしょうか、それとも 9 つの場所を覚えただけでしょうか。** 動かした地図が、その答えです。
+#
+# **ひとつ変えてみましょう**：scale を 1.5 にする。`NAMES` の番号で、自分の地図を作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、地図には円を描く？）。地図と言葉が食い違うとき、画像はどちらを信じるでしょうか。
+
+# %% [markdown]
+# # 5. The other way: put the map into the input
+#
+# **Why not simply show the map to the U-Net itself?** Latent diffusion did that
+# ([Rombach et al. 2022](https://arxiv.org/abs/2112.10752), section 4.3.2): the map, brought to the size of the latents, is *concatenated* to them as
+# further channels. The first convolution gets weights for those, zero at first (why?), and then the whole U-Net is trained on. The
+# same number of steps, the same batches:
+
+# %% [markdown] tags=["ja"]
+# # 5. もうひとつの方法：地図を入力に加える
+#
+# **U-Net 自身に地図を見せるだけでは、いけないのでしょうか。** 潜在拡散（latent diffusion）は、そうしました（[Rombach et al. 2022](https://arxiv.org/abs/2112.10752)、4.3.2 節）。地図を潜在変数の大きさにして、チャンネルとして*つなげる*（concatenate）のです。最初の畳み込みに、そのチャンネルの重みを 0 で加え（なぜ 0 でしょう？）、U-Net 全体の学習を続けます。ステップ数もバッチも同じです。
+
+
+# %% tags=["nbval-ignore-output"]
+class Concatenated(nn.Module):
+    """A U-Net of its own that sees the map beside the latents."""
+
+    def __init__(self, unet, channels):
+        super().__init__()
+        wide = replace(unet.config, in_channels=unet.config.in_channels + channels)
+        self.unet = UNet(wide)
+        state = unet.state_dict()
+        new = torch.zeros_like(state["conv_in.weight"][:, :1]).repeat(1, channels, 1, 1)
+        state["conv_in.weight"] = torch.cat([state["conv_in.weight"], new], dim=1)
+        self.unet.load_state_dict(state)
+
+    def forward(self, x, t, context, drawing):
+        small = F.adaptive_avg_pool2d(
+            drawing, x.shape[-2:]
+        )  # the share of each class in each place of the latents
+        return self.unet(torch.cat([x, small], dim=1), t, context)
+
+
+machine.seed(9)
+concatenated = machine.place(Concatenated(unet, len(NAMES)))
+concatenated, losses = train(concatenated, concatenated, rate=2e-3)
+plots.loss_curve(losses)
+
+# %% tags=["nbval-ignore-output"]
+drawn_concatenated = measure("the map in the input", concatenated)
+measure("the maps moved", concatenated, moved)
+say(
+    "Weights trained: {control:,} beside a frozen U-Net, and {concatenated:,}, a whole new U-Net.",
+    control=sum(p.numel() for p in control.parameters()),
+    concatenated=sum(p.numel() for p in concatenated.parameters()),
+)
+
+# %% [markdown]
+# Compare the overlaps, then what else the two ways differ in. The concatenated U-Net needs a map for ever, and it is a
+# different model with different weights; for the next kind of drawing you would need another. The frozen one is still
+# the zoo's: at scale 0 it draws, number for number, what it drew this morning, several ControlNets can whisper to it
+# at once, and people who only have the base need nothing but the copy.
+
+# %% [markdown] tags=["ja"]
+# まず重なりを比べ、それから 2 つの方法のほかの違いを考えてください。地図をつなげた U-Net は、これからもずっと地図を必要とします。重みも別の、別のモデルです。ほかの種類の図を使いたければ、もうひとつ必要です。凍結した U-Net は、いまも zoo のままです。scale が 0 なら、けさ描いたものと、数までぴったり同じものを描きます。いくつもの ControlNet が同時にささやくこともできます。もとのモデルを持っている人は、コピーだけを受け取ればよいのです。
+
+# %% [markdown]
+# # Break it
+#
+# "A layer of zeros is a waste of time," somebody says, and lets the layers of a new ControlNet begin as torch makes them.
+# Below, two new ControlNets meet the frozen model before any training, one with zeros and one without. **Before you run
+# the cell**, write down what you expect each to draw. Then explain the table beneath: how large is the gradient of each
+# part in the first step of training, and in the second? Why does nothing reach the copy in the first, and how does it
+# reach it in the second? And what would happen if *two* layers that follow one another began at zero?
+
+# %% [markdown] tags=["ja"]
+# # 壊してみる
+#
+# 「0 の層なんて、時間の無駄だ」とだれかが言い、新しい ControlNet の層を、torch が作った乱数のまま始めました。次のセルでは、学習前の新しい ControlNet を 2 つ、凍結したモデルにつなぎます。ひとつは 0 から、もうひとつは乱数から始まります。**セルを実行する前に**、それぞれが何を描くか、予想を書いてください。それから、その下の表を説明してください。学習の最初のステップと 2 回目のステップで、それぞれの部分の勾配はどれだけの大きさでしょうか。なぜ最初は、コピーに何も届かないのでしょうか。2 回目には、どうやって届くのでしょうか。また、続けて並んだ*2 つの*層がどちらも 0 で始まったら、どうなるでしょうか。
+
+# %% tags=["nbval-ignore-output"]
+machine.seed(9)
+silent = machine.place(Control(unet, len(NAMES)))
+noisy = machine.place(Control(unet, len(NAMES)))
+for layer in [*noisy.speak, noisy.speak_mid]:
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.3)
+some = slice(0, 4)
+told_all, told = told, told[some]
+first = [draw_to(guess, maps[some], told) for guess in (alone, whisper(silent), whisper(noisy))]
+told = told_all
+plots.images(
+    torch.cat(first),
+    "Before any training: the base alone; with layers of zeros; with layers of random numbers.",
+    columns=4,
+)
+
+
+def loudness(part):
+    """The root mean square of a part's gradients, 0 for one that has none."""
+    squares = [p.grad.square().mean() for p in part.parameters() if p.grad is not None]
+    return torch.stack(squares).mean().sqrt().item() if squares else 0.0
+
+
+optimizer = torch.optim.SGD(silent.parameters(), lr=0.1)
+for step in range(2):
+    learn(whisper(silent), optimizer, step)
+    say(
+        "Step {step}: gradients of the silent layers {speak:.1e}, of the copy {copy:.1e}, of what looks at the map {look:.1e}",
+        step=step + 1,
+        speak=loudness(silent.speak),
+        copy=loudness(silent.copy),
+        look=loudness(silent.look),
+    )
+
+# %% [markdown]
+# *Your explanation:*
+#
+# # To read
+#
+# - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543)
+#   (2023): section 3, and figure 4 for the "sudden convergence" that the zeros bring. Their ablation (section 4.2) puts
+#   random layers in place of yours.
+# - Meng et al., [SDEdit](https://arxiv.org/abs/2108.01073) (2022): how noise decides what of a picture is kept.
+# - Lugmayr et al., [RePaint](https://arxiv.org/abs/2201.09865) (2022): inpainting with any model.
+# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022),
+#   section 4.3.2: conditions by concatenation.
+#
+# Next: Lab 10 teaches a finished model a new style, and a new word.
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+#
+# # もっと知りたい人のために
+#
+# - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543) (2023)：3 節と、0 の層がもたらす「突然の収束」（sudden convergence）の図 4。4.2 節では、この層を乱数から始める実験もしています。
+# - Meng et al., [SDEdit](https://arxiv.org/abs/2108.01073) (2022)：画像の何が残るかを、ノイズがどう決めるか。
+# - Lugmayr et al., [RePaint](https://arxiv.org/abs/2201.09865) (2022)：どのモデルでもできるインペインティング。
+# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022)、4.3.2 節：つなげることによる条件付け。
+#
+# 次の Lab 10 では、できあがったモデルに、新しい画風と、新しい言葉をひとつ教えます。
