@@ -24,7 +24,7 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：プロンプト（prompt）を打つほかに、拡散モデルでできることです。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。地図を見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、ゼロから学習させ、描いた画像がどれだけ地図どおりかを測ります。クラスは、Stable Diffusion の ControlNet と同じものです。
+# **このラボで作るもの**：プロンプト（prompt）を打つほかに、拡散モデルでできることです。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。マップを見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、ゼロから学習させ、描いた画像がどれだけマップどおりかを測ります。クラスは、Stable Diffusion の ControlNet と同じものです。
 #
 # | | |
 # |---|---|
@@ -51,7 +51,8 @@ from t2ilab.data.understanding import understand
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
-from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
+from t2ilab.lab import budget, check, exercise, hint, plots, say
+from t2ilab.lab.translate import tr
 from t2ilab.metrics import faithfulness
 from t2ilab.nets.controlnet import ConditionEmbedding
 from t2ilab.nets.unet import UNet, UNetEncoder
@@ -96,9 +97,9 @@ kinds = [KINDS[i % len(KINDS)] for i in range(COUNT)]
 others = [KINDS[(i + 3) % len(KINDS)] for i in range(COUNT)]
 captions = [f"a big red {kind} in the center by day" for kind in kinds]
 wishes = {
-    "another thing": [f"a big red {kind} in the center by day" for kind in others],
-    "another colour": [f"a big blue {kind} in the center by day" for kind in kinds],
-    "other surroundings": [f"a big red {kind} in the center at night" for kind in kinds],
+    tr("another thing"): [f"a big red {kind} in the center by day" for kind in others],
+    tr("another colour"): [f"a big blue {kind} in the center by day" for kind in kinds],
+    tr("other surroundings"): [f"a big red {kind} in the center at night" for kind in kinds],
 }
 
 
@@ -118,9 +119,13 @@ plots.images(originals[:8], "Eight pictures to be drawn over.", columns=8, inche
 
 # %% [markdown]
 # **Your turn.** Which timesteps are left, and how noisy is the picture at the first of them?
+#
+# ### Exercise 1: <!-- exercise sdedit_start -->
 
 # %% [markdown] tags=["ja"]
 # **あなたの番です。** どの時刻が残り、残った最初の時刻では、画像にどれだけノイズが入っているのでしょうか。
+#
+# ### 演習 1：<!-- exercise sdedit_start -->
 
 
 # %%
@@ -208,6 +213,8 @@ plots.lines(
 # $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
 #
 # Any model can do it; none was trained for it.
+#
+# ### Exercise 2: <!-- exercise inpaint_blend -->
 
 # %% [markdown] tags=["ja"]
 # # 2. 穴を埋める
@@ -217,6 +224,8 @@ plots.lines(
 # $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
 #
 # どのモデルにもできます。このために学習したモデルは、ひとつもありません。
+#
+# ### 演習 2：<!-- exercise inpaint_blend -->
 
 
 # %%
@@ -280,7 +289,11 @@ plots.images(
 )
 outside = ((filled - scenery) * (1 - hole)).abs().max().item() * 127.5
 say("Outside of the hole no pixel has moved by more than {d:.1f} of 255 grey levels.", d=outside)
-for name, images in {"as they were drawn": scenery, "filled": filled, "pasted": pasted}.items():
+for name, images in {
+    tr("as they were drawn"): scenery,
+    tr("filled"): filled,
+    tr("pasted"): pasted,
+}.items():
     say(
         "{name:20} as asked {all:4.0%}; at the edge of the hole neighbours differ by {jump:4.1f} grey levels",
         name=name,
@@ -315,6 +328,8 @@ for name, images in {"as they were drawn": scenery, "filled": filled, "pasted": 
 #
 # At the first step the copy therefore says nothing at all, and the model draws as before. **Can something that is zero
 # learn?** The gradient of $y = wx + b$ by $w$ is $x$ times that of $y$; it does not ask what $w$ is (section 3.1).
+#
+# ### Exercise 3: <!-- exercise ZeroConv -->
 
 # %% [markdown] tags=["ja"]
 # # 3. ささやく第 2 のネットワーク
@@ -326,6 +341,8 @@ for name, images in {"as they were drawn": scenery, "filled": filled, "pasted": 
 # - その出力を、凍結した U-Net の特徴マップに、上りの前に*足します*。
 #
 # ですから、最初のステップでは、コピーは何も言いません。モデルはいままでどおりに描きます。**0 のものが、学べるのでしょうか。** $y = wx + b$ を $w$ で微分した勾配は、$y$ の勾配の $x$ 倍です。$w$ がいくつかは関係ありません（3.1 節）。
+#
+# ### 演習 3：<!-- exercise ZeroConv -->
 
 
 # %%
@@ -348,10 +365,14 @@ class ZeroConv(nn.Module):
 check(ZeroConv)
 
 # %% [markdown]
-# What the copy says has to reach the other network. Its maps come in a list, in the order of the way down:
+# What the copy says has to reach the other network. Its maps come in a list, in the order of the way down.
+#
+# ### Exercise 4: <!-- exercise inject -->
 
 # %% [markdown] tags=["ja"]
 # コピーの言うことを、もうひとつのネットワークに届けましょう。特徴マップは、下りの順に並んだリストで渡されます。
+#
+# ### 演習 4：<!-- exercise inject -->
 
 
 # %%
@@ -416,11 +437,15 @@ def controlled(control, x, t, context, drawing, scale=1.0):
 # **What does the copy look at?** A **semantic map**: for each pixel, the class of what it shows. A class is a name, and
 # its number means nothing: class 4 is not twice class 2. So each class gets a channel of its own, 1 where it is and 0
 # elsewhere.
+#
+# ### Exercise 5: <!-- exercise one_hot_map -->
 
 # %% [markdown] tags=["ja"]
-# # 4. どこに何があるかの地図
+# # 4. どこに何があるかのマップ
 #
 # **コピーには、何を見せるのでしょうか。** **意味マップ**（semantic map）です。画素ごとに、そこに見えるもののクラスが書いてあります。クラスは名前なので、番号の大きさに意味はありません。クラス 4 はクラス 2 の 2 倍ではないのです。そこで、クラスごとにチャンネルをひとつ用意し、そのクラスのところを 1、ほかを 0 にします。
+#
+# ### 演習 5：<!-- exercise one_hot_map -->
 
 
 # %%
@@ -472,7 +497,7 @@ plots.images(
 say("As the copy sees them: {shape}.", shape=tuple(one_hot_map(maps, len(NAMES)).shape))
 
 # %% [markdown]
-# Before anything is learnt, the two networks together must draw what the one draws alone:
+# Before anything is learnt, both networks together must guess what the one guesses alone:
 
 # %% [markdown] tags=["ja"]
 # 学習の前には、2 つのネットワークを合わせても、描くものはひとつのときと同じはずです。
@@ -487,9 +512,9 @@ t, context, drawing = (
     one_hot_map(maps, len(NAMES)),
 )
 with torch.no_grad():
-    alone, together = unet(x, t, context), controlled(control, x, t, context, drawing)
-say("The guesses differ by at most {d:.1e}.", d=(alone - together).abs().max().item())
-for name, part in {"the frozen U-Net": unet, "the copy and its layers": control}.items():
+    one, both = unet(x, t, context), controlled(control, x, t, context, drawing)
+say("The guesses differ by at most {d:.1e}.", d=(one - both).abs().max().item())
+for name, part in {tr("the frozen U-Net"): unet, tr("the copy and its layers"): control}.items():
     say("{name:24} {count:>9,} weights", name=name, count=sum(p.numel() for p in part.parameters()))
 
 # %% [markdown]
@@ -561,7 +586,7 @@ plots.loss_curve(losses)
 # moved by seven pixels up and to the right, to places that no word of this world names and no picture of the training had:
 
 # %% [markdown] tags=["ja"]
-# **言われたところに描いているでしょうか。** 2 つの領域の重なりは、共通部分の面積を、合わせた面積で割ったもの（intersection over union）で測ります。同じ領域なら 1 です。描かれた領域は、画素が、隅の背景よりも図形のほうに似ているところとします。同じキャプションと同じノイズで、もとのモデルだけの場合と、コピーを付けた場合を比べましょう。さらに、どの地図も右上に 7 画素ずつ動かしてみます。この世界の言葉では言い表せず、学習した画像にもなかった場所です。
+# **言われたところに描いているでしょうか。** 2 つの領域の重なりは、共通部分の面積を、合わせた面積で割ったもの（intersection over union）で測ります。同じ領域なら 1 です。描かれた領域は、画素が、隅の背景よりも図形のほうに似ているところとします。同じキャプションと同じノイズで、もとのモデルだけの場合と、コピーを付けた場合を比べましょう。さらに、どのマップも右上に 7 画素ずつ動かしてみます。この世界の言葉では言い表せず、学習した画像にもなかった場所です。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -596,7 +621,9 @@ def alone(x, t, context, drawing):
 
 TESTED = budget(lesson=48, ci=8)
 truth, maps, told, said = lesson(World(size=64, seed=4), 1, TESTED)
-moved = maps.roll((-7, 7), (1, 2))
+# Seven pixels up and seven to the right, where that leaves the whole shape in the picture.
+room = [bool((m[7:, :-7] >= len(PLAIN)).sum() == (m >= len(PLAIN)).sum()) for m in maps]
+moved = torch.where(torch.tensor(room, device=device)[:, None, None], maps.roll((-7, 7), (1, 2)), maps)
 
 
 def measure(name, guess, maps=maps):
@@ -609,13 +636,13 @@ def measure(name, guess, maps=maps):
 
 say(
     "{name:34} overlap {iou:.2f}",
-    name="the pictures that the maps are of",
+    name=tr("the pictures that the maps are of"),
     iou=overlap(truth, maps).mean().item(),
 )
-drawn_alone = measure("the base alone", alone)
-drawn_to_map = measure("with your ControlNet", whisper(control))
-drawn_moved = measure("the maps moved", whisper(control), moved)
-drawn_half = measure("at scale 0.5", whisper(control, 0.5))
+drawn_alone = measure(tr("the base alone"), alone)
+drawn_to_map = measure(tr("with your ControlNet"), whisper(control))
+drawn_moved = measure(tr("the maps moved"), whisper(control), moved)
+drawn_half = measure(tr("at scale 0.5"), whisper(control, 0.5))
 
 # %%
 outlines = maps[:8, None].expand(-1, 3, -1, -1)
@@ -628,16 +655,18 @@ plots.images(
 )
 
 # %% [markdown]
-# A caption without a place leaves it to chance, so the base alone meets the map only by accident; and the copy was taught by nothing
-# but nine places and two sizes. **Did it learn places, or nine of them?** The moved maps answer.
+# A caption without a place leaves it to chance, so the base alone meets the map only by accident. And the copy was taught
+# nothing but nine places and two sizes. **Did it learn places, or nine of them?** Look at *where* the moved shapes are,
+# and then at what has become of their *outlines*.
 #
-# **Change one thing:** `guess(x, t, ...)` at scale 1.5; a map of your own, made of numbers from `NAMES` (two stars? a
-# heart on its side? a circle that the caption calls a star?). Which of the two does the picture believe where map and words disagree?
+# **Change one thing:** move the maps by eight pixels in place of seven, which is one place of the latents, and measure
+# again; draw at scale 1.5; or make a map of your own out of the numbers of `NAMES` (two stars? a heart on its side? a
+# circle that the caption calls a star?). Which of the two does the picture believe where map and words disagree?
 
 # %% [markdown] tags=["ja"]
-# キャプションが場所を言わなければ、場所は偶然に決まります。もとのモデルだけが地図と合うのは、たまたまです。一方、コピーが学んだのは、9 つの場所と 2 つの大きさだけでした。**場所というものを学んだのでしょうか、それとも 9 つの場所を覚えただけでしょうか。** 動かした地図が、その答えです。
+# キャプションが場所を言わなければ、場所は偶然に決まります。もとのモデルだけがマップと合うのは、たまたまです。一方、コピーが学んだのは、9 つの場所と 2 つの大きさだけでした。**場所というものを学んだのでしょうか、それとも 9 つの場所を覚えただけでしょうか。** 動かした図形が*どこに*あるかを見て、それから*輪郭*がどうなったかを見てください。
 #
-# **ひとつ変えてみましょう**：scale を 1.5 にする。`NAMES` の番号で、自分の地図を作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、地図には円を描く？）。地図と言葉が食い違うとき、画像はどちらを信じるでしょうか。
+# **ひとつ変えてみましょう**：マップを 7 画素ではなく、潜在変数の場所ひとつ分の 8 画素動かして、もう一度測る。scale を 1.5 にして描く。あるいは、`NAMES` の番号を並べて、自分のマップを作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、マップには円を描く？）。マップと言葉が食い違うとき、画像はどちらを信じるでしょうか。
 
 # %% [markdown]
 # # 5. The other way: put the map into the input
@@ -648,9 +677,9 @@ plots.images(
 # same number of steps, the same batches:
 
 # %% [markdown] tags=["ja"]
-# # 5. もうひとつの方法：地図を入力に加える
+# # 5. もうひとつの方法：マップを入力に加える
 #
-# **U-Net 自身に地図を見せるだけでは、いけないのでしょうか。** 潜在拡散（latent diffusion）は、そうしました（[Rombach et al. 2022](https://arxiv.org/abs/2112.10752)、4.3.2 節）。地図を潜在変数の大きさにして、チャンネルとして*つなげる*（concatenate）のです。最初の畳み込みに、そのチャンネルの重みを 0 で加え（なぜ 0 でしょう？）、U-Net 全体の学習を続けます。ステップ数もバッチも同じです。
+# **U-Net 自身にマップを見せるだけでは、いけないのでしょうか。** 潜在拡散（latent diffusion）は、そうしました（[Rombach et al. 2022](https://arxiv.org/abs/2112.10752)、4.3.2 節）。マップを潜在変数の大きさにして、チャンネルとして*つなげる*（concatenate）のです。最初の畳み込みに、そのチャンネルの重みを 0 で加え（なぜ 0 でしょう？）、U-Net 全体の学習を続けます。ステップ数もバッチも同じです。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -679,8 +708,8 @@ concatenated, losses = train(concatenated, concatenated, rate=2e-3)
 plots.loss_curve(losses)
 
 # %% tags=["nbval-ignore-output"]
-drawn_concatenated = measure("the map in the input", concatenated)
-measure("the maps moved", concatenated, moved)
+drawn_concatenated = measure(tr("the map in the input"), concatenated)
+measure(tr("the maps moved"), concatenated, moved)
 say(
     "Weights trained: {control:,} beside a frozen U-Net, and {concatenated:,}, a whole new U-Net.",
     control=sum(p.numel() for p in control.parameters()),
@@ -694,7 +723,7 @@ say(
 # at once, and people who only have the base need nothing but the copy.
 
 # %% [markdown] tags=["ja"]
-# まず重なりを比べ、それから 2 つの方法のほかの違いを考えてください。地図をつなげた U-Net は、これからもずっと地図を必要とします。重みも別の、別のモデルです。ほかの種類の図を使いたければ、もうひとつ必要です。凍結した U-Net は、いまも zoo のままです。scale が 0 なら、けさ描いたものと、数までぴったり同じものを描きます。いくつもの ControlNet が同時にささやくこともできます。もとのモデルを持っている人は、コピーだけを受け取ればよいのです。
+# まず重なりを比べ、それから 2 つの方法のほかの違いを考えてください。マップをつなげた U-Net は、これからもずっとマップを必要とします。重みも別の、別のモデルです。ほかの種類の図を使いたければ、もうひとつ必要です。凍結した U-Net は、いまも zoo のままです。scale が 0 なら、けさ描いたものと、数までぴったり同じものを描きます。いくつもの ControlNet が同時にささやくこともできます。もとのモデルを持っている人は、コピーだけを受け取ればよいのです。
 
 # %% [markdown]
 # # Break it
@@ -738,7 +767,8 @@ optimizer = torch.optim.SGD(silent.parameters(), lr=0.1)
 for step in range(2):
     learn(whisper(silent), optimizer, step)
     say(
-        "Step {step}: gradients of the silent layers {speak:.1e}, of the copy {copy:.1e}, of what looks at the map {look:.1e}",
+        "Step {step}: gradients of the silent layers {speak:.1e}, of the copy {copy:.1e}, of what looks at the map "
+        "{look:.1e}",
         step=step + 1,
         speak=loudness(silent.speak),
         copy=loudness(silent.copy),

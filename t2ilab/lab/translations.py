@@ -8,6 +8,7 @@ from t2ilab.lab.translations_lab02 import LAB_02
 from t2ilab.lab.translations_lab03 import LAB_03
 from t2ilab.lab.translations_lab07 import LAB_07
 from t2ilab.lab.translations_lab08 import LAB_08
+from t2ilab.lab.translations_lab09 import LAB_09
 
 JAPANESE: dict[str, str] = {
     **LAB_01,
@@ -15,6 +16,7 @@ JAPANESE: dict[str, str] = {
     **LAB_03,
     **LAB_07,
     **LAB_08,
+    **LAB_09,
     # Figures of any lab
     "step": "ステップ",
     "step {i}": "ステップ {i}",

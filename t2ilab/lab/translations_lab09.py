@@ -1,0 +1,59 @@
+"""The Japanese of what Lab 09 prints and draws, as `translations.JAPANESE` has it for all labs."""
+
+LAB_09: dict[str, str] = {
+    "Eight pictures to be drawn over.": "これから描き直す 8 枚の画像。",
+    "The pictures, and below, in threes, at strengths 0.4, 0.6 and 0.8: another thing, another colour, other "
+    "surroundings.": (
+        "いちばん上がもとの画像。その下は 3 段ずつ、強さ 0.4、0.6、0.8 で、別のもの、別の色、別の背景にしたもの。"
+    ),
+    "another thing": "別のもの",
+    "another colour": "別の色",
+    "other surroundings": "別の背景",
+    "How many of {count} pictures show all that the new words ask for, against the strength. Another thing: {thing}; "
+    "another colour: {color}; other surroundings: {around}.": (
+        "{count} 枚のうち、新しい言葉が頼んだものをすべて描いた画像の割合と、強さ。別のもの {thing}、別の色 {color}、"
+        "別の背景 {around}。"
+    ),
+    "strength": "強さ",
+    "The holes; filled by a model that sees what is around them; filled by one that does not.": (
+        "上から、穴、まわりを見ているモデルが埋めたもの、見ていないモデルが埋めたもの。"
+    ),
+    "Outside of the hole no pixel has moved by more than {d:.1f} of 255 grey levels.": (
+        "穴の外の画素の変化は、255 階調のうち最大で {d:.1f} です。"
+    ),
+    "as they were drawn": "もとの画像",
+    "filled": "埋めた画像",
+    "pasted": "貼った画像",
+    "{name:20} as asked {all:4.0%}; at the edge of the hole neighbours differ by {jump:4.1f} grey levels": (
+        "{name:20} 注文どおり {all:4.0%}、穴のふちでの隣どうしの差は {jump:4.1f} 階調"
+    ),
+    "Four pictures and their semantic maps. The captions say what there is; only the map says where.": (
+        "4 枚の画像と、その意味マップ。キャプションは何があるかを言い、どこにあるかを言うのはマップだけです。"
+    ),
+    "As the copy sees them: {shape}.": "コピーから見た形：{shape}。",
+    "The guesses differ by at most {d:.1e}.": "2 つの推定の差は、最大で {d:.1e} です。",
+    "the frozen U-Net": "凍結した U-Net",
+    "the copy and its layers": "コピーとその層",
+    "{name:24} {count:>9,} weights": "{name:24} 重み {count:>9,} 個",
+    "{name:34} overlap {iou:.2f}": "{name:34} 重なり {iou:.2f}",
+    "{name:34} overlap {iou:.2f}, as told {right:4.0%}": "{name:34} 重なり {iou:.2f}、言葉どおり {right:4.0%}",
+    "the pictures that the maps are of": "マップのもとの画像",
+    "the base alone": "もとのモデルだけ",
+    "with your ControlNet": "あなたの ControlNet 付き",
+    "the maps moved": "動かしたマップ",
+    "at scale 0.5": "scale が 0.5",
+    "the map in the input": "マップを入力に加えた U-Net",
+    "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; the same with each map moved "
+    "up and to the right.": (
+        "上から、8 枚のマップ、マップを見ないもとのモデルが描いたもの、あなたの ControlNet を付けたもの、"
+        "マップを右上に動かしたもの。"
+    ),
+    "Weights trained: {control:,} beside a frozen U-Net, and {concatenated:,}, a whole new U-Net.": (
+        "学習した重みは、凍結した U-Net の横の {control:,} 個と、まるごと新しい U-Net の {concatenated:,} 個です。"
+    ),
+    "Before any training: the base alone; with layers of zeros; with layers of random numbers.": (
+        "学習の前。上から、もとのモデルだけ、0 の層を付けたもの、乱数の層を付けたもの。"
+    ),
+    "Step {step}: gradients of the silent layers {speak:.1e}, of the copy {copy:.1e}, of what looks at the map "
+    "{look:.1e}": "ステップ {step}：勾配は、0 の層 {speak:.1e}、コピー {copy:.1e}、マップを見る層 {look:.1e}",
+}
