@@ -453,11 +453,11 @@ def test_another_pipeline_is_said(folder):
         TextToImage.from_pretrained(folder)
 
 
-def test_an_inpainting_network_in_the_pipeline_is_said(folder):
-    rewrite(folder / "unet" / "config.json", in_channels=9)
+def test_an_upscaling_network_in_the_pipeline_is_said(folder):
+    rewrite(folder / "unet" / "config.json", in_channels=7)
     whole = load_file(folder / UNET_FILE)
-    save_file(whole | {"conv_in.weight": torch.zeros(16, 9, 3, 3)}, folder / UNET_FILE)
-    with pytest.raises(ValueError, match="U-Net reads 9 channels and its autoencoder's latents have 4"):
+    save_file(whole | {"conv_in.weight": torch.zeros(16, 7, 3, 3)}, folder / UNET_FILE)
+    with pytest.raises(ValueError, match="U-Net reads 7 channels and its autoencoder's latents have 4"):
         TextToImage.from_pretrained(folder)
 
 

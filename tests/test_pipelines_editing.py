@@ -10,7 +10,7 @@ from torchvision.transforms.functional import to_tensor
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.images import to_pil
-from t2ilab.pipelines.editing import image_to_image, to_latents
+from t2ilab.pipelines.editing import image_to_image, to_latents, variations
 from t2ilab.pipelines.text_to_image import TextToImage
 
 PROMPT = "a big red star"
@@ -166,3 +166,30 @@ def test_what_cannot_be_edited_is_a_sentence(latents_pipe, arguments, sentence):
     with pytest.raises(ValueError, match=sentence) as error:
         image_to_image(latents_pipe, **({"prompt": PROMPT, "image": picture()} | arguments))
     assert "\n" not in str(error.value)
+
+
+# ---- variations ------------------------------------------------------------------------------------------------------
+
+
+def test_variations_are_edits_with_one_seed_after_the_other(small_pipe):
+    way = {"num_inference_steps": 5, "output_type": "pt"}
+    drawn = variations(small_pipe, PROMPT, picture(), 3, 0.6, seed=4, **way)
+    for i in range(3):
+        alone = image_to_image(small_pipe, PROMPT, picture(), 0.6, seed=4 + i, **way)
+        torch.testing.assert_close(drawn[i : i + 1], alone, rtol=0, atol=1e-4)
+    assert (drawn[0] - drawn[1]).abs().max() > 0.1
+    assert [pil.size for pil in variations(small_pipe, PROMPT, to_pil(picture())[0], 2, 0.3)] == [(16, 16)] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"n": 0}, "at least 1 variation; got n=0"),
+        ({"image": picture(2)}, "of one picture with one prompt; got 2 pictures"),
+        ({"prompt": [PROMPT, PROMPT]}, "got 1 pictures and "),
+        ({"strength": 2}, "strength lies in 0 to 1; got 2"),
+    ],
+)
+def test_what_cannot_be_varied_is_a_sentence(small_pipe, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        variations(small_pipe, **({"prompt": PROMPT, "image": picture()} | arguments))

@@ -6,6 +6,7 @@ Everything is a denoiser, `denoise(x_t, t) -> x0_hat`; nothing here knows a netw
 from t2ilab.diffusion.denoisers import Denoiser, IdealDenoiser, NetworkDenoiser
 from t2ilab.diffusion.flow import FlowMatching, flow_matching_loss, sample_flow_euler
 from t2ilab.diffusion.guidance import GuidedDenoiser
+from t2ilab.diffusion.inpainting import InpaintingDenoiser, inpaint_blend, reading_mask
 from t2ilab.diffusion.losses import diffusion_loss, min_snr_weights
 from t2ilab.diffusion.samplers import (
     sample_ddim,
@@ -24,14 +25,17 @@ __all__ = [
     "FlowMatching",
     "GuidedDenoiser",
     "IdealDenoiser",
+    "InpaintingDenoiser",
     "NetworkDenoiser",
     "NoiseSchedule",
     "ThresholdedDenoiser",
     "diffusion_loss",
     "dynamic_threshold",
     "flow_matching_loss",
+    "inpaint_blend",
     "langevin",
     "min_snr_weights",
+    "reading_mask",
     "sample_ddim",
     "sample_ddpm",
     "sample_dpmpp_2m",

@@ -22,6 +22,7 @@ from t2ilab.nets.unet import UNet
 from t2ilab.nets.vae import VAE
 
 PIPELINE = "StableDiffusionPipeline"
+INPAINTING = "StableDiffusionInpaintPipeline"  # of the same parts; its U-Net reads a mask too, or is an ordinary one
 STEM = "diffusion_pytorch_model"
 PARTS = {"": None, "scheduler": None, "tokenizer": None, "text_encoder": "model", "unet": STEM, "vae": STEM}
 _CLASSES = {  # of the parts that are read; their libraries and the others do not matter
@@ -61,7 +62,7 @@ class Parts:
 
 
 def read_parts(folder: Path, variant: str | None = None) -> Parts:
-    """Opens a folder of diffusers' StableDiffusionPipeline, weights in float32.
+    """Opens a folder of diffusers' StableDiffusionPipeline or StableDiffusionInpaintPipeline, weights in float32.
 
     Args:
         folder: with model_index.json in it.
@@ -73,8 +74,8 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
     """
     index = read_config(folder / "model_index.json")
     try:
-        if (kind := index["_class_name"]) != PIPELINE:
-            raise ValueError(f"{folder} holds a {kind}; this call opens a {PIPELINE}.")
+        if (kind := index["_class_name"]) not in (PIPELINE, INPAINTING):
+            raise ValueError(f"{folder} holds a {kind}; this call opens a {PIPELINE} or a {INPAINTING}.")
         for part, classes in _CLASSES.items():
             if (got := index[part][1]) not in classes:
                 raise ValueError(f"{folder}: its {part} is a {got}; this call opens a {classes[0]}.")
@@ -94,11 +95,11 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
             )
     except (AttributeError, LookupError, TypeError) as error:
         raise OSError(f"{folder} is not a whole {PIPELINE}: {_reason(error)}. Copy it again.") from error
-    channels = unet.config.in_channels, vae.config.latent_channels
-    if channels[0] != channels[1]:
+    if unet.config.x_channels != vae.config.latent_channels:
         raise ValueError(
-            f"{folder}: its U-Net reads {channels[0]} channels and its autoencoder's latents have {channels[1]}; an "
-            "inpainting or upscaling model opens part by part, with read_unet and read_vae of this module."
+            f"{folder}: its U-Net reads {unet.config.in_channels} channels and its autoencoder's latents have "
+            f"{vae.config.latent_channels}; an upscaling model opens part by part, with read_unet and read_vae of this "
+            "module."
         )
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     parts = Parts(unet, vae, text_encoder, tokenizer, schedule, prediction_type, sampling, size, **own)
@@ -109,12 +110,19 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
 def write_parts(folder: Path, parts: Parts) -> None:
     """Writes a folder that diffusers' StableDiffusionPipeline.from_pretrained opens, weights in half precision.
 
+    Where the U-Net reads a mask, it is the StableDiffusionInpaintPipeline that opens it.
+
     Raises:
         ValueError: a part that no class of diffusers is; nothing is written then.
         OSError: the folder cannot be written.
     """
     if parts.vae is None:
         raise ValueError("diffusers has no text-to-image class for a U-Net that works on pixels, without a VAE.")
+    if parts.unet.config.reads_mask and parts.vae.config.latent_channels != 4:
+        raise ValueError(
+            "diffusers inpaints in latents of 4 channels, with a U-Net that reads 9, and this one reads "
+            f"{parts.unet.config.in_channels}."
+        )
     configs = {
         "unet": layouts.write_unet(parts.unet.config, parts.image_size // parts.vae.config.factor),
         "vae": layouts.write_vae(parts.vae.config, parts.image_size),
@@ -130,7 +138,7 @@ def write_parts(folder: Path, parts: Parts) -> None:
     parts.tokenizer.save_pretrained(folder / "tokenizer")
     write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     index = {
-        "_class_name": PIPELINE,
+        "_class_name": INPAINTING if parts.unet.config.reads_mask else PIPELINE,
         "_diffusers_version": layouts.WRITTEN_FOR,
         OWN: {"world": parts.world, "guidance_scale": parts.guidance_scale},
         "feature_extractor": [None, None],

@@ -13,7 +13,8 @@ class UNetConfig(Config):
     """What a U-Net looks like.
 
     Args:
-        in_channels, out_channels: of the pictures (3) or latents (4).
+        in_channels, out_channels: of the pictures (3) or latents (4). A U-Net for inpainting reads 2 * out_channels + 1
+            channels: x_t, the mask, and the masked picture or its latents.
         block_out_channels: one width a level, each level at half the size of the one before.
         layers_per_block: residual blocks a level on the way down; one more on the way up.
         attention: for each level, whether its residual blocks are followed by a transformer.
@@ -113,6 +114,16 @@ class UNetConfig(Config):
             7, 4, levels, 2, (False, True, True, True), 1024, 8, 32,
             linear_projection=True, num_class_embeds=1000, only_cross_attention=cross,
         )  # fmt: skip
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether it is an inpainting U-Net, which reads a mask and the masked picture beside x_t."""
+        return self.in_channels == 2 * self.out_channels + 1
+
+    @property
+    def x_channels(self) -> int:
+        """The channels of x_t, which an inpainting U-Net does not read alone."""
+        return self.out_channels if self.reads_mask else self.in_channels
 
     @property
     def heads_of_levels(self) -> tuple[int, ...]:

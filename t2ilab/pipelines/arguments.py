@@ -28,6 +28,12 @@ def check_length(prompts: Sequence[str], tokenizer: CLIPTokenizer) -> None:
             return
 
 
+def check_strength(strength: float) -> None:
+    """Raises ValueError for one outside [0, 1]."""
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength lies in 0 to 1; got {strength}. 0 keeps the picture, 0.8 keeps little of it.")
+
+
 def check_output_type(output_type: str) -> None:
     """Raises ValueError for what is neither "pil" nor "pt"."""
     if output_type not in ("pil", "pt"):

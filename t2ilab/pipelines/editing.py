@@ -12,7 +12,7 @@ from torch import Tensor
 
 from t2ilab.diffusion.samplers import Callback
 from t2ilab.images import from_pil
-from t2ilab.pipelines.arguments import check_output_type, prompts_of
+from t2ilab.pipelines.arguments import check_output_type, check_strength, prompts_of
 from t2ilab.pipelines.text_to_image import Sampler, TextToImage
 
 Pictures = Image.Image | Sequence[Image.Image] | Tensor
@@ -61,10 +61,58 @@ def image_to_image(
             `TextToImage` does not draw.
     """
     check_output_type(output_type)
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength lies in 0 to 1; got {strength}. 0 keeps the picture, 0.8 keeps little of it.")
+    check_strength(strength)
     prompts = prompts_of(prompt)
-    images = _tensor(image)  # (1 or B, 3, H, W)
+    x0, noise = picture_and_noise(pipe, prompts, pictures_of(image), seed, generator, latents)
+    denoise = pipe.denoiser(pipe.encode(prompts), negative_prompt, guidance_scale)
+    x, timesteps = partly_drowned(pipe, x0, noise, strength, num_inference_steps, sampler, spacing)
+    if len(timesteps):
+        x = pipe.walk(
+            denoise, x, timesteps, sampler=sampler, spacing=spacing, seed=seed, generator=generator, callback=callback
+        )
+    return pipe.pictures(x, output_type)
+
+
+def variations(pipe: TextToImage, prompt: str, image: Pictures, n: int = 4, strength: float = 0.6, **how: Any) -> Any:
+    """Draws one picture over n times, each time from other noise: `image_to_image` with n seeds.
+
+    Args:
+        prompt: what the picture shows, one caption.
+        image: one picture, PIL or (1, 3, H, W) in [0, 1].
+        n: how many variations, at least 1.
+        strength: in [0, 1]; the more, the farther they are from the picture and from one another.
+        how: what else `image_to_image` takes. With a seed, variation i is that of seed + i alone.
+
+    Returns:
+        A list of n PIL pictures, or a tensor (n, 3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: fewer than 1, several prompts or pictures, or what `image_to_image` does not draw.
+    """
+    if n < 1:
+        raise ValueError(f"Ask for at least 1 variation; got n={n}.")
+    if len(pictures_of(image)) != 1 or not isinstance(prompt, str):
+        raise ValueError(
+            f"Variations are of one picture with one prompt; got {len(pictures_of(image))} pictures and {prompt!r}."
+        )
+    return image_to_image(pipe, [prompt] * n, image, strength, **how)
+
+
+# ---- the parts of an edit, for those who put them together in another way --------------------------------------------
+
+
+def picture_and_noise(
+    pipe: TextToImage,
+    prompts: Sequence[str],
+    images: Tensor,
+    seed: int | None = None,
+    generator: torch.Generator | None = None,
+    latents: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Pictures (1 or B, 3, H, W) in [-1, 1], for B prompts -> x0 and the noise to drown it in, both (B, C, h, w).
+
+    Raises ValueError for another number of pictures, and for a size or latents that do not fit.
+    """
     if len(images) not in (1, len(prompts)):
         raise ValueError(
             f"Give one picture for all prompts or one a prompt; got {len(images)} for {len(prompts)} prompts."
@@ -74,20 +122,27 @@ def image_to_image(
     x0 = to_latents(pipe, images).expand(len(prompts), -1, -1, -1)  # (B, C, h, w)
     if noise.shape != x0.shape:
         raise ValueError(f"latents must be like the picture's, {tuple(x0.shape)}; got {tuple(noise.shape)}.")
+    return x0, noise
 
-    denoise = pipe.denoiser(pipe.encode(prompts), negative_prompt, guidance_scale)
+
+def partly_drowned(
+    pipe: TextToImage,
+    x0: Tensor,
+    noise: Tensor,
+    strength: float,
+    num_inference_steps: int,
+    sampler: str | Sampler | None = None,
+    spacing: str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """x_t (B, C, h, w) from which a walk of that strength starts, and the timesteps that are left of it.
+
+    Those are the last int(num_inference_steps * strength); x_t is x0 where none is left, and at a strength of 1 noise.
+    """
     timesteps = pipe.timesteps(num_inference_steps, sampler, spacing)
-    taken = int(num_inference_steps * strength)
-    if taken:
-        timesteps = timesteps[num_inference_steps - taken :]
-        if strength == 1:
-            x = pipe.start(noise, timesteps, sampler, spacing)
-        else:
-            x = pipe.schedule.add_noise(x0, noise, int(timesteps[0]))
-        x0 = pipe.walk(
-            denoise, x, timesteps, sampler=sampler, spacing=spacing, seed=seed, generator=generator, callback=callback
-        )
-    return pipe.pictures(x0, output_type)
+    timesteps = timesteps[num_inference_steps - int(num_inference_steps * strength) :]
+    if strength == 1:
+        return pipe.start(noise, timesteps, sampler, spacing), timesteps
+    return (pipe.schedule.add_noise(x0, noise, int(timesteps[0])) if len(timesteps) else x0), timesteps
 
 
 def to_latents(pipe: TextToImage, images: Tensor) -> Tensor:
@@ -103,8 +158,8 @@ def to_latents(pipe: TextToImage, images: Tensor) -> Tensor:
         return pipe.vae.encode(images)[0].to(weights.dtype) * pipe.vae.config.scaling_factor
 
 
-def _tensor(image: Pictures) -> Tensor:
-    """PIL pictures, or a tensor in [0, 1] -> (B, 3, H, W) in [-1, 1]."""
+def pictures_of(image: Pictures) -> Tensor:
+    """PIL pictures, or a tensor in [0, 1] -> (B, 3, H, W) in [-1, 1]. Raises ValueError for what is no picture."""
     if not isinstance(image, Tensor):
         return from_pil(image)
     if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point() or not len(image):

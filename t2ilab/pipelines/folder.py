@@ -16,7 +16,7 @@ from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.files import read_config, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.schedulers import Sampling
-from t2ilab.interop.stable_diffusion import PARTS, PIPELINE, STEM, Parts, read_parts, write_parts
+from t2ilab.interop.stable_diffusion import INPAINTING, PARTS, PIPELINE, STEM, Parts, read_parts, write_parts
 from t2ilab.interop.weights import PICKLES, read_weights, write_weights
 from t2ilab.nets.text import TextConfig, TextEncoder
 from t2ilab.nets.unet import UNet, UNetConfig
@@ -33,11 +33,12 @@ def open_parts(name: str | Path, revision: str | None = None, variant: str | Non
         raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook-pixel'.")
     index = read_config(folder / "model_index.json")
     kind = index.get("_class_name")
-    if kind == PIPELINE:
+    if kind in (PIPELINE, INPAINTING):
         return read_parts(folder, variant)
     if kind not in (None, OWN):
         raise ValueError(
-            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook-pixel', or diffusers' {PIPELINE}. "
+            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook-pixel', or diffusers' {PIPELINE} "
+            f"or {INPAINTING}. "
             "Parts of others open one by one, with read_unet and its like in t2ilab.interop.stable_diffusion."
         )
     try:

@@ -81,10 +81,10 @@ class TextToImage:
                 f"The text encoder's width must be the U-Net's cross_attention_dim; got {text_encoder.config.width} "
                 f"and {unet.config.cross_attention_dim}. These two were not trained together."
             )
-        if vae is not None and vae.config.latent_channels != unet.config.in_channels:
+        if vae is not None and vae.config.latent_channels != unet.config.x_channels:
             raise ValueError(
-                f"The U-Net's in_channels must be the channels of the VAE's latents; got {unet.config.in_channels} and "
-                f"{vae.config.latent_channels}."
+                "The U-Net's in_channels must be the channels C of the VAE's latents, or 2 C + 1 for inpainting; got "
+                f"{unet.config.in_channels} and {vae.config.latent_channels}."
             )
         if world is not None and world not in LEVELS:
             raise ValueError(f"world must be one of {', '.join(LEVELS)}, or None for any words; got {world!r}.")
@@ -109,9 +109,9 @@ class TextToImage:
     ) -> TextToImage:
         """Opens a model of the zoo, a folder, or a model of the Hugging Face hub.
 
-        Folders are those that `save_pretrained` writes, and those of diffusers' StableDiffusionPipeline. A name of the
-        zoo goes first; a folder of the same name opens as ./name. Where a card lies in the folder, its hashes are
-        checked. What is drawn in another way than diffusers draws it is said in a warning.
+        Folders are those that `save_pretrained` writes, and those of diffusers' StableDiffusionPipeline and of its
+        StableDiffusionInpaintPipeline. A name of the zoo goes first; a folder of the same name opens as ./name. Where a
+        card lies in it, its hashes are checked. What is drawn in another way than by diffusers is said in a warning.
 
         Args:
             name: such as "storybook-pixel", "runs/mine", "stable-diffusion-v1-5/stable-diffusion-v1-5".
@@ -144,9 +144,9 @@ class TextToImage:
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes the model, weights in half precision.
 
-        A model of latents becomes a folder that diffusers' StableDiffusionPipeline opens and draws the same with. A
-        model of pixels, or one whose U-Net has what diffusers has no class for (folded patches, pooled words), keeps
-        this course's own layout, and its model_index.json says why.
+        A model of latents becomes a folder that diffusers' StableDiffusionPipeline (for inpainting, its
+        StableDiffusionInpaintPipeline) opens and draws the same with. A model of pixels, or one whose U-Net has what
+        diffusers has no class for (folded patches, pooled words), keeps this course's layout; its index says why.
 
         Raises:
             OSError: the folder cannot be written.
@@ -237,8 +237,17 @@ class TextToImage:
         tokens: Tensor,
         negative_prompt: str | Sequence[str] | None = None,
         guidance_scale: float | None = None,
+        net: Callable[..., Tensor] | None = None,
     ) -> NetworkDenoiser:
-        """The U-Net, told of tokens (B, L, D) and guided, as a denoiser of x_t (B, C, h, w)."""
+        """The U-Net, told of tokens (B, L, D) and guided, as a denoiser of x_t (B, C, h, w).
+
+        `net` is called in its place as net(x_t, t, context), twice the batch where there is guidance.
+        """
+        if net is None and self.unet.config.reads_mask:
+            raise ValueError(
+                f"This model fills masked pictures, with a U-Net that reads {self.unet.config.in_channels} channels; "
+                "got no mask. Call inpaint(pipe, prompt, image, mask), of t2ilab.pipelines.inpainting."
+            )
         length, width = self.tokenizer.context_length, self.unet.config.cross_attention_dim
         if tokens.shape[1:] != (length, width):
             raise ValueError(f"Tokens are (B, {length}, {width}), as `encode` gives them; got {tuple(tokens.shape)}.")
@@ -255,7 +264,7 @@ class TextToImage:
         if guidance_scale != 1:
             tokens = torch.cat([self.encode(without).expand_as(tokens), tokens])  # (2B, L, D)
         return NetworkDenoiser(
-            partial(self._guided, context=tokens, guidance_scale=guidance_scale),
+            partial(self._guided, net=net or self.unet, context=tokens, guidance_scale=guidance_scale),
             self.schedule,
             self.prediction_type,
             clip=1.0 if self.vae is None else None,
@@ -284,7 +293,7 @@ class TextToImage:
     ) -> Tensor:
         """Standard normal noise (count, C, h, w), as given or drawn, on the U-Net's device and in its dtype."""
         size = self._fold(*(self.image_size if side is None else side for side in (height, width)))
-        shape = (count, self.unet.config.in_channels, *size)
+        shape = (count, self.unet.config.x_channels, *size)
         if latents is not None:
             if latents.ndim != 4 or latents.shape[:2] != shape[:2]:
                 raise ValueError(f"latents must be (B, C, H, W) = {shape}; got {tuple(latents.shape)}.")
@@ -349,12 +358,14 @@ class TextToImage:
         """On the U-Net's device and in its dtype."""
         return x.to(self.device.device, next(self.unet.parameters()).dtype)
 
-    def _guided(self, x: Tensor, t: Tensor, context: Tensor, guidance_scale: float) -> Tensor:
-        """The U-Net's output (B, C, H, W) with guidance: both guesses in one call of twice the batch."""
+    def _guided(
+        self, x: Tensor, t: Tensor, net: Callable[..., Tensor], context: Tensor, guidance_scale: float
+    ) -> Tensor:
+        """The network's output (B, C, H, W) with guidance: both guesses in one call of twice the batch."""
         with self.device.autocast():
             if guidance_scale == 1:
-                return self.unet(x, t, context).to(x.dtype)
-            uncond, cond = self.unet(torch.cat([x, x]), torch.cat([t, t]), context).to(x.dtype).chunk(2)
+                return net(x, t, context).to(x.dtype)
+            uncond, cond = net(torch.cat([x, x]), torch.cat([t, t]), context).to(x.dtype).chunk(2)
         return uncond + guidance_scale * (cond - uncond)
 
     def _sampling(self, sampler: str | Sampler | None, spacing: str | None) -> Sampling:
