@@ -238,4 +238,5 @@ INPAINT_BLEND = Exercise(
             ),
         ),
     },
+    off_limits=("t2ilab.diffusion.inpainting.inpaint_blend",),
 )
