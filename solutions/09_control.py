@@ -51,7 +51,7 @@ from t2ilab.data.understanding import understand
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
-from t2ilab.lab import budget, check, exercise, hint, plots, say
+from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
 from t2ilab.lab.translate import tr
 from t2ilab.metrics import faithfulness
 from t2ilab.nets.controlnet import ConditionEmbedding
@@ -488,9 +488,15 @@ def lesson(world, index, count):
 pictures, maps, told, _ = lesson(World(size=64, seed=4), 0, 4)
 for caption in told:
     print(caption)
-shown = 1.0 - 1.8 * maps[:, None].expand(-1, 3, -1, -1) / len(NAMES)  # each class in a grey of its own
+
+
+def in_greys(maps):
+    """Maps (B, H, W) as pictures (B, 3, H, W), each class in a grey of its own."""
+    return (0.7 - 1.6 * maps[:, None] / len(NAMES)).expand(-1, 3, -1, -1)
+
+
 plots.images(
-    torch.cat([pictures, shown]),
+    torch.cat([pictures, in_greys(maps)]),
     "Four pictures and their semantic maps. The captions say what there is; only the map says where.",
     columns=4,
 )
@@ -576,6 +582,9 @@ def whisper(control, scale=1.0):
     return lambda x, t, context, drawing: controlled(control, x, t, context, drawing, scale)
 
 
+trial = machine.place(Control(unet, len(NAMES)))
+trial_optimizer = Muon(trial)
+pace(lambda step: learn(whisper(trial), trial_optimizer, step), TRAINING_STEPS)
 control, losses = train(control, whisper(control))
 plots.loss_curve(losses)
 
@@ -645,9 +654,8 @@ drawn_moved = measure(tr("the maps moved"), whisper(control), moved)
 drawn_half = measure(tr("at scale 0.5"), whisper(control, 0.5))
 
 # %%
-outlines = maps[:8, None].expand(-1, 3, -1, -1)
 plots.images(
-    torch.cat([1.0 - 1.8 * outlines / len(NAMES), drawn_alone[:8], drawn_to_map[:8], drawn_moved[:8]]),
+    torch.cat([in_greys(maps[:8]), drawn_alone[:8], drawn_to_map[:8], drawn_moved[:8]]),
     "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; the same with each map moved "
     "up and to the right.",
     columns=8,

@@ -40,6 +40,13 @@ def test_beyond_the_limit_the_zoo_is_named(clock, capsys):
     assert "'shapes-pixel'" in out
 
 
+def test_beyond_the_limit_without_a_checkpoint_fewer_steps_are_advised(clock, capsys):
+    pace(clock(1.0), 1200)
+    out = capsys.readouterr().out
+    assert "Lower the number of steps in this cell and run it again.\n" in out
+    assert "zoo" not in out
+
+
 def test_the_limit_can_be_moved(clock, capsys):
     pace(clock(1.0), 1200, "shapes-pixel", limit_minutes=30)
     assert "longer" not in capsys.readouterr().out

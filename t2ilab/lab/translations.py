@@ -39,6 +39,9 @@ JAPANESE: dict[str, str] = {
     "{steps} steps will take about {minutes:.1f} minutes on this machine.": (
         "このコンピュータでは、{steps} ステップに約 {minutes:.1f} 分かかります。"
     ),
+    "That is longer than a lesson has. Lower the number of steps in this cell and run it again.": (
+        "これは授業の時間を超えます。このセルのステップ数を減らして、もう一度実行してください。"
+    ),
     (
         "That is longer than a lesson has. Lower the number of steps in this cell and run it again: the zoo's "
         "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours at the end."
