@@ -16,12 +16,13 @@ from t2ilab import authoring
 
 SECONDS = 300
 MEGABYTES = 1500
-# What must be reached at the end of a lab, per cent of prompts or decibels, and the words around the figure.
+# What must be reached at the end of a lab, per cent of prompts or of overlap, or decibels, and the words around it.
 CLAIMS = {
     "01_clip": (r"^One of [\d,]+ sentences, the right one: (\d+)%", 80),
     "05_ddpm": (r"^Right in everything: (\d+)%", 60),
     "07_latent_diffusion": (r"^From your autoencoder: (\d+)[.\d]* dB", 30),
     "08_text_to_image": (r"^Right in everything: (\d+)%", 70),
+    "09_control": (r"^with your ControlNet +overlap 0\.(\d\d)", 70),
 }
 
 
