@@ -10,6 +10,7 @@ import torch
 from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import render
 from t2ilab.data.scenes import is_held_out, usual_accent
+from t2ilab.data.things.people import PEOPLE
 from t2ilab.data.understanding import understand
 from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, RELATIONS, SURROUNDINGS, THINGS, USUAL
 from t2ilab.data.world import MOUNTS, MOVERS, RIDERS, VESSELS, World, storybook_scene
@@ -273,3 +274,14 @@ def test_siblings_differ_in_one_thing_or_one_colour(level, siblings):
     for wrong in ({"siblings": 0}, {"siblings": 2, "held_out": True}):
         with pytest.raises(ValueError, match="siblings is at least 1, and 1 in a world of held-out scenes; got"):
             World(**wrong)
+
+
+def test_a_world_of_people_has_somebody_in_each_picture_and_is_else_the_same():
+    scenes = World(seed=3, level="storybook", people=True).batch(0, 24)["scene"]
+    assert all({one.thing for one in scene.chain()} & PEOPLE.keys() for scene in scenes)
+    assert not any(map(is_held_out, scenes))
+    held_out = World(seed=3, level="storybook", people=True, held_out=True).batch(0, 4)["scene"]
+    assert all({one.thing for one in scene.chain()} & PEOPLE.keys() and is_held_out(scene) for scene in held_out)
+    for wrong in ({}, {"level": "storybook", "siblings": 2}):
+        with pytest.raises(ValueError, match="people needs the storybook, and siblings=1; got level="):
+            World(people=True, **wrong)

@@ -12,6 +12,7 @@ from t2ilab.data.captions import describe
 from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import draw, render
 from t2ilab.data.scenes import Scene, complete, is_held_out, usual_accent
+from t2ilab.data.things.people import PEOPLE
 from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, SIZES, SURROUNDINGS, THINGS, USUAL
 
 ALONE, TWO = 0.5, 0.35  # the shares of pictures with one thing and with two; the rest have three
@@ -38,6 +39,7 @@ class World:
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
         siblings: so many scenes of a batch in a row are one scene and the same with one thing or one colour exchanged,
             so that only these tell their captions apart. 1 makes each scene anew.
+        people: True draws only scenes with somebody in them who can take a pose, one of `PEOPLE`.
     """
 
     size: int = 32
@@ -48,6 +50,7 @@ class World:
     level: str = "shapes"
     two_colors: float = 0.6
     siblings: int = 1
+    people: bool = False
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
@@ -56,6 +59,10 @@ class World:
             raise ValueError(f"siblings is at least 1, and 1 in a world of held-out scenes; got {self.siblings}.")
         if not 0 <= self.two_colors <= 1:
             raise ValueError(f"two_colors is a share, from 0 to 1; got {self.two_colors}.")
+        if self.people and (self.level == "shapes" or self.siblings > 1):
+            raise ValueError(
+                f"people needs the storybook, and siblings=1; got level={self.level!r} and siblings={self.siblings}."
+            )
 
     def batch(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
         """The index-th batch: {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes}.
@@ -124,7 +131,8 @@ class World:
     def _scene(self, rng: random.Random) -> Scene:
         while True:
             scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng, self.two_colors)
-            if is_held_out(scene) == self.held_out:
+            peopled = not self.people or any(one.thing in PEOPLE for one in scene.chain())
+            if peopled and is_held_out(scene) == self.held_out:
                 return scene
 
     def _sibling(self, scene: Scene, rng: random.Random) -> Scene:
