@@ -184,7 +184,15 @@ def write_vae(folder: Path, vae: VAE, image_size: int) -> None:
 
 
 def write_controlnet(folder: Path, net: ControlNet) -> None:
-    """Writes a folder that diffusers' ControlNetModel.from_pretrained opens, in half precision."""
+    """Writes a folder that diffusers' ControlNetModel.from_pretrained opens, in half precision.
+
+    Its class has text_pooling_heads and scale_shift too. (Its own from_unet copies a U-Net that pools its words, and
+    leaves out with how many heads: there it takes 64.)
+
+    Raises:
+        ValueError: it has what no class of diffusers has; nothing is written then.
+        OSError: the folder cannot be written.
+    """
     write_json(folder / "config.json", layouts.write_controlnet(net.control_config))
     write_weights(folder / f"{STEM}.safetensors", net, layouts.published_name)
 

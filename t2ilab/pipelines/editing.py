@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from t2ilab.diffusion.samplers import Callback
-from t2ilab.images import from_pil
-from t2ilab.pipelines.arguments import check_output_type, check_strength, prompts_of
+from t2ilab.pipelines.arguments import (
+    Pictures,
+    check_count,
+    check_output_type,
+    check_strength,
+    pictures_of,
+    prompts_of,
+)
 from t2ilab.pipelines.text_to_image import Sampler, TextToImage
-
-Pictures = Image.Image | Sequence[Image.Image] | Tensor
 
 
 @torch.inference_mode()
@@ -113,10 +115,7 @@ def picture_and_noise(
 
     Raises ValueError for another number of pictures, and for a size or latents that do not fit.
     """
-    if len(images) not in (1, len(prompts)):
-        raise ValueError(
-            f"Give one picture for all prompts or one a prompt; got {len(images)} for {len(prompts)} prompts."
-        )
+    check_count(images, len(prompts))
     height, width = images.shape[-2:]
     noise = pipe.noise(len(prompts), height, width, seed=seed, generator=generator, latents=latents)
     x0 = to_latents(pipe, images).expand(len(prompts), -1, -1, -1)  # (B, C, h, w)
@@ -156,17 +155,3 @@ def to_latents(pipe: TextToImage, images: Tensor) -> Tensor:
         return images
     with torch.no_grad(), pipe.device.autocast():
         return pipe.vae.encode(images)[0].to(weights.dtype) * pipe.vae.config.scaling_factor
-
-
-def pictures_of(image: Pictures) -> Tensor:
-    """PIL pictures, or a tensor in [0, 1] -> (B, 3, H, W) in [-1, 1]. Raises ValueError for what is no picture."""
-    if not isinstance(image, Tensor):
-        return from_pil(image)
-    if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point() or not len(image):
-        raise ValueError(f"A picture is PIL, or floats (B, 3, H, W); got {image.dtype} {tuple(image.shape)}.")
-    low, high = (float(end) for end in image.aminmax())
-    if math.isnan(low) or low < -1e-3 or high > 1 + 1e-3:
-        raise ValueError(
-            f"A picture's numbers lie in 0 to 1; got {low:.4g} to {high:.4g}. From [-1, 1] they come by x / 2 + 0.5."
-        )
-    return image * 2 - 1

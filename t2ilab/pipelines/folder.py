@@ -6,6 +6,7 @@ lies in this course's own: the same folders and names of files, with our configu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ GUIDANCE = 3.0  # of our own models, where they name none
 
 def open_parts(name: str | Path, revision: str | None = None, variant: str | None = None) -> Parts:
     """Opens a model by its name; arguments and errors as `TextToImage.from_pretrained` has them."""
-    folder = _find(str(name), revision, variant)
+    folder = find(str(name), PARTS, revision, variant)
     if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
         raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook-pixel'.")
     index = read_config(folder / "model_index.json")
@@ -48,8 +49,8 @@ def open_parts(name: str | Path, revision: str | None = None, variant: str | Non
         raise OSError(f"{folder} is not a whole {OWN}: {reason}. Copy it again.") from error
 
 
-def _find(name: str, revision: str | None, variant: str | None) -> Path:
-    """The folder of a name: of the zoo first, then a folder, then the hub."""
+def find(name: str, parts: Mapping[str, str | None], revision: str | None, variant: str | None) -> Path:
+    """The folder of a name: of the zoo first, then a folder, then the hub, of which `parts` are fetched."""
     if name in zoo.names():
         return zoo.folder(name)
     if (folder := Path(name)).is_dir():
@@ -61,7 +62,7 @@ def _find(name: str, revision: str | None, variant: str | None) -> Path:
             f"{name} is a single file; this call opens folders, as diffusers' save_pretrained writes them."
         )
     if "/" in name and not name.startswith((".", "/", "~")):
-        return fetch(name, PARTS, revision=revision, variant=variant)
+        return fetch(name, parts, revision=revision, variant=variant)
     return zoo.folder(name)  # says which names there are
 
 

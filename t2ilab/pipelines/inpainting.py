@@ -15,8 +15,8 @@ from torch import Tensor
 from t2ilab.diffusion.inpainting import InpaintingDenoiser, inpaint_blend, reading_mask
 from t2ilab.diffusion.samplers import Callback
 from t2ilab.images import to_pil
-from t2ilab.pipelines.arguments import check_output_type, check_strength, prompts_of
-from t2ilab.pipelines.editing import Pictures, partly_drowned, picture_and_noise, pictures_of, to_latents
+from t2ilab.pipelines.arguments import Pictures, check_output_type, check_strength, pictures_of, prompts_of
+from t2ilab.pipelines.editing import partly_drowned, picture_and_noise, to_latents
 from t2ilab.pipelines.text_to_image import Sampler, TextToImage
 
 THRESHOLD = 0.5  # from this value on, a mask's pixel is filled

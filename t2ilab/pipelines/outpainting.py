@@ -8,7 +8,7 @@ from typing import Any
 
 import torch.nn.functional as F
 
-from t2ilab.pipelines.editing import Pictures, pictures_of
+from t2ilab.pipelines.arguments import Pictures, pictures_of
 from t2ilab.pipelines.inpainting import inpaint
 from t2ilab.pipelines.text_to_image import TextToImage
 
