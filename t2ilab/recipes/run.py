@@ -25,7 +25,7 @@ from t2ilab.files import read_json, write_json, written_beside
 from t2ilab.images import grid, to_pil
 from t2ilab.training.loop import Plan, Step, train
 
-NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers"}
+NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"}
 
 
 class Recipe(Protocol):

@@ -127,14 +127,8 @@ class TextToImageRecipe:
 
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
-        device, batch, count = self.device.device, self.batch(step), self.numbers.batch
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        # One timestep in each of so many equal parts, so that every batch sees every noise level.
-        u = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-        t = (u * self.schedule.num_train_timesteps).long().to(device)
-        noise = torch.randn(batch["x0"].shape, generator=generator).to(device)
-        dropped = (torch.rand(count, generator=generator) < DROP).tolist()
-        captions = ["" if d else caption for d, caption in zip(dropped, batch["caption"], strict=True)]
+        device, batch = self.device.device, self.batch(step)
+        t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], self.schedule, DROP)
         with self.device.autocast():
             context = self.model.text_encoder(self.tokenizer(captions).to(device))
             return diffusion_loss(
@@ -168,6 +162,20 @@ class TextToImageRecipe:
 
     def save(self, model: Model, folder: Path) -> None:
         self.pipeline(model).save_pretrained(folder)
+
+
+def noised(
+    seed: int, step: int, x0: Tensor, captions: list[str], schedule: NoiseSchedule, drop: float
+) -> tuple[Tensor, Tensor, list[str]]:
+    """The chance of a step's loss, all from the seed and the step: timesteps (B,), noise like x0 (B, ...), and the B
+    captions, of which such a share is left empty."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    # One timestep in each of so many equal parts, so that every batch sees every noise level.
+    u = (torch.arange(len(x0)) + torch.rand(len(x0), generator=generator)) / len(x0)
+    t = (u * schedule.num_train_timesteps).long().to(x0.device)
+    noise = torch.randn(x0.shape, generator=generator).to(x0.device)
+    dropped = (torch.rand(len(x0), generator=generator) < drop).tolist()
+    return t, noise, ["" if d else caption for d, caption in zip(dropped, captions, strict=True)]
 
 
 def error_weights(schedule: NoiseSchedule, prediction_type: str) -> Tensor:

@@ -1,0 +1,193 @@
+"""What the recipes of the ControlNets share: a frozen model of the zoo learns to heed a second picture.
+
+Zhang et al., "Adding Conditional Control to Text-to-Image Diffusion Models" (2023): the loss is the base's own, the
+base stays as it is, and half of the captions are left empty, so that the picture has to say what they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from t2ilab import zoo
+from t2ilab.data.captions import describe
+from t2ilab.data.render import Drawing
+from t2ilab.data.scenes import Scene
+from t2ilab.data.understanding import understand
+from t2ilab.data.world import World
+from t2ilab.device import DeviceManager
+from t2ilab.diffusion.losses import diffusion_loss
+from t2ilab.interop.stable_diffusion import read_controlnet, write_controlnet
+from t2ilab.metrics import faithfulness
+from t2ilab.nets.controlnet import ControlNet
+from t2ilab.pipelines.control import control_to_image
+from t2ilab.pipelines.editing import to_latents
+from t2ilab.pipelines.text_to_image import TextToImage
+from t2ilab.recipes.text_to_image import error_weights, noised
+from t2ilab.training.loop import Plan
+
+BASE = "shapes"  # of the zoo; all ControlNets but that for poses, which needs people
+DROP = 0.5  # captions left empty (section 3.3)
+TOGETHER = 64  # pictures drawn at a time
+Condition = Callable[[Drawing, Sequence[Scene]], Tensor]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All that tells one ControlNet from another.
+
+    Attributes:
+        name: of the ControlNet.
+        condition: what it looks at, of a drawing: pictures (B, 3, H, W) in [-1, 1].
+        base: the model of the zoo that it helps, or a folder.
+        people: whether each of its pictures has somebody in it who can take a pose.
+        steps, batch, learning_rate, warmup: of the training; steps and warmup in optimizer steps.
+        condition_widths: as in `ControlNetConfig`: four, since 64 pixels become 8 latents. Stable Diffusion's are
+            (16, 32, 96, 256), for 512 pixels of photographs; these are for 64 of drawings.
+        partial, japanese: shares of the captions, as in `World`.
+        cached: so many batches are drawn and encoded when they are first met, and met again and again, in other words
+            each time (12 kilobytes for a picture of 64x64 and its condition).
+    """
+
+    name: str
+    condition: Condition
+    base: str = BASE
+    people: bool = False
+    steps: int = 3_000
+    batch: int = 32
+    learning_rate: float = 4e-3
+    warmup: int = 100
+    condition_widths: tuple[int, ...] = (8, 16, 24, 32)
+    partial: float = 0.2
+    japanese: float = 0.25
+    cached: int = 250
+
+
+class ControlRecipe:
+    """Base, data, net and loss; a recipe adds its numbers and how well its pictures follow, and the runner does the
+    rest."""
+
+    def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
+        device.seed(seed)
+        self.device, self.seed, self.numbers = device, seed, numbers
+        self.base = TextToImage.from_pretrained(numbers.base, str(device.device))
+        self.base.device = device  # its precision is the run's
+        if self.base.world is None:
+            raise ValueError(f"A ControlNet's base knows the words of this world; {numbers.base} knows others.")
+        for part in (self.base.unet, self.base.text_encoder):
+            part.requires_grad_(False)
+        net = ControlNet.from_unet(self.base.unet, condition_widths=numbers.condition_widths)
+        self.model = device.place(net)
+        self.world = self._world(seed, numbers.partial, numbers.japanese)
+        self.weights = error_weights(self.base.schedule, self.base.prediction_type).to(device.device)
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def _world(self, seed: int, partial: float, japanese: float) -> World:
+        return World(
+            size=self.base.image_size,
+            seed=seed,
+            partial=partial,
+            japanese=japanese,
+            level=str(self.base.world),
+            people=self.numbers.people,
+        )
+
+    def start_from(self, start: str) -> None:
+        """Takes over the weights of a saved ControlNet. Raises ValueError for one of other widths."""
+        theirs = read_controlnet(zoo.folder(start) if start in zoo.names() else start)
+        if theirs.control_config != self.model.control_config:
+            raise ValueError(f"{start} has other widths than {self.numbers.name}, so it cannot be its start.")
+        self.model.load_state_dict(theirs.state_dict())
+
+    def plan(self, steps: int | None = None) -> Plan:
+        n = self.numbers
+        facts = {"recipe": n.name, "seed": self.seed, "steps": steps or n.steps, "base": n.base}
+        return Plan(steps or n.steps, n.learning_rate, n.warmup, facts=facts)
+
+    def batch(self, step: int) -> dict[str, Any]:
+        """The step-th batch: {"x0": (B, C, h, w), "condition": (B, 3, H, W) in [0, 1], "caption": B strings}."""
+        again, index = divmod(step, self.numbers.cached)
+        if index not in self.kept:
+            batch = self.world.drawings(index, self.numbers.batch, self.device.device)
+            condition = self.numbers.condition(batch["drawing"], batch["scene"])
+            in_bytes = ((condition + 1) * 127.5).round().to(torch.uint8)
+            self.kept[index] = to_latents(self.base, batch["drawing"].image).half(), in_bytes
+        x0, in_bytes = self.kept[index]
+        captions = self.world.captions(index, self.numbers.batch, again)
+        return {"x0": x0.float(), "condition": in_bytes / 255, "caption": captions}
+
+    def loss(self, step: int) -> Tensor:
+        """The loss of the step-th batch (eq. 5); all its chance comes from the seed and the step."""
+        batch, base = self.batch(step), self.base
+        t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], base.schedule, DROP)
+        with self.device.autocast():
+            context = base.encode(captions)
+
+            def net(x_t: Tensor, t: Tensor) -> Tensor:
+                return base.unet(x_t, t, context, residuals=self.model(x_t, t, context, batch["condition"]))
+
+            weights = self.weights[t]
+            return diffusion_loss(net, batch["x0"], t, noise, base.schedule, base.prediction_type, weights)
+
+    def follows(self, images: Tensor, drawing: Drawing, scenes: Sequence[Scene]) -> dict[str, float]:
+        """How well pictures (B, 3, H, W) in [-1, 1] follow what was asked: shares in [0, 1]."""
+        raise NotImplementedError
+
+    def measure(self, model: ControlNet, count: int = 256) -> dict[str, float]:
+        """How well it follows conditions that training never showed, under captions that leave place and size to them,
+        and how often the reader reads what these say: with the ControlNet, without it, and for the world's own
+        pictures, as they come back from the base's autoencoder, which is as much as can be reached."""
+        batch = self._world(self.seed + 1, 0.0, 0.0).drawings(0, count, self.device.device)
+        drawing, scenes = batch["drawing"], batch["scene"]
+        condition = self.numbers.condition(drawing, scenes)
+        asked = [_unplaced(understand(caption, str(self.base.world))[0]) for caption in batch["caption"]]
+        captions = [describe(scene) for scene in asked]
+        pictures = {
+            "with": self._drawn(model, captions, condition, 1.0),
+            "without": self._drawn(model, captions, condition, 0.0),
+            "of the world": torch.cat(
+                [self.base.decode(to_latents(self.base, some)) for some in drawing.image.split(TOGETHER)]
+            ).clamp(-1, 1),
+        }
+        scores: dict[str, float] = {}
+        for name, images in pictures.items():
+            said = faithfulness(images, asked)
+            found = self.follows(images, drawing, scenes) | {"all that was said": said.all} | dict(said.attributes)
+            scores |= {f"{name}: {what}": share for what, share in found.items()}
+        return scores
+
+    def _drawn(self, model: ControlNet, captions: list[str], condition: Tensor, scale: float) -> Tensor:
+        """Pictures (B, 3, H, W) in [-1, 1] under conditions (B, 3, H, W) in [-1, 1]."""
+        drawn = [
+            control_to_image(
+                self.base,
+                model,
+                captions[first : first + TOGETHER],
+                condition[first : first + TOGETHER] / 2 + 0.5,
+                controlnet_conditioning_scale=scale,
+                seed=10_000 + first,
+                output_type="pt",
+            )
+            for first in range(0, len(captions), TOGETHER)
+        ]
+        return torch.cat(drawn) * 2 - 1
+
+    def sheet(self, model: ControlNet) -> Tensor:
+        """Eight conditions, then eight pictures under them (16, 3, H, W) in [-1, 1], to watch while it trains."""
+        batch = self._world(self.seed + 1, 0.0, 0.0).drawings(0, 8, self.device.device)
+        condition = self.numbers.condition(batch["drawing"], batch["scene"])
+        return torch.cat([condition, self._drawn(model, batch["caption"], condition, 1.0)])
+
+    def save(self, model: ControlNet, folder: Path) -> None:
+        """Writes a folder that diffusers' ControlNetModel opens."""
+        write_controlnet(folder, model)
+
+
+def _unplaced(scene: Scene) -> Scene:
+    """The scene without what a picture beside the words says better: where things are, and how large."""
+    return replace(scene, place=None, size=None, other=scene.other and _unplaced(scene.other))

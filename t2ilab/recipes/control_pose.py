@@ -1,0 +1,32 @@
+"""`control-pose`: a ControlNet that looks at the poses of the people in a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from t2ilab.data.maps import MAPS
+from t2ilab.data.render import Drawing
+from t2ilab.data.scenes import Scene
+from t2ilab.device import DeviceManager
+from t2ilab.recipes.control import ControlRecipe, Numbers
+
+NUMBERS = Numbers(name="control-pose", condition=MAPS["pose"], base="storybook", people=True)
+NAME, STEPS = NUMBERS.name, NUMBERS.steps
+DATA = (
+    "8,000 scenes of the storybook with somebody in them, as latents and poses, in new words each time they are met; "
+    "half of the captions empty, of the others a quarter Japanese and a fifth partial."
+)
+LIMITS = "For its base alone: robot, astronaut, chef, Jizo statue and snowman, who do not bend. Joints are not read."
+
+
+class Recipe(ControlRecipe):
+    """The numbers; nothing reads joints back from a picture, so only what the caption says is measured."""
+
+    def __init__(self, device: DeviceManager, seed: int = 0, numbers: Numbers = NUMBERS):
+        super().__init__(device, seed, numbers)
+
+    def follows(self, images: Tensor, drawing: Drawing, scenes: Sequence[Scene]) -> dict[str, float]:
+        """Nothing yet."""
+        return {}
