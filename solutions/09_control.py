@@ -6,8 +6,7 @@
 # **You will build** what people do with a diffusion model besides typing a prompt. You draw a picture over by beginning
 # half-way (SDEdit). You fill a hole in it, and not a pixel around the hole changes (inpainting). Then you tell a model
 # *where*, in a drawing that no words could replace: a second network, a ControlNet, looks at a map and whispers to the
-# first, which stays as it is. You build its silent layers, train it from nothing, and measure how well the picture keeps
-# to the map. The classes are those of Stable Diffusion's own ControlNets.
+# first, which stays as it is. You build its silent layers, train it, and measure how well the picture keeps to the map. The classes are those of Stable Diffusion's own ControlNets.
 #
 # | | |
 # |---|---|
@@ -24,7 +23,7 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：プロンプト（prompt）を打つほかに、拡散モデルでできることです。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。マップを見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、ゼロから学習させ、描いた画像がどれだけマップどおりかを測ります。クラスは、Stable Diffusion の ControlNet と同じものです。
+# **このラボで作るもの**：プロンプト（prompt）を打つほかに、拡散モデルでできることです。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。マップを見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、学習させて、描いた画像がどれだけマップどおりかを測ります。クラスは、Stable Diffusion の ControlNet と同じものです。
 #
 # | | |
 # |---|---|
@@ -74,9 +73,9 @@ COUNT = budget(lesson=24, ci=8)  # of pictures that are counted
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon $$
 #
-# From there on the model walks as always, with your new words. What the noise has drowned is drawn anew; what still
-# shows through is kept. This is **SDEdit** ([Meng et al. 2022](https://arxiv.org/abs/2108.01073), algorithm 1), and what
-# libraries call image-to-image. How far back the walk begins is its **strength**: the share of the steps that are taken.
+# ($\bar\alpha_t$ is `schedule.alphas_cumprod[t]`.) From there on the model walks as always, with your new words. What the noise has drowned is drawn anew; what still
+# shows through is kept. This is **SDEdit** ([Meng et al. 2022](https://arxiv.org/abs/2108.01073)), and what libraries call
+# image-to-image. (The paper's algorithm 1 is for noise that is added without dimming the picture; its appendix has the form above.) How far back the walk begins is its **strength**: the share of the steps that are taken.
 #
 # Eight kinds of things, each red, by day, to be changed in three ways:
 
@@ -87,7 +86,7 @@ COUNT = budget(lesson=24, ci=8)  # of pictures that are counted
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon $$
 #
-# そこから先は、モデルはいつもどおり、新しい言葉に従って歩きます。ノイズに沈んだものは新しく描かれ、まだ透けて見えるものは残ります。これが **SDEdit**（[Meng et al. 2022](https://arxiv.org/abs/2108.01073) のアルゴリズム 1）で、ライブラリでは image-to-image と呼ばれます。どれだけ手前から歩くかが**強さ**（strength）で、歩く歩数の割合です。
+# （$\bar\alpha_t$ は `schedule.alphas_cumprod[t]` です。）そこから先は、モデルはいつもどおり、新しい言葉に従って歩きます。ノイズに沈んだものは新しく描かれ、まだ透けて見えるものは残ります。これが **SDEdit**（[Meng et al. 2022](https://arxiv.org/abs/2108.01073)）で、ライブラリでは image-to-image と呼ばれます。（論文のアルゴリズム 1 は、画像を暗くせずにノイズを足す場合のものです。上の形は付録にあります。）どれだけ手前から歩くかが**強さ**（strength）で、歩く歩数の割合です。
 #
 # 8 種類のものを用意します。どれも赤く、昼間です。これを 3 通りに変えてみましょう。
 
@@ -105,7 +104,7 @@ wishes = {
 
 def scenes(captions):
     """What captions ask for."""
-    return [understand(caption)[0] for caption in captions]
+    return [understand(caption)[0] for caption in captions]  # [1] is what was not understood
 
 
 def drawn(captions, size=32, seed=0):
@@ -158,11 +157,10 @@ def draw_over(images, captions, strength, seed=1):
 
 
 strengths = [0.2, 0.4, 0.6, 0.8, 1.0]
-right, moved, rows = {}, {}, []
+right, rows = {}, []
 for wish, asked in wishes.items():
     over = [draw_over(originals, asked, strength) for strength in strengths]
     right[wish] = [faithfulness(one, scenes(asked)).all for one in over]
-    moved[wish] = [(one - originals).square().mean().sqrt().item() / 2 for one in over]
     rows += [over[i][:8] for i in (1, 2, 3)]
 plots.images(
     torch.cat([originals[:8], *rows]),
@@ -190,14 +188,14 @@ plots.lines(
 # Noise drowns a picture in a certain order. Independent from pixel to pixel, it averages out over large patches and not
 # over small ones: details go first, the sky last. So at low strength the model may choose again what is fine, and finds
 # everything coarse already decided. **Read your curves with that:** which of the three wishes is about the coarsest thing
-# in the picture, and at which strength is it granted? (At strength 1 the walk begins at the last timestep, where next to
+# in the picture, and at which strength is it granted? (At strength 1 the walk begins at the noisiest timestep, where next to
 # nothing of the picture is left.) And why does the cat that becomes a robot keep the cat's place and stance?
 #
 # **Change one thing:** add a wish of your own to `wishes`, in Japanese if you like, or change what is asked *and* where
 # it stands: what does strength 0.6 do with a thing that is to move?
 
 # %% [markdown] tags=["ja"]
-# ノイズが画像を沈めていく順番は、決まっています。ノイズは画素ごとに独立なので、広い範囲では平均されて消えますが、狭い範囲では消えません。細部から先に見えなくなり、空は最後まで残ります。ですから、強さが小さいとき、モデルが選び直せるのは細かいところだけで、大まかなことはもう決まっています。**そのつもりで、曲線を読んでみましょう。** 3 つの願いのうち、画像の中でいちばん大まかなものについての願いはどれですか。それは、どの強さでかないますか。（強さ 1 では、道は最後の時刻から始まります。そこには、もとの画像はほとんど残っていません。）また、猫がロボットになっても、場所や姿勢が猫のままなのは、なぜでしょうか。
+# ノイズが画像を沈めていく順番は、決まっています。ノイズは画素ごとに独立なので、広い範囲では平均されて消えますが、狭い範囲では消えません。細部から先に見えなくなり、空は最後まで残ります。ですから、強さが小さいとき、モデルが選び直せるのは細かいところだけで、大まかなことはもう決まっています。**そのつもりで、曲線を読んでみましょう。** 3 つの願いのうち、画像の中でいちばん大まかなものについての願いはどれですか。それは、どの強さでかないますか。（強さ 1 では、道はノイズのいちばん多い時刻から始まります。そこには、もとの画像はほとんど残っていません。）また、猫がロボットになっても、場所や姿勢が猫のままなのは、なぜでしょうか。
 #
 # **ひとつ変えてみましょう**：`wishes` に自分の願いを足してみてください。日本語でもかまいません。あるいは、何を描くかだけでなく、どこにあるかも変えてみましょう。動いてほしいものは、強さ 0.6 でどうなりますか。
 
@@ -212,6 +210,7 @@ plots.lines(
 #
 # $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
 #
+# (The paper's mask is the other way round, 1 where the picture is known, and it blends at the end of a step, at $t - 1$.)
 # Any model can do it; none was trained for it.
 #
 # ### Exercise 2: <!-- exercise inpaint_blend -->
@@ -223,7 +222,7 @@ plots.lines(
 #
 # $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
 #
-# どのモデルにもできます。このために学習したモデルは、ひとつもありません。
+# （論文のマスクは逆で、わかっているところが 1 です。また、混ぜるのは 1 歩の終わり、$t - 1$ のところです。）どのモデルにもできます。このために学習したモデルは、ひとつもありません。
 #
 # ### 演習 2：<!-- exercise inpaint_blend -->
 
@@ -287,8 +286,6 @@ plots.images(
     columns=8,
     inches=1,
 )
-outside = ((filled - scenery) * (1 - hole)).abs().max().item() * 127.5
-say("Outside of the hole no pixel has moved by more than {d:.1f} of 255 grey levels.", d=outside)
 for name, images in {
     tr("as they were drawn"): scenery,
     tr("filled"): filled,
@@ -302,7 +299,8 @@ for name, images in {
     )
 
 # %% [markdown]
-# Both fill the hole with what you asked for; only one of them knows whether it is day or night. It is not perfect either: what is around the hole was fixed long ago, and the model meets it
+# Outside of the hole nothing has moved, in either: the last line of `fill` sees to that. Your line sees to what is inside.
+# Both holes hold what you asked for; only one knows whether it is day or night. Even that one is not perfect: what is around the hole was fixed long ago, and the model meets it
 # with a new noise at each step. RePaint therefore takes every step several times, back and forth, so that both sides can
 # settle. **Inpainting models** are trained for it: their U-Net has five channels more, for the mask and for the latents
 # of the picture with its hole (Stable Diffusion's is in the table of Lab 08). `t2ilab.pipelines.inpainting` has both.
@@ -311,7 +309,7 @@ for name, images in {
 # another.
 
 # %% [markdown] tags=["ja"]
-# どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それでも完璧ではありません。穴のまわりはとうに決まっていて、モデルは 1 歩ごとに新しいノイズの入ったものを見せられるからです。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net にはチャンネルが 5 つ多く、マスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。どちらも `t2ilab.pipelines.inpainting` にあります。
+# 穴の外は、どちらも動いていません。`fill` の最後の行がそうしているからです。あなたの行が決めるのは、穴の中です。どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それも完璧ではありません。穴のまわりはとうに決まっていて、モデルは 1 歩ごとに新しいノイズの入ったものを見せられるからです。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net にはチャンネルが 5 つ多く、マスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。どちらも `t2ilab.pipelines.inpainting` にあります。
 #
 # **ひとつ変えてみましょう**：穴を動かして、描かれたものを半分に切ってみてください。もともとそこにあるものを頼むとどうなりますか。別のものを頼むと？
 
@@ -323,8 +321,9 @@ for name, images in {
 # ([Zhang et al. 2023](https://arxiv.org/abs/2302.05543)) leaves it exactly as it is, and puts a second network beside it:
 #
 # - a *copy* of the way down, with its weights, which sees the drawing too;
-# - on each map that it hands over, a 1x1 convolution whose weights and biases begin at **zero**;
-# - what comes out is *added* to the maps of the frozen U-Net before its way up.
+# - on each feature map that it hands over (a *skip*, and the one in the *middle*), a 1x1 convolution whose weights and
+#   biases begin at **zero**;
+# - what comes out is *added* to the same feature maps of the frozen U-Net, before its way up.
 #
 # At the first step the copy therefore says nothing at all, and the model draws as before. **Can something that is zero
 # learn?** The gradient of $y = wx + b$ by $w$ is $x$ times that of $y$; it does not ask what $w$ is (section 3.1).
@@ -337,7 +336,7 @@ for name, images in {
 # **「ここに」と言うには、どうすればよいでしょうか。** 言葉が知っている場所は 9 つだけですが、図ならどこでも示せます。言葉しか学んでいないモデルは、図を見ることができません。学習し直すと、いまできることができなくなるかもしれません。**ControlNet**（[Zhang et al. 2023](https://arxiv.org/abs/2302.05543)）は、もとのモデルには手を付けず、横に第 2 のネットワークを置きます。
 #
 # - U-Net の下りを、重みごと*コピー*したもの。こちらは図も見ます。
-# - コピーが渡す特徴マップ（feature map）ごとに、1x1 の畳み込み（convolution）。重みもバイアスも **0** で始まります。
+# - コピーが渡す特徴マップ（feature map）、つまり*スキップ*（skip）と*中央*（middle）のそれぞれに、1x1 の畳み込み（convolution）。重みもバイアスも **0** で始まります。
 # - その出力を、凍結した U-Net の特徴マップに、上りの前に*足します*。
 #
 # ですから、最初のステップでは、コピーは何も言いません。モデルはいままでどおりに描きます。**0 のものが、学べるのでしょうか。** $y = wx + b$ を $w$ で微分した勾配は、$y$ の勾配の $x$ 倍です。$w$ がいくつかは関係ありません（3.1 節）。
@@ -365,12 +364,12 @@ class ZeroConv(nn.Module):
 check(ZeroConv)
 
 # %% [markdown]
-# What the copy says has to reach the other network. Its maps come in a list, in the order of the way down.
+# What the copy says has to reach the other network. Its skips come in a list, in the order of the way down.
 #
 # ### Exercise 4: <!-- exercise inject -->
 
 # %% [markdown] tags=["ja"]
-# コピーの言うことを、もうひとつのネットワークに届けましょう。特徴マップは、下りの順に並んだリストで渡されます。
+# コピーの言うことを、もうひとつのネットワークに届けましょう。スキップは、下りの順に並んだリストで渡されます。
 #
 # ### 演習 4：<!-- exercise inject -->
 
@@ -424,11 +423,11 @@ class Control(nn.Module):
 
 
 def controlled(control, x, t, context, drawing, scale=1.0):
-    """The frozen U-Net's guess, with what the copy has to say about its maps."""
-    temb = unet.tell(x, t, context)
-    mid, skips = unet.descend(unet.conv_in(x), temb, context)
+    """The frozen U-Net's guess, with what the copy has to say about its feature maps."""
+    temb = unet.tell(x, t, context)  # time and words, for every block
+    mid, skips = unet.descend(unet.conv_in(x), temb, context)  # the way down, and the middle
     skips, mid = inject(skips, mid, *control(x, t, context, drawing), scale)
-    return unet.ascend(mid, skips, temb, context)
+    return unet.ascend(mid, skips, temb, context)  # the way up
 
 
 # %% [markdown]
@@ -524,11 +523,11 @@ for name, part in {tr("the frozen U-Net"): unet, tr("the copy and its layers"): 
     say("{name:24} {count:>9,} weights", name=name, count=sum(p.numel() for p in part.parameters()))
 
 # %% [markdown]
-# **Train it.** The loss is the base's own, the error of the velocity; only the copy and its layers learn. Three captions
+# **Train it.** The loss is the base's own, the error of the velocity with Lab 08's weights; only the copy and its layers learn. Three captions
 # in ten are left empty, so that the copy cannot lean on the words and has to look (the paper empties half, section 3.3).
 
 # %% [markdown] tags=["ja"]
-# **学習させましょう。** 損失は、もとのモデルと同じ、速度の誤差です。学習するのは、コピーとその層だけです。キャプションの 10 分の 3 は空にします。言葉に頼れないので、コピーは図を見るしかありません（論文では半分を空にします。3.3 節）。
+# **学習させましょう。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。学習するのは、コピーとその層だけです。キャプションの 10 分の 3 は空にします。言葉に頼れないので、コピーは図を見るしかありません（論文では半分を空にします。3.3 節）。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.diffusion.losses import diffusion_loss
@@ -536,7 +535,9 @@ from t2ilab.pipelines.editing import to_latents
 from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
 
-TRAINING_STEPS = budget(lesson=600, ci=6)
+TRAINING_STEPS = budget(
+    lesson=600, ci=6
+)  # on a slow machine lower this one; section 5 takes as long again
 BATCH = budget(lesson=32, ci=8)
 world = World(size=64, seed=3)
 weights = (5 / (base.schedule.snr + 1)).clamp(max=1).to(device)  # as in Lab 08
@@ -606,8 +607,8 @@ def draw_to(guess, maps, told, seed=1):
     drawing = one_hot_map(maps, len(NAMES)).repeat(2, 1, 1, 1)
 
     def guided(x, t):
-        without, told = guess(torch.cat([x, x]), torch.cat([t, t]), tokens, drawing).chunk(2)
-        return without + base.guidance_scale * (told - without)
+        uncond, cond = guess(torch.cat([x, x]), torch.cat([t, t]), tokens, drawing).chunk(2)
+        return uncond + base.guidance_scale * (cond - uncond)
 
     denoise = NetworkDenoiser(guided, base.schedule, base.prediction_type)
     x = torch.randn(len(told), 4, 8, 8, generator=torch.Generator().manual_seed(seed)).to(device)
@@ -628,11 +629,12 @@ def alone(x, t, context, drawing):
     return unet(x, t, context)
 
 
-TESTED = budget(lesson=48, ci=8)
+TESTED = budget(lesson=64, ci=12)
 truth, maps, told, said = lesson(World(size=64, seed=4), 1, TESTED)
-# Seven pixels up and seven to the right, where that leaves the whole shape in the picture.
-room = [bool((m[7:, :-7] >= len(PLAIN)).sum() == (m >= len(PLAIN)).sum()) for m in maps]
-moved = torch.where(torch.tensor(room, device=device)[:, None, None], maps.roll((-7, 7), (1, 2)), maps)
+# Of these, the pictures that leave their shape room to move, seven pixels up and seven to the right.
+room = [i for i, m in enumerate(maps) if (m[7:, :-7] >= len(PLAIN)).sum() == (m >= len(PLAIN)).sum()]
+truth, maps, told, said = truth[room], maps[room], [told[i] for i in room], [said[i] for i in room]
+moved = maps.roll((-7, 7), (1, 2))
 
 
 def measure(name, guess, maps=maps):
@@ -669,12 +671,24 @@ plots.images(
 #
 # **Change one thing:** move the maps by eight pixels in place of seven, which is one place of the latents, and measure
 # again; draw at scale 1.5; or make a map of your own out of the numbers of `NAMES` (two stars? a heart on its side? a
-# circle that the caption calls a star?). Which of the two does the picture believe where map and words disagree?
+# circle that the caption calls a star?). Which of the two does the picture believe where map and words disagree? To begin
+# with, two shapes, which no picture of this world has:
 
 # %% [markdown] tags=["ja"]
 # キャプションが場所を言わなければ、場所は偶然に決まります。もとのモデルだけがマップと合うのは、たまたまです。一方、コピーが学んだのは、9 つの場所と 2 つの大きさだけでした。**場所というものを学んだのでしょうか、それとも 9 つの場所を覚えただけでしょうか。** 動かした図形が*どこに*あるかを見て、それから*輪郭*がどうなったかを見てください。
 #
-# **ひとつ変えてみましょう**：マップを 7 画素ではなく、潜在変数の場所ひとつ分の 8 画素動かして、もう一度測る。scale を 1.5 にして描く。あるいは、`NAMES` の番号を並べて、自分のマップを作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、マップには円を描く？）。マップと言葉が食い違うとき、画像はどちらを信じるでしょうか。
+# **ひとつ変えてみましょう**：マップを 7 画素ではなく、潜在変数の場所ひとつ分の 8 画素動かして、もう一度測る。scale を 1.5 にして描く。あるいは、`NAMES` の番号を並べて、自分のマップを作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、マップには円を描く？）。マップと言葉が食い違うとき、画像はどちらを信じるでしょうか。手始めに、この世界のどの画像にもない、2 つの図形を描いてみます。
+
+# %% tags=["nbval-ignore-output"]
+own = torch.full((1, 64, 64), NAMES.index("dark"), device=device)
+own[:, 36:54, 8:26] = NAMES.index("square")
+own[:, 10:28, 36:54] = NAMES.index("square")
+plots.images(
+    torch.cat([in_greys(own), draw_to(whisper(control), own, ["a yellow square on a dark background"])]),
+    "A map with two squares, and what your ControlNet makes of it.",
+    columns=2,
+)
+
 
 # %% [markdown]
 # # 5. The other way: put the map into the input
@@ -736,16 +750,17 @@ say(
 # %% [markdown]
 # # Break it
 #
-# "A layer of zeros is a waste of time," somebody says, and lets the layers of a new ControlNet begin as torch makes them.
+# "A layer of zeros is a waste of time," somebody says, and lets the layers of a new ControlNet begin with random numbers.
 # Below, two new ControlNets meet the frozen model before any training, one with zeros and one without. **Before you run
 # the cell**, write down what you expect each to draw. Then explain the table beneath: how large is the gradient of each
 # part in the first step of training, and in the second? Why does nothing reach the copy in the first, and how does it
-# reach it in the second? And what would happen if *two* layers that follow one another began at zero?
+# reach it in the second? Between the map and the U-Net there are *two* layers of zeros, the last of `look` and yours. Why
+# does this network learn all the same, and how would they have to stand for it to learn nothing, ever?
 
 # %% [markdown] tags=["ja"]
 # # 壊してみる
 #
-# 「0 の層なんて、時間の無駄だ」とだれかが言い、新しい ControlNet の層を、torch が作った乱数のまま始めました。次のセルでは、学習前の新しい ControlNet を 2 つ、凍結したモデルにつなぎます。ひとつは 0 から、もうひとつは乱数から始まります。**セルを実行する前に**、それぞれが何を描くか、予想を書いてください。それから、その下の表を説明してください。学習の最初のステップと 2 回目のステップで、それぞれの部分の勾配はどれだけの大きさでしょうか。なぜ最初は、コピーに何も届かないのでしょうか。2 回目には、どうやって届くのでしょうか。また、続けて並んだ*2 つの*層がどちらも 0 で始まったら、どうなるでしょうか。
+# 「0 の層なんて、時間の無駄だ」とだれかが言い、新しい ControlNet の層を、乱数から始めました。次のセルでは、学習前の新しい ControlNet を 2 つ、凍結したモデルにつなぎます。ひとつは 0 から、もうひとつは乱数から始まります。**セルを実行する前に**、それぞれが何を描くか、予想を書いてください。それから、その下の表を説明してください。学習の最初のステップと 2 回目のステップで、それぞれの部分の勾配はどれだけの大きさでしょうか。なぜ最初は、コピーに何も届かないのでしょうか。2 回目には、どうやって届くのでしょうか。マップから U-Net までのあいだには、0 の層が*2 つ*あります。`look` の最後の層と、あなたの層です。それでもこのネットワークが学べるのは、なぜでしょうか。どう並べると、いつまでも何も学べなくなるでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 machine.seed(9)
@@ -754,10 +769,7 @@ noisy = machine.place(Control(unet, len(NAMES)))
 for layer in [*noisy.speak, noisy.speak_mid]:
     for parameter in layer.parameters():
         nn.init.normal_(parameter, std=0.3)
-some = slice(0, 4)
-told_all, told = told, told[some]
-first = [draw_to(guess, maps[some], told) for guess in (alone, whisper(silent), whisper(noisy))]
-told = told_all
+first = [draw_to(guess, maps[:4], told[:4]) for guess in (alone, whisper(silent), whisper(noisy))]
 plots.images(
     torch.cat(first),
     "Before any training: the base alone; with layers of zeros; with layers of random numbers.",
@@ -785,7 +797,11 @@ for step in range(2):
 
 # %% [markdown]
 # *Your explanation:*
-#
+
+# %% [markdown] tags=["ja"]
+# *あなたの説明：*
+
+# %% [markdown]
 # # To read
 #
 # - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543)
@@ -799,8 +815,6 @@ for step in range(2):
 # Next: Lab 10 teaches a finished model a new style, and a new word.
 
 # %% [markdown] tags=["ja"]
-# *あなたの説明：*
-#
 # # もっと知りたい人のために
 #
 # - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543) (2023)：3 節と、0 の層がもたらす「突然の収束」（sudden convergence）の図 4。4.2 節では、この層を乱数から始める実験もしています。

@@ -147,5 +147,6 @@ CASES: dict[str, Text] = {
     "no_skips": Text("no maps but the middle", "中央のほかに特徴マップがない"),
     "no_skips_middle": Text("the middle without other maps", "ほかに特徴マップがないときの中央"),
     "one_class": Text("one class only", "クラスがひとつだけ"),
+    "single_precision": Text("whether the numbers are float32", "float32 かどうか"),
     "last_class": Text("a map of the last class only", "最後のクラスだけのマップ"),
 }

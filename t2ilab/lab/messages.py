@@ -116,9 +116,9 @@ TABLE: dict[str, Text] = {
     ),
     "in_place": Text(
         "Your answer changes its input {changed} in place; leave the inputs as they came and return something new "
-        "(`x = x * 2` instead of `x *= 2`).",
+        "(`x = x * 2` instead of `x *= 2`; a new list instead of `x[i] = ...`).",
         "入力の {changed} が書き換えられています。入力はそのまま残し、"
-        "新しい値を返してください（`x *= 2` ではなく `x = x * 2`）。",
+        "新しい値を返してください（`x *= 2` ではなく `x = x * 2`、`x[i] = ...` ではなく新しいリスト）。",
     ),
     "error": Text("{kind}: {message}", "{kind}: {message}"),
     "error_bare": Text("{kind}, without a message.", "{kind}（メッセージなし）"),
@@ -146,6 +146,10 @@ TABLE: dict[str, Text] = {
         "with `torch.stack` along a new axis or with `torch.cat` along one that they have.",
         "{case}の場合、関数がテンソル {count} 個のリストを返しました。ひとつのテンソルにまとめて返してください。"
         "新しい軸に沿って積むなら `torch.stack`、今ある軸に沿ってつなぐなら `torch.cat` を使います。",
+    ),
+    "not_two_things": Text(
+        "Your function returned a {received} for {case}; two things are expected, in this order: {parts}.",
+        "{case}の場合、関数が {received} を返しました。2 つのものを、{parts} の順に返してください。",
     ),
     "not_a_pair": Text(
         "Your function returned a {received} for {case}; a pair is expected: `return first, second`.",
@@ -180,6 +184,12 @@ TABLE: dict[str, Text] = {
         "`.detach()`, `.data`, numpy or `no_grad`.",
         "返された結果に勾配がないので、このままでは学習できません。`.detach()` や `.data`、numpy、"
         "`no_grad` を使わず、テンソルのまま返してください。",
+    ),
+    "layer_without_gradient": Text(
+        "What comes out of your layer has no gradient for {case}, so the layer could never learn; its weights need "
+        "their gradients, and `forward` no `no_grad`, `.detach()` or `.data`.",
+        "{case}の場合、層の出力に勾配がないので、この層は学習できません。重みには勾配が必要です。"
+        "`forward` で `no_grad` や `.detach()`、`.data` を使わないでください。",
     ),
     "argmax_of_bools": Text(
         "torch's argmax does not take booleans: make the mask integers first, with `.int()`.",

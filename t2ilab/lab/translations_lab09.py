@@ -18,9 +18,6 @@ LAB_09: dict[str, str] = {
     "The holes; filled by a model that sees what is around them; filled by one that does not.": (
         "上から、穴、まわりを見ているモデルが埋めたもの、見ていないモデルが埋めたもの。"
     ),
-    "Outside of the hole no pixel has moved by more than {d:.1f} of 255 grey levels.": (
-        "穴の外の画素の変化は、255 階調のうち最大で {d:.1f} です。"
-    ),
     "as they were drawn": "もとの画像",
     "filled": "埋めた画像",
     "pasted": "貼った画像",
@@ -47,6 +44,9 @@ LAB_09: dict[str, str] = {
     "up and to the right.": (
         "上から、8 枚のマップ、マップを見ないもとのモデルが描いたもの、あなたの ControlNet を付けたもの、"
         "マップを右上に動かしたもの。"
+    ),
+    "A map with two squares, and what your ControlNet makes of it.": (
+        "四角が 2 つあるマップと、あなたの ControlNet が描いたもの。"
     ),
     "Weights trained: {control:,} beside a frozen U-Net, and {concatenated:,}, a whole new U-Net.": (
         "学習した重みは、凍結した U-Net の横の {control:,} 個と、まるごと新しい U-Net の {concatenated:,} 個です。"

@@ -16,7 +16,8 @@ def inpaint_blend(x_t, known_x0, mask, noise, t, schedule):
 
     x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask: (B, 1, H, W),
     1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard normal; t: one
-    int, the timestep of x_t; schedule: a NoiseSchedule. Returns (B, 3, H, W), at the same t.
+    int, the timestep of x_t; schedule: a NoiseSchedule, with its alphas_cumprod (T,). Returns (B, 3, H, W),
+    at the same t. (The paper's mask is 1 where the picture is known.)
     """
     ac_t = schedule.alphas_cumprod[t]
     known = ac_t.sqrt() * known_x0 + (1 - ac_t).sqrt() * noise
@@ -196,6 +197,24 @@ INPAINT_BLEND = Exercise(
             Text(
                 "the known picture is dimmed but has no noise in it.",
                 "既知の画像を暗くしただけで、ノイズが入っていません。",
+            ),
+        ),
+        "not_dimmed": Misconception(
+            lambda x_t, known_x0, mask, noise, t, schedule: (
+                mask * x_t + (1 - mask) * (known_x0 + (1 - schedule.alphas_cumprod[t]).sqrt() * noise)
+            ),
+            Text(
+                "noise is added to the whole known picture; its share shrinks at the same time, by sqrt(ac_t).",
+                "既知の画像をそのままにして、ノイズを足しています。画像のほうも sqrt(ac_t) 倍に小さくなります。",
+            ),
+        ),
+        "draws_anew": Misconception(
+            lambda x_t, known_x0, mask, noise, t, schedule: inpaint_blend(
+                x_t, known_x0, mask, torch.randn_like(x_t), t, schedule
+            ),
+            Text(
+                "you draw noise of your own; use the one that you are given.",
+                "自分でノイズを作っています。渡されたノイズを使ってください。",
             ),
         ),
         "noised_twice": Misconception(

@@ -57,15 +57,17 @@ def _probe(inject, inputs):
 def _two(answer):
     """The two parts of an answer. Raises Unfit for one that has not two, or whose first is no list."""
     if not isinstance(answer, tuple | list) or len(answer) != 2:
-        raise Unfit("wrong_type", received=type(answer).__name__)
+        raise Unfit("not_two_things", received=type(answer).__name__, parts="`skips, mid`")
     if not isinstance(answer[0], tuple | list):
-        raise Unfit("wrong_type", received=type(answer[0]).__name__)
+        raise Unfit("not_two_things", received=f"{type(answer[0]).__name__} as the first part", parts="`skips, mid`")
     return answer
 
 
 def _joined(maps):
-    """All numbers of a list of maps, in its order."""
-    return torch.cat([one.flatten() for one in maps]) if len(maps) else torch.zeros(0)
+    """A list of maps as one tensor: (N, B, C, H, W) where they are of one shape, else all their numbers in order."""
+    if not maps:
+        return torch.zeros(0)
+    return torch.stack(list(maps)) if len({m.shape for m in maps}) == 1 else torch.cat([m.flatten() for m in maps])
 
 
 def _mistaken(base=1.0, skips_scale=None, mid_scale=None, order=list):
@@ -125,7 +127,7 @@ INJECT = Exercise(
     properties={
         "silent": Property(
             lambda arrays, inputs: (
-                np.array_equal(arrays["silent"], np.concatenate([one.numpy().ravel() for one in inputs["skips"]]))
+                np.array_equal(arrays["silent"], np.stack([one.numpy() for one in inputs["skips"]]))
                 and np.array_equal(arrays["silent_middle"], inputs["mid"].numpy())
                 and abs(arrays["batch"] - arrays["silent"]).max() > 1e-3
             ),
@@ -221,6 +223,30 @@ INJECT = Exercise(
             Text(
                 "`scale` multiplies the U-Net's own maps too; at 0 it would see nothing any more.",
                 "U-Net の特徴マップにまで `scale` を掛けています。0 にすると、U-Net には何も残りません。",
+            ),
+        ),
+        "wrong_one_scaled": Misconception(
+            _mistaken(base=lambda scale: scale, skips_scale=1, mid_scale=1),
+            Text(
+                "`scale` multiplies the U-Net's maps; it belongs to the ControlNet's.",
+                "`scale` を U-Net の特徴マップに掛けています。掛けるのは ControlNet のほうです。",
+            ),
+        ),
+        "lists_joined": Misconception(
+            lambda skips, mid, control_skips, control_mid, scale: (skips + control_skips, mid + scale * control_mid),
+            Text(
+                "`+` puts two lists one behind the other; their tensors have to be added one by one.",
+                "リストどうしの `+` は、2 つをつなげるだけです。テンソルをひとつずつ足してください。",
+            ),
+        ),
+        "channels_joined": Misconception(
+            lambda skips, mid, control_skips, control_mid, scale: (
+                [torch.cat(pair, dim=1) for pair in zip(skips, control_skips, strict=True)],
+                torch.cat([mid, control_mid], dim=1),
+            ),
+            Text(
+                "the corrections become further channels; they are to be added, so that the shapes stay.",
+                "補正をチャンネルとしてつなげています。形が変わらないように、足してください。",
             ),
         ),
         "subtracted": Misconception(

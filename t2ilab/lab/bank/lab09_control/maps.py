@@ -38,6 +38,7 @@ def _probe(one_hot_map, inputs):
     yield "sizes", lambda: one_hot_map(other, 7)
     yield "one_class", lambda: one_hot_map(torch.zeros_like(other), 1)
     yield "last_class", lambda: one_hot_map(torch.full_like(other, 2), 3)
+    yield "single_precision", lambda: float(one_hot_map(given, CLASSES).dtype == torch.float32)
 
 
 def _compared(numbers):
@@ -142,6 +143,13 @@ ONE_HOT_MAP = Exercise(
             Text(
                 "these are True and False; a convolution takes floats.",
                 "True と False のままです。畳み込みには浮動小数点数を渡します。",
+            ),
+        ),
+        "double": Misconception(
+            lambda semantic_map, classes: one_hot_map(semantic_map, classes).double(),
+            Text(
+                "the numbers are float64; the network's weights are float32, and it takes nothing else.",
+                "float64 になっています。ネットワークの重みは float32 なので、float32 にしてください。",
             ),
         ),
         "inverted": Misconception(

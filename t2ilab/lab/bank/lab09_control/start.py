@@ -10,16 +10,17 @@ from t2ilab.lab.messages import Text
 from t2ilab.lab.probing import Unfit, cases
 
 LAB = "09_control"
-T = 20  # of the schedule; its betas are large, so that neighbouring timesteps cannot be mistaken
+T = 20  # of a schedule whose betas are large, so that neighbouring timesteps cannot be mistaken
+WHOLE = 1000  # timesteps of the one that is begun half-way, as everywhere in the labs
 
 
 def sdedit_start(x0, noise, strength, schedule, timesteps):
-    """Where to begin when a picture is to be drawn over (SDEdit, Meng et al. 2022, algorithm 1).
+    """Where to begin when a picture is to be drawn over (SDEdit, Meng et al. 2022, with DDPM's noise).
 
     x0: (B, 3, H, W), the picture; noise: like x0, standard normal; strength: in [0, 1], the share of
-    the walk that is taken, rounded to whole steps; schedule: a NoiseSchedule; timesteps: int64, descending.
-    Returns the noised picture and the timesteps that remain, the last ones; with strength 0 they are
-    x0 itself and no timesteps.
+    the walk that is taken, rounded to the nearest whole number of steps; schedule: a NoiseSchedule, with
+    its alphas_cumprod (T,); timesteps: int64, descending. Returns the noised picture and the timesteps
+    that remain, the least noisy ones; with strength 0 they are x0 itself and no timesteps.
     """
     taken = round(strength * len(timesteps))
     remaining = timesteps[len(timesteps) - taken :]
@@ -32,9 +33,10 @@ def sdedit_start(x0, noise, strength, schedule, timesteps):
 def _inputs(generator):
     x0 = pictures(generator, 2, 3, 4, 5)
     other = pictures(generator, 3, 3, 2, 2)
-    grid = torch.randperm(T, generator=generator)[:8].sort(descending=True).values
+    # Never two closer than 40.
+    grid = 40 * torch.randperm(WHOLE // 40, generator=generator)[:8].sort(descending=True).values + 7
     return {
-        "betas": 0.03 + 0.1 * torch.rand(T, generator=generator),
+        "betas": 1e-4 + 0.01 * torch.rand(WHOLE, generator=generator),
         "x0": x0, "noise": noise_like(generator, x0), "timesteps": grid,
         "other_x0": other, "other_noise": noise_like(generator, other),
         # 3 of the 8 timesteps, never half of them: the first ones are others than the last ones.
@@ -64,7 +66,7 @@ def _probe(sdedit_start, inputs):
 def _two(answer):
     """The two parts of an answer, the timesteps as a tensor. Raises Unfit for one that has not two."""
     if not isinstance(answer, tuple | list) or len(answer) != 2:
-        raise Unfit("wrong_type", received=type(answer).__name__)
+        raise Unfit("not_two_things", received=type(answer).__name__, parts="`x_t, timesteps`")
     picture, timesteps = answer
     if isinstance(timesteps, list | tuple | range):
         timesteps = torch.tensor([int(t) for t in timesteps], dtype=torch.int64)
@@ -83,6 +85,14 @@ def _mistaken(first=False, rest=None, level=lambda ac_t: (ac_t.sqrt(), (1 - ac_t
         return factor * x0 + spread * noise, remaining
 
     return start
+
+
+def _first_of_all(x0, noise, strength, schedule, timesteps):
+    remaining = timesteps[len(timesteps) - round(strength * len(timesteps)) :]
+    if len(remaining) == 0:
+        return x0, remaining
+    ac_t = schedule.alphas_cumprod[timesteps[0]]
+    return ac_t.sqrt() * x0 + (1 - ac_t).sqrt() * noise, remaining
 
 
 def _all_timesteps(x0, noise, strength, schedule, timesteps):
@@ -126,7 +136,7 @@ SDEDIT_START = Exercise(
         Text(
             "taken = round(strength * len(timesteps)), and the last `taken` of them remain; beware of "
             "`[-0:]`, which is "
-            "everything. The picture gets the noise of the first that remains.",
+            "everything. The picture gets the noise of the first that remains; schedule.alphas_cumprod says how much.",
             "taken = round(strength * len(timesteps)) として、最後の taken 個を残します。"
             "`[-0:]` は全部になるので注意してください。画像には、残った最初の時刻のノイズを加えます。",
         ),
@@ -237,10 +247,49 @@ SDEDIT_START = Exercise(
                 "画像を暗くしただけで、ノイズを加えていません。これでは、取り除くものも、新しく描くものもありません。",
             ),
         ),
+        "swapped": Misconception(
+            _mistaken(level=lambda ac_t: ((1 - ac_t).sqrt(), ac_t.sqrt())),
+            Text(
+                "picture and noise have each other's factors.",
+                "画像とノイズの係数が入れ替わっています。",
+            ),
+        ),
+        "not_noised": Misconception(
+            _mistaken(level=lambda ac_t: (1, 0)),
+            Text(
+                "the picture got no noise; at the first timestep that remains, the model expects a noisy one.",
+                "画像にノイズを加えていません。残った最初の時刻では、モデルはノイズの入った画像を待っています。",
+            ),
+        ),
+        "first_of_all": Misconception(
+            _first_of_all,
+            Text(
+                "the picture gets the noise of timesteps[0], where the whole walk begins; this one begins at the first "
+                "that remains.",
+                "timesteps[0] の、道全体の始まりのノイズを加えています。歩き始めるのは、残った最初の時刻です。",
+            ),
+        ),
+        "draws_anew": Misconception(
+            lambda x0, noise, strength, schedule, timesteps: sdedit_start(
+                x0, torch.randn_like(x0), strength, schedule, timesteps
+            ),
+            Text(
+                "you draw noise of your own; use the one that you are given, so that a seed decides the picture.",
+                "自分でノイズを作っています。シードで結果が決まるように、渡されたノイズを使ってください。",
+            ),
+        ),
+        "other_order": Misconception(
+            lambda *given: sdedit_start(*given)[::-1],
+            Text(
+                "the two come back in the other order; the noised picture is the first.",
+                "返す順序が逆です。ノイズを加えた画像が先です。",
+            ),
+        ),
         "added": Misconception(
             _mistaken(level=lambda ac_t: (1, (1 - ac_t).sqrt())),
             Text(
-                "noise is added to the whole picture; its own share shrinks at the same time, by sqrt(ac_t).",
+                "noise is added to the whole picture; in this schedule the picture's share shrinks at "
+                "the same time, by sqrt(ac_t).",
                 "画像をそのままにして、ノイズを足しています。画像のほうも sqrt(ac_t) 倍に小さくなります。",
             ),
         ),

@@ -58,7 +58,7 @@ def _new(block, channels):
 
 
 def _count(layer):
-    return sum(p.numel() for p in layer.parameters() if p.requires_grad)
+    return sum(p.numel() for p in layer.parameters())
 
 
 def _taught(layer, x, wanted, steps):
@@ -67,7 +67,7 @@ def _taught(layer, x, wanted, steps):
         layer.zero_grad()
         loss = (layer(x) - wanted).square().sum() / (2 * len(x))
         if not loss.requires_grad:
-            raise Unfit("no_gradient")
+            raise Unfit("layer_without_gradient")
         loss.backward()
         with torch.no_grad():
             for parameter in layer.parameters():
@@ -137,6 +137,16 @@ class _Number(nn.Module):
 
     def forward(self, x):
         return self.gate * x
+
+
+class _Nothing(nn.Module):
+    """No layer at all."""
+
+    def __init__(self, channels):
+        super().__init__()
+
+    def forward(self, x):
+        return torch.zeros_like(x)
 
 
 class _Frozen(_Layer):
@@ -275,8 +285,11 @@ ZERO_CONV = Exercise(
         "dead": Misconception(
             _mistaken(weight=_same, bias=_same, forward=lambda conv, x: 0 * conv(x)),
             Text(
-                "the output is multiplied by zero, and so is every gradient: this layer can never learn.",
-                "出力に 0 を掛けると、勾配も 0 になります。この層は、いつまでたっても学べません。",
+                "no gradient gets through: the output is multiplied by zero, or an activation is flat there, or the "
+                "weights are set to zero anew in every forward. This layer can never learn.",
+                "勾配が通りません。出力に 0 を掛けているか、活性化関数がそこで平らになっているか、"
+                "forward のたびに重みを "
+                "0 にしているかです。この層は、いつまでたっても学べません。",
             ),
         ),
         "frozen": Misconception(
@@ -284,6 +297,13 @@ ZERO_CONV = Exercise(
             Text(
                 "the weights are zero and need no gradient, so they stay zero for ever.",
                 "重みが 0 のうえに勾配も求めないので、いつまでも 0 のままです。",
+            ),
+        ),
+        "no_layer": Misconception(
+            _Nothing,
+            Text(
+                "there is nothing in it that could learn; it is to be a convolution, whose numbers are zero at first.",
+                "学べるものが何も入っていません。はじめの値が 0 の畳み込みを作ってください。",
             ),
         ),
         "activated": Misconception(
