@@ -142,10 +142,7 @@ class ControlRecipe:
         """How well it follows conditions that training never showed, under captions that leave place and size to them,
         and how often the reader reads what these say: with the ControlNet, without it, and for the world's own
         pictures, as they come back from the base's autoencoder, which is as much as can be reached."""
-        batch = self._world(self.seed + 1, 0.0, 0.0).drawings(0, count, self.device.device)
-        drawing, scenes = batch["drawing"], batch["scene"]
-        condition = self.numbers.condition(drawing, scenes)
-        asked = [_unplaced(understand(caption, str(self.base.world))[0]) for caption in batch["caption"]]
+        drawing, scenes, condition, asked = self._unseen(count)
         captions = [describe(scene) for scene in asked]
         pictures = {
             "with": self._drawn(model, captions, condition, 1.0),
@@ -160,6 +157,12 @@ class ControlRecipe:
             found = self.follows(images, drawing, scenes) | {"all that was said": said.all} | dict(said.attributes)
             scores |= {f"{name}: {what}": share for what, share in found.items()}
         return scores
+
+    def _unseen(self, count: int) -> tuple[Drawing, list[Scene], Tensor, list[Scene]]:
+        """Drawings that no training shows, their scenes and conditions, and what captions are to say of them."""
+        batch = self._world(self.seed + 1, 0.0, 0.0).drawings(0, count, self.device.device)
+        asked = [_unplaced(understand(caption, str(self.base.world))[0]) for caption in batch["caption"]]
+        return batch["drawing"], batch["scene"], self.numbers.condition(batch["drawing"], batch["scene"]), asked
 
     def _drawn(self, model: ControlNet, captions: list[str], condition: Tensor, scale: float) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] under conditions (B, 3, H, W) in [-1, 1]."""
@@ -179,9 +182,8 @@ class ControlRecipe:
 
     def sheet(self, model: ControlNet) -> Tensor:
         """Eight conditions, then eight pictures under them (16, 3, H, W) in [-1, 1], to watch while it trains."""
-        batch = self._world(self.seed + 1, 0.0, 0.0).drawings(0, 8, self.device.device)
-        condition = self.numbers.condition(batch["drawing"], batch["scene"])
-        return torch.cat([condition, self._drawn(model, batch["caption"], condition, 1.0)])
+        _, _, condition, asked = self._unseen(8)
+        return torch.cat([condition, self._drawn(model, [describe(scene) for scene in asked], condition, 1.0)])
 
     def save(self, model: ControlNet, folder: Path) -> None:
         """Writes a folder that diffusers' ControlNetModel opens."""
