@@ -15,6 +15,8 @@ import torch
 
 from t2ilab import zoo
 from t2ilab.data.maps import MAPS
+from t2ilab.data.monsters import draw as draw_monsters
+from t2ilab.data.monsters import monsters, pet_items
 from t2ilab.data.render import draw
 from t2ilab.data.renditions import RENDITIONS
 from t2ilab.data.scenes import Scene, complete
@@ -44,7 +46,7 @@ SCENES = ("an astronaut riding a horse in a field", "a robot in a boat at sea", 
 
 
 def world() -> None:
-    """Writes things.png, world.png and renditions.png, drawn without a model."""
+    """Writes things.png, world.png, renditions.png, monsters.png and pet.png, drawn without a model."""
     figure, axes = plt.subplots(4, 9, figsize=(9, 5.2))
     things = [complete(Scene(name, size="big", place="center", background="light")) for name in THINGS]
     for axis, picture, name in zip(axes.flat, draw(things, 192).image, THINGS, strict=True):
@@ -67,6 +69,11 @@ def world() -> None:
         rows += [drawing.image, *[made(drawing, None) for made in RENDITIONS.values()]]
         rows += [look(drawing, scenes) for look in MAPS.values()]
     to_pil(grid(torch.cat(rows), columns=8)[None])[0].save(FOLDER / "renditions.png")
+
+    sheet = grid(draw_monsters(monsters(60), 100), columns=10)
+    to_pil(sheet[None])[0].quantize(64).save(FOLDER / "monsters.png", optimize=True)
+    pets = torch.stack([item["image"] for item in pet_items(180)])
+    to_pil(grid(pets, columns=5)[None])[0].save(FOLDER / "pet.png")
 
 
 def model() -> None:

@@ -6,7 +6,22 @@ from itertools import pairwise
 import pytest
 import torch
 
-from t2ilab.data.geometry import arc, both, box, cut, disc, ellipse, join, line, mirrored, polygon, turned
+from t2ilab.data.geometry import (
+    arc,
+    both,
+    box,
+    cut,
+    disc,
+    discs,
+    ellipse,
+    join,
+    line,
+    lines,
+    melt,
+    mirrored,
+    polygon,
+    turned,
+)
 
 
 def points(count=20_000, reach=1.3, seed=0):
@@ -128,3 +143,23 @@ def test_any_leading_shape_and_float(form):
     assert torch.equal(form(p.reshape(3, 4, 5, 2)), flat.reshape(3, 4, 5))
     assert torch.allclose(form(p.float()).double(), flat, atol=1e-5)
     assert form(p.float()).dtype == torch.float32
+
+
+def test_several_at_once_are_each_joined():
+    p = points(2000)
+    middles = [((0.3, -0.2), 0.4), ((-0.6, 0.1), 0.15), ((0.0, 0.7), 0.3)]
+    assert torch.allclose(discs(p, middles), join(*[disc(p, radius, at) for at, radius in middles]), atol=1e-12)
+    stops = [[(0.1, 0.2), (0.5, -0.3), (0.9, 0.0)], [(-0.7, -0.6), (-0.2, 0.4), (0.3, 0.8)]]
+    assert torch.allclose(lines(p, stops, 0.07), join(*[line(p, each, 0.07) for each in stops]), atol=1e-12)
+    assert lines(p.reshape(40, 50, 2), stops).shape == (40, 50)
+
+
+def test_what_melts_is_joined_far_away_and_more_than_joined_near_by():
+    p, reach = points(5000), 0.2
+    one, other = disc(p, 0.4, (-0.3, 0.0)), disc(p, 0.3, (0.3, 0.1))
+    melted, joined = melt(one, other, reach), join(one, other)
+    near = (one - other).abs() < reach
+    assert torch.equal(melted[~near], joined[~near])
+    assert (melted[near] < joined[near]).all()
+    assert (joined - melted).max() <= reach / 4 + 1e-12  # where both are equally near
+    assert torch.equal(melted, melt(other, one, reach))

@@ -56,3 +56,11 @@ def test_the_thing_that_is_added_fills_its_circle():
     inside = torch.stack([distance for _, distance in figure]).amin(0) < 0
     assert 0.1 < inside.float().mean() < 0.3
     assert not inside[torch.hypot(x, y) > 1.1].any()
+
+
+def test_the_code_for_monsters_runs(capsys):
+    space = {}
+    exec(BLOCKS[2], space)
+    assert space["image"].shape == (1, 3, 128, 128)
+    assert (len(space["new"]), len(space["five"])) == (52, 5)
+    assert "a drawing of a grey and light blue monster 灰色と水色のモンスターの絵" in capsys.readouterr().out

@@ -24,6 +24,13 @@ def disc(p: Tensor, radius: float, center: Point = (0.0, 0.0)) -> Tensor:
     return torch.hypot(p[..., 0] - center[0], p[..., 1] - center[1]) - radius
 
 
+def discs(p: Tensor, each: Sequence[tuple[Point, float]]) -> Tensor:
+    """Distance of points (..., 2) to the nearest of several discs, each a middle and a radius."""
+    table = p.new_tensor([(*center, radius) for center, radius in each])  # (N, 3)
+    away = torch.hypot(p[..., None, 0] - table[:, 0], p[..., None, 1] - table[:, 1])  # (..., N)
+    return (away - table[:, 2]).amin(-1)
+
+
 def ellipse(p: Tensor, radii: Point, center: Point = (0.0, 0.0), turn: float = 0.0) -> Tensor:
     """Distance of points (..., 2) to an ellipse turned clockwise by `turn` degrees; of first order near its edge."""
     p = turned(p, turn, center)
@@ -63,6 +70,13 @@ def line(p: Tensor, stops: Sequence[Point], width: float = 0.0) -> Tensor:
     return nearest.sqrt() - width
 
 
+def lines(p: Tensor, each: Sequence[Sequence[Point]], width: float = 0.0) -> Tensor:
+    """Distance of points (..., 2) to the nearest of several lines, each through as many stops as the others."""
+    stops = p.new_tensor(each)  # (N, stops, 2)
+    nearest = line(p[..., None, :], [tuple(stop.unbind(-1)) for stop in stops.unbind(1)], width)  # type: ignore[misc]
+    return nearest.amin(-1)
+
+
 def arc(p: Tensor, radius: float, center: Point, start: float, end: float, width: float) -> Tensor:
     """Distance of points (..., 2) to an arc from `start` to `end` degrees, clockwise from the right, `width` thick."""
     p = turned(p, (start + end) / 2, center)
@@ -90,6 +104,12 @@ def mirrored(p: Tensor) -> Tensor:
 def join(*forms: Tensor) -> Tensor:
     """All of the forms."""
     return reduce(torch.minimum, forms)
+
+
+def melt(one: Tensor, other: Tensor, reach: float) -> Tensor:
+    """Both forms, run into each other where they are nearer than `reach`."""
+    near = (reach - (one - other).abs()).clamp(min=0)
+    return torch.minimum(one, other) - near * near / (4 * reach)
 
 
 def both(*forms: Tensor) -> Tensor:
