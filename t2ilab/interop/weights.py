@@ -25,11 +25,16 @@ def write_weights(path: Path, module: nn.Module, rename: Rename = str, dtype: to
     write_tensors(path, {rename(name): tensor for name, tensor in module.state_dict().items()}, dtype)
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype = torch.float16) -> None:
-    """Writes tensors by name, in half precision by default."""
+def write_tensors(
+    path: Path,
+    tensors: dict[str, Tensor],
+    dtype: torch.dtype = torch.float16,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Writes tensors by name, in half precision by default, and what else the file is to say."""
     whole = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in tensors.items()}
     with written_beside(path) as beside:
-        save_file(whole, beside, metadata={"format": "pt"})
+        save_file(whole, beside, metadata={"format": "pt"} | (metadata or {}))
 
 
 def renaming(rename: Rename) -> Convert:
@@ -53,7 +58,7 @@ def read_weights(files: Path | Sequence[Path], module: nn.Module, convert: Conve
     own, convert = module.state_dict(), convert or renaming(str)
     found: dict[str, Tensor] = {}
     extra: list[str] = []
-    for path, name, tensor in _tensors(files):
+    for path, name, tensor in tensors_of(files):
         for mine, part in convert(name, tensor):
             if mine not in own:
                 extra.append(name)
@@ -70,7 +75,8 @@ def read_weights(files: Path | Sequence[Path], module: nn.Module, convert: Conve
     module.load_state_dict(found, assign=any(tensor.is_meta for tensor in own.values()))
 
 
-def _tensors(files: Iterable[Path]) -> Iterable[tuple[Path, str, Tensor]]:
+def tensors_of(files: Iterable[Path]) -> Iterable[tuple[Path, str, Tensor]]:
+    """Each tensor of some files: (its file, its name, itself). Raises OSError where one is missing or broken."""
     for path in files:
         if not path.exists():
             raise OSError(f"{path} is missing, so {path.parent} is not a whole checkpoint.")
