@@ -270,3 +270,12 @@ def test_which_adapter_to_save_is_named(tmp_path):
     with pytest.raises(ValueError, match="one of second, first; got None"):
         save_adapter(tmp_path, net)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_with_adapters_is_not_saved_as_if_it_had_none(tmp_path, cpu):
+    pipe = latent_pipe(CLIPTokenizer.train(["cat", "red", "a", "and"], 16), cpu)
+    add_adapter(pipe.unet, rank=2, name="pet")
+    with pytest.raises(ValueError, match="saved without adapters; this one has pet"):
+        pipe.save_pretrained(tmp_path / "model")
+    merge_adapters(pipe.unet)
+    pipe.save_pretrained(tmp_path / "model")

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from t2ilab.files import read_config, written_beside
+from t2ilab.nets.lora import adapter_names
 
 Rename = Callable[[str], str]
 Convert = Callable[[str, Tensor], Iterable[tuple[str, Tensor]]]
@@ -21,7 +22,17 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def write_weights(path: Path, module: nn.Module, rename: Rename = str, dtype: torch.dtype = torch.float16) -> None:
-    """Writes a module's weights, in half precision by default; `rename` gives each its name in the file."""
+    """Writes a module's weights, in half precision by default; `rename` gives each its name in the file.
+
+    Raises:
+        ValueError: the module has adapters around its layers, whose weights would have other names.
+        OSError: the file cannot be written.
+    """
+    if names := adapter_names(module):
+        raise ValueError(
+            f"A network is saved without adapters; this one has {', '.join(names)}. Save them with "
+            "t2ilab.interop.lora.save_adapter, then merge_adapters or remove_adapters."
+        )
     write_tensors(path, {rename(name): tensor for name, tensor in module.state_dict().items()}, dtype)
 
 

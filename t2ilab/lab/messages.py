@@ -141,6 +141,10 @@ TABLE: dict[str, Text] = {
         "{case}の場合、関数が {received} を返しました。"
         "テンソル（数ひとつの場合は数でもかまいません）を返してください。",
     ),
+    "layer_wanted": Text(
+        "Your function returned a {received} for {case}; a layer of the kind {expected} is expected.",
+        "{case}の場合、関数が {received} を返しました。{expected} の層を返してください。",
+    ),
     "list_of_tensors": Text(
         "Your function returned a list of tensors ({count} of them) for {case}; one tensor is expected: join them, "
         "with `torch.stack` along a new axis or with `torch.cat` along one that they have.",

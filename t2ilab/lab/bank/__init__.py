@@ -13,6 +13,7 @@ from t2ilab.lab.bank import (
     lab07_latent_diffusion,
     lab08_text_to_image,
     lab09_control,
+    lab10_fine_tuning,
 )
 from t2ilab.lab.definition import Exercise
 from t2ilab.lab.messages import say
@@ -28,6 +29,7 @@ ALL: tuple[Exercise, ...] = (
     *lab07_latent_diffusion.EXERCISES,
     *lab08_text_to_image.EXERCISES,
     *lab09_control.EXERCISES,
+    *lab10_fine_tuning.EXERCISES,
 )
 
 
