@@ -23,8 +23,8 @@ class ZeroConv(nn.Module):
     def __init__(self, channels):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, kernel_size=1)
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)
+        for parameter in self.conv.parameters():
+            nn.init.zeros_(parameter)  # the weight, and the bias too
 
     def forward(self, x):
         return self.conv(x)
@@ -111,8 +111,8 @@ class _Depthwise(_Layer):
 
     def __init__(self, channels):
         conv = nn.Conv2d(channels, channels, 1, groups=channels)
-        nn.init.zeros_(conv.weight)
-        nn.init.zeros_(conv.bias)
+        for parameter in conv.parameters():
+            nn.init.zeros_(parameter)
         super().__init__(conv)
 
 
@@ -154,8 +154,8 @@ class _Frozen(_Layer):
 
     def __init__(self, channels):
         conv = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(conv.weight)
-        nn.init.zeros_(conv.bias)
+        for parameter in conv.parameters():
+            nn.init.zeros_(parameter)
         super().__init__(conv.requires_grad_(False))
 
 
