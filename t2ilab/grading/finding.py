@@ -16,6 +16,7 @@ from typing import NamedTuple
 LARGEST = 50 * 2**20  # bytes of one notebook, or of a zip inside a zip
 TIGHTEST = 200  # times smaller than its content: what is packed more tightly is a bomb and no notebook
 MOST = 20_000  # files in a folder, or in a zip
+LONGEST = 1000  # letters of a path in a zip
 
 # "Yuki Tanaka_12345_assignsubmission_file_/x.ipynb", the folder sometimes joined to the file's own name.
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_|$)")
@@ -70,8 +71,9 @@ def owners(places: list[str], lab: str) -> dict[str, Student]:
     and where files lie side by side, their own name, without the lab's.
     """
     plain = {place: tuple(place.split("/")[:-1]) for place in places if _exported(place) is None}
-    folders = list(plain.values())
-    shared = len(os.path.commonprefix(folders)) if folders else 0
+    folders = sorted(plain.values()) or [()]
+    pairs = zip(folders[0], folders[-1], strict=False)  # what the first and the last share, all between them do
+    shared = next((i for i, (one, other) in enumerate(pairs) if one != other), min(map(len, folders)))
     if len(folders) == 1:
         shared = max(0, shared - 1)  # one file in a folder: the folder is the student's
     found = {}
@@ -170,7 +172,9 @@ def _in_zip(opened: Open, prefix: str, left_out: list[str], nested: bool = False
             continue
         if not name.endswith((".ipynb", ".zip")):
             continue
-        if ".." in parts or name.startswith("/") or ":" in parts[0]:
+        if len(name) > LONGEST:
+            left_out.append(f"{place[:40]}... has a name of {len(name)} letters; it was left out.")
+        elif ".." in parts or name.startswith("/") or ":" in parts[0]:
             left_out.append(f"{place!r} climbs out of its zip; it was left out.")
         elif stat.S_ISLNK(entry.external_attr >> 16):
             left_out.append(f"{place} is a link, and links are not followed.")

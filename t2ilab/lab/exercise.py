@@ -55,6 +55,14 @@ def is_blank(answer: Any) -> bool:
     return _is_blank_function(answer)
 
 
+def is_blank_definition(node: ast.AST) -> bool:
+    """The same of source that was only read: True for a `def`, or a `class` of methods, that is a blank."""
+    if isinstance(node, ast.ClassDef):
+        methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+        return bool(methods) and all(_is_blank_body(method, in_class=True) for method in methods)
+    return isinstance(node, ast.FunctionDef) and _is_blank_body(node)
+
+
 def _is_blank_function(function: Any, in_class: bool = False) -> bool:
     try:
         source = inspect.getsource(function)
@@ -63,8 +71,10 @@ def _is_blank_function(function: Any, in_class: bool = False) -> bool:
     except (OSError, TypeError, SyntaxError):
         return False
     definition = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
-    if definition is None:
-        return False
+    return definition is not None and _is_blank_body(definition, in_class)
+
+
+def _is_blank_body(definition: ast.FunctionDef, in_class: bool = False) -> bool:
     body = definition.body[1:] if ast.get_docstring(definition) is not None else definition.body
     if in_class and body and ast.unparse(body[0]) == "super().__init__()":
         body = body[1:]
