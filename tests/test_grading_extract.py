@@ -22,7 +22,8 @@ def lines(*cells, name="add"):
     """The statements that are run, one line each."""
     found = program(*cells, name=name)
     assert found.state == "attempted", found
-    return [ast.unparse(ast.parse(found.cells[cell]).body[place]).split("\n")[0] for cell, place in found.run]
+    trees = {number: ast.parse(cell) for number, cell in found.cells.items()}
+    return [ast.unparse(trees[cell].body[place]).split("\n")[0] for cell, place in found.run]
 
 
 def test_only_what_the_definition_reads_is_run():
@@ -143,9 +144,18 @@ def test_percent_in_plain_python_is_no_magic():
 
 @pytest.mark.parametrize(
     "hostile",
-    ["x = " + "+".join("1" * 9000), "x = " + "-" * 50_000 + "1", "(" * 300, "if a:\n pass\n" + "elif b:\n pass\n" * 5000,
-     "x = '\ud800'", "x = 1\0", " " * 100_000, "%a\n" + "a" * 50_000 + "?"],
-)  # fmt: skip
+    [
+        "x = " + "+".join("1" * 9000),
+        "x = " + "-" * 50_000 + "1",
+        "(" * 300,
+        "if a:\n pass\n" + "elif b:\n pass\n" * 5000,
+        "x = '\ud800'",
+        "x = 1\0",
+        " " * 100_000,
+        "%a\n" + "a" * 50_000 + "?",
+    ],
+    ids=["sum", "minus", "brackets", "elif", "surrogate", "null", "spaces", "question"],
+)
 def test_code_that_no_parser_likes_costs_its_own_cell(hostile):
     assert program(hostile, "one = 1", ADD).state == "attempted"
 

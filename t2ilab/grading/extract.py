@@ -38,7 +38,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class _Statement:
+class Statement:
     """A statement at the top of a cell: the names that it binds, changes (`table["a"] = 1`) and reads."""
 
     cell: int
@@ -52,49 +52,53 @@ class _Statement:
 def programs(cells: Mapping[int, str], exercises: Sequence[str]) -> list[Program]:
     """The program of each exercise in a notebook's code cells (number -> source). It never raises."""
     sources: dict[int, str] = {}
-    statements: list[_Statement] = []
+    found: list[Statement] = []
     broken: dict[int, str] = {}
     for number, cell in cells.items():
         try:
-            source, nodes = _parsed(cell)
-            statements += [_statement(number, place, node) for place, node in enumerate(nodes)]
-            sources[number] = source
+            sources[number] = plain_python(cell)
+            found += statements(number, sources[number])
         except SyntaxError as error:
             text = (error.text or "").strip()
             broken[number] = f"Cell {number} is not Python: {error.msg} (line {error.lineno}: `{text[:100]}`)."
         except (ValueError, RecursionError, MemoryError):
             broken[number] = f"Cell {number} cannot be read as Python."
-    return [_program(name, sources, statements, cells, broken) for name in exercises]
+    return [_program(name, sources, found, cells, broken) for name in exercises]
 
 
 def _program(
     name: str,
     sources: Mapping[int, str],
-    statements: Sequence[_Statement],
+    given: Sequence[Statement],
     cells: Mapping[int, str],
     broken: Mapping[int, str],
 ) -> Program:
-    last = next((one for one in reversed(statements) if name in one.binds), None)
+    last = next((one for one in reversed(given) if name in one.binds), None)
     if last is None:
         named = re.compile(rf"^[ \t]*(?:(?:def|class)[ \t]+{re.escape(name)}\b|{re.escape(name)}[ \t]*=)", re.MULTILINE)
         place = next((number for number in reversed(broken) if named.search(cells[number])), None)
         return Program(name, "missing") if place is None else Program(name, "broken", broken[place])
     if is_blank_definition(last.node):
         return Program(name, "blank")
-    chosen, names = closure(name, statements)
+    chosen, names = closure(name, given)
     used = {number: sources[number] for number in dict.fromkeys(one.cell for one in chosen)}
     run = tuple((one.cell, one.place) for one in chosen)
     return Program(name, "attempted", "", used, run, names, last.reads)
 
 
-def closure(name: str, statements: Sequence[_Statement]) -> tuple[list[_Statement], frozenset[str]]:
+def statements(cell: int, source: str) -> list[Statement]:
+    """The statements at the top of a program. Raises SyntaxError, or RecursionError where it is too deep."""
+    return [_statement(cell, place, node) for place, node in enumerate(ast.parse(source).body)]
+
+
+def closure(name: str, given: Sequence[Statement]) -> tuple[list[Statement], frozenset[str]]:
     """The statements that bind or change a name, and all that those read, in their order; and the names followed.
 
     A name that is only imported is bound by its imports alone: `torch.manual_seed(0)` does not change it for us.
     """
-    own = {bound for one in statements if not _is_import(one.node) for bound in one.binds}
+    own = {bound for one in given if not _is_import(one.node) for bound in one.binds}
     makers: dict[str, list[int]] = {}
-    for index, one in enumerate(statements):
+    for index, one in enumerate(given):
         for made in one.binds | (one.changes & own):
             makers.setdefault(made, []).append(index)
     chosen: set[int] = set()
@@ -103,31 +107,26 @@ def closure(name: str, statements: Sequence[_Statement]) -> tuple[list[_Statemen
         for index in makers.get(waiting.pop(), ()):
             if index in chosen:
                 continue
-            one = statements[index]
+            one = given[index]
             chosen.add(index)
             # An import brings only what is asked of it, so that a name is no reason for its neighbours.
             new = set() if _is_import(one.node) else (one.reads | one.binds) - names
             names |= new
             waiting.extend(new)
-    return [statements[index] for index in sorted(chosen)], frozenset(names)
+    return [given[index] for index in sorted(chosen)], frozenset(names)
 
 
 def _is_import(node: ast.stmt) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def _parsed(cell: str) -> tuple[str, list[ast.stmt]]:
-    """A cell as plain Python and its statements; magics and shell escapes are taken out only where they are in the way.
-
-    Raises SyntaxError when it is neither.
-    """
+def plain_python(cell: str) -> str:
+    """A cell without what only IPython understands, and as it is where Python understands it."""
     try:
-        return cell, ast.parse(cell).body
+        ast.parse(cell)
     except SyntaxError:
-        plain = _without_magics(cell)
-        if plain == cell:
-            raise
-        return plain, ast.parse(plain).body
+        return _without_magics(cell)
+    return cell
 
 
 def _without_magics(cell: str) -> str:
@@ -154,13 +153,13 @@ def _without_magics(cell: str) -> str:
     return "\n".join(found)
 
 
-def _statement(cell: int, place: int, node: ast.stmt) -> _Statement:
+def _statement(cell: int, place: int, node: ast.stmt) -> Statement:
     table = symtable.symtable(ast.unparse(node), "cell", "exec")
     reads = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
     binds = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     for inner in _inside(table):
         reads |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global()}
-    return _Statement(cell, place, node, frozenset(binds), frozenset(_changed(node)), frozenset(reads))
+    return Statement(cell, place, node, frozenset(binds), frozenset(_changed(node)), frozenset(reads))
 
 
 def _inside(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

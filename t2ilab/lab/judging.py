@@ -4,7 +4,7 @@ Only arrays are looked at here, never the student's code, so that a grader can j
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,21 @@ from t2ilab.lab.probing import Failure, Measured, measure
 from t2ilab.lab.result import CheckResult
 
 Difference = tuple[str, dict[str, Any]]  # the engine's sentence and its values
+Measure = Callable[[Exercise, Any, Inputs], Measured]
 
 
-def judge(exercise: Exercise, draws: Sequence[Inputs], measured: Sequence[Measured]) -> CheckResult:
+def judge(
+    exercise: Exercise, draws: Sequence[Inputs], measured: Sequence[Measured], measure: Measure = measure
+) -> CheckResult:
     """Compares an answer with the reference, draw by draw: `measured[i]` is what it did with `draws[i]`.
 
     Right means: within the tolerance in every case of every draw, every property holds, and no input was changed.
+    measure(exercise, answer, inputs) probes the reference and known mistakes; a grader gives one that remembers.
     """
     forbidden = [name for one in measured for name in one.forbidden]
     if forbidden:
         return _result(exercise, "off_limits", say("off_limits", called=f"`{forbidden[0]}`"))
-    wanted = [_reference_arrays(exercise, inputs) for inputs in draws]
+    wanted = [_reference_arrays(exercise, inputs, measure) for inputs in draws]
     holds = {
         name: all(_holds(item.test, one.arrays, inputs) for one, inputs in zip(measured, draws, strict=True))
         for name, item in exercise.properties.items()
@@ -42,7 +46,7 @@ def judge(exercise: Exercise, draws: Sequence[Inputs], measured: Sequence[Measur
         arguments = [name for name in changed if name in inspect.signature(exercise.reference).parameters]
         sentence = say("in_place", changed=", ".join(f"`{name}`" for name in arguments or changed))
         return _result(exercise, status, sentence, holds)
-    mistake = _misconception(exercise, draws, measured)
+    mistake = _misconception(exercise, draws, measured, measure)
     if mistake is not None:
         lines = [say("looks_like", sentence=exercise.misconceptions[mistake].sentence.say())]
         lines += [_failure_sentence(failure)] if failure else []
@@ -86,7 +90,7 @@ def difference(answer: Arrays, reference: Arrays, tolerance: Tolerance) -> Diffe
     return None
 
 
-def _reference_arrays(exercise: Exercise, inputs: Inputs) -> Arrays:
+def _reference_arrays(exercise: Exercise, inputs: Inputs, measure: Measure) -> Arrays:
     reference = measure(exercise, exercise.reference, inputs)
     if reference.failure:
         raise RuntimeError(
@@ -96,18 +100,20 @@ def _reference_arrays(exercise: Exercise, inputs: Inputs) -> Arrays:
     return reference.arrays
 
 
-def _misconception(exercise: Exercise, draws: Sequence[Inputs], measured: Sequence[Measured]) -> str | None:
+def _misconception(
+    exercise: Exercise, draws: Sequence[Inputs], measured: Sequence[Measured], measure: Measure
+) -> str | None:
     """The known mistake that does what the answer did in every draw, errors included."""
     if not all(one.arrays for one in measured):
         return None  # an error before the first number says nothing about the idea behind it
     for name, item in exercise.misconceptions.items():
-        if all(_same(exercise, item.wrong, *pair) for pair in zip(draws, measured, strict=True)):
+        pairs = zip(draws, measured, strict=True)
+        if all(_same(exercise, measure(exercise, item.wrong, inputs), answer) for inputs, answer in pairs):
             return name
     return None
 
 
-def _same(exercise: Exercise, wrong: Any, inputs: Inputs, answer: Measured) -> bool:
-    mistaken = measure(exercise, wrong, inputs)
+def _same(exercise: Exercise, mistaken: Measured, answer: Measured) -> bool:
     if (mistaken.failure is None) != (answer.failure is None) or mistaken.arrays.keys() != answer.arrays.keys():
         return False
     if mistaken.failure and answer.failure:
