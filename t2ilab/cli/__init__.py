@@ -10,13 +10,14 @@ import sys
 
 import typer
 
-from t2ilab.cli import data, doctor, generate, notebooks, scenes, training, zoo
+from t2ilab.cli import data, doctor, generate, grading, notebooks, scenes, training, zoo
 
 COMMANDS = (  # in the order of the help
     generate.generate,
     scenes.scenes,
     notebooks.lab,
     training.train,
+    grading.grade,
     zoo.zoo,
     doctor.doctor,
     notebooks.build,

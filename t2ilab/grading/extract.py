@@ -76,7 +76,7 @@ def _program(
     last = next((one for one in reversed(given) if name in one.binds), None)
     if last is None:
         named = re.compile(rf"^[ \t]*(?:(?:def|class)[ \t]+{re.escape(name)}\b|{re.escape(name)}[ \t]*=)", re.MULTILINE)
-        place = next((number for number in reversed(broken) if named.search(cells[number])), None)
+        place = next((number for number in reversed(list(broken)) if named.search(cells[number])), None)
         return Program(name, "missing") if place is None else Program(name, "broken", broken[place])
     if is_blank_definition(last.node):
         return Program(name, "blank")

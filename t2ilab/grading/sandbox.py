@@ -27,8 +27,8 @@ import psutil
 from t2ilab.grading.staging import PACKAGE, stage
 from t2ilab.grading.wire import Broken, pack, read_message, unpack, write_message
 from t2ilab.lab.definition import Exercise
-from t2ilab.launch import clone
 from t2ilab.lab.messages import language
+from t2ilab.launch import clone
 
 _INSIDE = "/t2ilab-grading"  # where the copy of the package lies in the sandbox
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -52,7 +52,7 @@ class Limits:
     processes: at once, threads too; file_bytes: of one file; disk: bytes of all files; answer_bytes: of one answer.
     """
 
-    seconds: float = 20.0
+    seconds: float = 10.0
     memory: int = 2 * 2**30
     processes: int = 64
     file_bytes: int = 16 * 2**20
@@ -223,9 +223,10 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends the process and all that it has started."""
-        for process in [*self._family(), self._process]:
-            with contextlib.suppress(OSError, psutil.Error):
-                process.kill()
+        for one in self._family():
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        self._process.kill()
         self._process.wait()
         if self._process.stderr:
             self._process.stderr.close()
@@ -279,8 +280,8 @@ def _bubblewrap() -> str:
         manager = next((name for name in managers if shutil.which(name)), "apt-get")
         fix = f"install it with `sudo {managers[manager]} bubblewrap`"
     raise ValueError(
-        f"Student code runs in a sandbox that bubblewrap makes, but it is not here; {fix}, or say --unsafe if you trust "
-        "every notebook."
+        f"Student code runs in a sandbox that bubblewrap makes, but it is not here; {fix}, or say --unsafe if you "
+        "trust every notebook."
     )
 
 
@@ -291,7 +292,8 @@ def _knows_sizes(bubblewrap: str) -> bool:
 
 def _site_packages() -> list[Path]:
     """The folders that torch and its companions were installed into."""
-    return list(dict.fromkeys(folder.parent for name in ("torch", "numpy", "safetensors") for folder in _folders_of(name)))
+    companions = [_folders_of(name) for name in ("torch", "numpy", "safetensors")]
+    return list(dict.fromkeys(folder.parent for folders in companions for folder in folders))
 
 
 def _elsewhere(exercises: Sequence[Exercise]) -> set[str]:

@@ -1,8 +1,8 @@
 """A copy of the package that knows no answers: what a student's code finds beside it in the sandbox.
 
 The probes of a lab's exercises are there, because they run beside the answer; of the bank nothing else is. References
-keep their signatures, which `@exercise` compares, and lose their bodies; wrong answers, hints, tolerances and how inputs
-are drawn stay outside.
+keep their signatures, which `@exercise` compares, and lose their bodies; wrong answers, hints, tolerances and how
+inputs are drawn stay outside.
 """
 
 from __future__ import annotations

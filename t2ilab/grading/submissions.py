@@ -79,7 +79,8 @@ def _numbered(name: str) -> list[tuple[int, str]]:
 
 def _read(file: File, student: Student, lab: str, banks: Mapping[str, Sequence[str]]) -> Submission:
     cells: dict[int, str] = {}
-    problem, notes = "", ()
+    problem = ""
+    notes: tuple[str, ...] = ()
     try:
         cells = code_cells(file.read(), file.place)
         notes = _checked(cells, file.place, lab, banks)

@@ -36,9 +36,9 @@ def pack(value: Any) -> bytes:
     def outline(item: Any) -> Any:
         if isinstance(item, torch.Tensor | np.ndarray):
             key = f"a{len(arrays)}"
-            is_tensor = isinstance(item, torch.Tensor)
-            arrays[key] = np.ascontiguousarray(item.detach().numpy() if is_tensor else item).reshape(item.shape)
-            return {"tensor" if is_tensor else "array": key}
+            array = item.detach().numpy() if isinstance(item, torch.Tensor) else item
+            arrays[key] = np.ascontiguousarray(array).reshape(array.shape)
+            return {"tensor" if isinstance(item, torch.Tensor) else "array": key}
         if isinstance(item, dict):
             return {"dict": [[key, outline(inner)] for key, inner in item.items()]}
         if isinstance(item, list | tuple):
@@ -80,7 +80,8 @@ def sent(measured: Measured) -> dict[str, Any]:
         elif array.dtype.kind in "fc":
             arrays[case] = array.astype(np.float64 if array.dtype.kind == "f" else np.complex64)
         else:
-            failure = failure or Failure("Unfit", "", case, sentence="wrong_type", values={"received": str(array.dtype)})
+            values = {"received": str(array.dtype)}
+            failure = failure or Failure("Unfit", "", case, sentence="wrong_type", values=values)
     if failure:
         words = {key: getattr(failure, key) for key in ("kind", "message", "case", "function", "source", "sentence")}
         values = {str(key): cut(value) for key, value in failure.values.items()}

@@ -84,10 +84,10 @@ def run(cells: dict[str, str], statements: list[list[int]], names: set[str]) -> 
     sys.modules["__main__"] = module
     namespace, faults = module.__dict__, {}
     trees = {}
-    for number, source in cells.items():
-        file = f"<cell {number}>"  # as inspect and error messages will ask for it
+    for key, source in cells.items():
+        file = f"<cell {key}>"  # as inspect and error messages will ask for it
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        trees[int(number)] = ast.parse(source, file)
+        trees[int(key)] = ast.parse(source, file)
     for number, place in statements:
         node, file = _asked(trees[number].body[place], names), f"<cell {number}>"
         try:
