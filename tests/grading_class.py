@@ -14,7 +14,14 @@ from t2ilab.lab import bank
 from t2ilab.lab.probing import measure
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAD = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n\nfrom t2ilab.lab import exercise"
+HEAD = """import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from t2ilab.lab import exercise
+"""
 
 needs_bubblewrap = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="bubblewrap is not installed; without it no student code is run"

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -73,9 +73,8 @@ class Marker:
                     found.append(_unrun(asked, program))
                     continue
                 worker = worker or running.enter_context(self._sandbox.worker())
-                started = monotonic()
                 mark = self._ask(worker, asked, program)
-                found.append(Mark(**mark.as_json() | {"seconds": round(monotonic() - started, 2)}))
+                found.append(mark)
                 if mark.status in ("timeout", "memory", "crash"):
                     running.close()
                     worker = None
@@ -91,14 +90,17 @@ class Marker:
             "reads": sorted(program.reads - {asked.name}),
             "draws": draws,
         }
+        started = monotonic()
         try:
-            answer = worker.ask(request)
-            return self._judged(asked, draws, answer)
+            answer, seconds = worker.ask(request), monotonic() - started
+            mark = self._judged(asked, draws, answer)
         except Stopped as stopped:
-            seconds = f"{self._sandbox.limits.seconds:g}"
-            return _none(asked, stopped.reason, word(stopped.reason, seconds=seconds))
+            most = f"{self._sandbox.limits.seconds:g}"
+            seconds = monotonic() - started
+            mark = _none(asked, stopped.reason, word(stopped.reason, seconds=most))
         except Broken:
-            return _none(asked, "crash", word("unread"))
+            mark = _none(asked, "crash", word("unread"))
+        return replace(mark, seconds=round(seconds, 2))
 
     def _judged(self, asked: Exercise, draws: Sequence[Inputs], answer: Any) -> Mark:
         """The mark for what came out of the sandbox. Raises Broken where it is not what a worker sends."""
@@ -179,4 +181,4 @@ def _with_others(mark: Mark, names: frozenset[str], marks: Sequence[Mark]) -> Ma
     if mark.status not in ("wrong", "error") or not faulty:
         return mark
     sentence = say("calls_others", names=", ".join(f"`{name}`" for name in faulty))
-    return Mark(**mark.as_json() | {"message": f"{mark.message}\n{sentence}"})
+    return replace(mark, message=f"{mark.message}\n{sentence}")

@@ -34,7 +34,7 @@ def main() -> None:
     source, target = int(sys.argv[1]), int(sys.argv[2])
     settings = json.loads(sys.argv[3])
     torch.set_num_threads(1)
-    _without_compiler()
+    sys.modules.setdefault("torch._dynamo", _NoCompiler("torch._dynamo"))
     for name in {name for one in bank.ALL for name in one.off_limits if name.startswith("t2ilab.")}:
         # Loaded, so that it can be watched: what a student's function loads by itself would come too late.
         with contextlib.suppress(ImportError):
@@ -118,13 +118,13 @@ def _raiser(error: BaseException) -> Any:
     return failed
 
 
-def _without_compiler() -> None:
-    """torch's optimizers load its compiler, seconds of work, only to say that they are not to be compiled."""
-    if "torch._dynamo" not in sys.modules:
-        stand_in = types.ModuleType("torch._dynamo")
-        stand_in.disable = lambda function=None, *_, **__: function  # type: ignore[attr-defined]
-        stand_in.is_compiling = lambda: False  # type: ignore[attr-defined]
-        sys.modules["torch._dynamo"] = stand_in
+class _NoCompiler(types.ModuleType):
+    """Stands where torch's compiler would: torch's optimizers load that, seconds of work, only to say "not here"."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda function=None, *_, **__: function
 
 
 def _be_quiet() -> None:
