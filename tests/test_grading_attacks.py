@@ -5,10 +5,11 @@ What a hostile archive or file does is tested in test_grading_submissions.py.
 """
 
 import csv
-import os
+import itertools
 import re
 import socket
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ import pytest
 import torch
 from grading_class import HEAD, lay, needs_bubblewrap, notebook, solved
 
+from t2ilab.grading import sandbox
 from t2ilab.grading.grade import grade
 from t2ilab.grading.sandbox import Limits
 from t2ilab.lab import bank
@@ -26,6 +28,7 @@ pytestmark = needs_bubblewrap
 
 LAB = "05_ddpm"
 SECRET = "the-other-students-own-words"
+USERS = range(61_600, 61_700)  # whom student code runs as, where the tests are run as root
 WRONG, ERROR, OFF, CRASH, TIME, MEMORY = "wrong", "error", "off limits", "crashed", "timed out", "memory"
 
 
@@ -284,13 +287,15 @@ def graded(tmp_path_factory):
     for line in calls:
         line.listen()
         line.setblocking(False)
-    os.environ["T2ILAB_TEST_SECRET"] = SECRET
     before = set(Path("/tmp").iterdir())
-    torch.manual_seed(0)
+    patched = pytest.MonkeyPatch()
+    patched.setenv("T2ILAB_TEST_SECRET", SECRET)
+    patched.setattr(tempfile, "tempdir", str(lay(root / "tmp", {"x": b""})))
+    patched.setattr(sandbox, "_users", itertools.count(USERS.start))
     try:
         grade(folder, LAB, root / "grades.csv", root / "pages", limits=Limits(seconds=8), workers=2)
     finally:
-        del os.environ["T2ILAB_TEST_SECRET"]
+        patched.undo()
     with (root / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     pages = {path.name.split("-")[0]: path.read_text(encoding="utf-8") for path in (root / "pages").iterdir()}
@@ -345,12 +350,11 @@ def test_no_attack_wrote_more_than_its_share(graded):
 
 
 def test_no_attack_leaves_a_process_or_a_file_behind(graded):
-    for process in psutil.process_iter(["uids", "cmdline"]):
-        uids = process.info["uids"]
-        assert uids is None or not 61_000 <= uids.real < 61_500
-        assert "t2ilab.grading.worker" not in " ".join(process.info["cmdline"] or [])
-    new = [path.name for path in set(Path("/tmp").iterdir()) - graded.before]
-    assert not [name for name in new if name.startswith(("t2ilab-grading-", "full"))]
+    for process in psutil.process_iter(["uids"]):
+        assert process.info["uids"] is None or process.info["uids"].real not in USERS
+    assert [one for one in psutil.Process().children(recursive=True) if "worker" in " ".join(one.cmdline())] == []
+    assert [path.name for path in (graded.root / "tmp").iterdir()] == ["x"]
+    assert not [path for path in set(Path("/tmp").iterdir()) - graded.before if path.name.startswith("full")]
     assert not list(Path(torch.__file__).parent.glob("full*"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import ctypes
 import importlib
 import io
 import json
@@ -138,8 +139,10 @@ def _be_quiet() -> None:
 
 def _limit(settings: dict[str, int]) -> None:
     """Limits that this process cannot lift again; memory is counted from what torch has taken already."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, this process ends first
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: also without walls it ends with its parent
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, this process ends first
     try:
         import resource
     except ImportError:  # Windows
