@@ -65,7 +65,7 @@ ATTACKS = {
             module.judge = module.difference = module.measure = lambda *a, **k: True
             module.Measured = module.Failure = dict
         return torch.zeros(len(t), dim)
-        """, WRONG, ERROR, CRASH),
+        """, WRONG, ERROR, CRASH, TIME),
     "detects that it is graded": Attack(
         "mallory", "eps_to_x0",
         """
@@ -293,7 +293,7 @@ def graded(tmp_path_factory):
     patched.setattr(tempfile, "tempdir", str(lay(root / "tmp", {"x": b""})))
     patched.setattr(sandbox, "_users", itertools.count(USERS.start))
     try:
-        grade(folder, LAB, root / "grades.csv", root / "pages", limits=Limits(seconds=8), workers=2)
+        grade(folder, LAB, root / "grades.csv", root / "pages", limits=Limits(seconds=5), workers=2)
     finally:
         patched.undo()
     with (root / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
