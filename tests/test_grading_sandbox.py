@@ -51,7 +51,7 @@ def test_a_program_runs_with_its_helpers(strict):
 
 
 def test_an_error_names_the_students_own_line(strict):
-    (draw,) = ask("SIZE = (-1, 1)", SHAPE, RIGHT.replace("return", "\n    return"))["draws"]
+    (draw,) = ask("SIZE = (-1, 7)", SHAPE, RIGHT.replace("return", "\n    return"))["draws"]
     failure = draw["failure"]
     assert (failure["function"], failure["line"], failure["source"]) == ("shape", 2, "return x.reshape(SIZE)")
 
