@@ -40,10 +40,10 @@ main()
 
 
 def test_it_runs_as_a_module():
-    command = [sys.executable, "-m", "t2ilab", "genrate"]
+    command = [sys.executable, "-m", "t2ilab", "generatte"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr == "t2ilab: No such command 'genrate'. Did you mean 'generate'? See t2ilab --help.\n"
+    assert answer.stderr == "t2ilab: No such command 'generatte'. Did you mean 'generate'? See t2ilab --help.\n"
 
 
 def test_every_public_function_of_its_files_is_a_command():
@@ -75,8 +75,8 @@ def test_without_arguments_help_is_shown(command):
 
 
 def test_a_command_that_is_none_gets_one_sentence(command):
-    result = command("genrate", RED)
-    assert "No such command 'genrate'. Did you mean 'generate'?" in sentence(result, 2)
+    result = command("generatte", RED)
+    assert "No such command 'generatte'. Did you mean 'generate'?" in sentence(result, 2)
     assert len(result.err.splitlines()) == 1
 
 

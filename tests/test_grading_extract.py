@@ -53,6 +53,11 @@ def test_helpers_constants_and_imports_come_along_in_order():
     assert found.reads == {"exercise", "Helper"}
 
 
+def test_stars_come_along_and_neighbours_do_not():
+    cells = ("from math import *", "one, two = 1, 2", "two = train()", ADD)
+    assert lines(*cells) == ["from math import *", "one, two = (1, 2)", "def add(x):"]
+
+
 def test_tables_that_are_filled_later_are_whole():
     filling = ["one = {}", "one['a'] = 1", "one.update(b=2)", "for i in range(3):\n    one[i] = i", "one |= {4: 4}"]
     other = ["two['one'] = 3", "print(one)", "torch.manual_seed(0)"]

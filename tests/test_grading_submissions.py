@@ -218,8 +218,26 @@ def test_a_zip_that_lies_about_sizes_or_is_cut_off_costs_one_student(tmp_path):
     submissions, left_out = collect(tmp_path, LAB, BANKS)
     assert [(one.student.name, bool(one.problem)) for one in submissions] == [("b", True), ("c", False)]
     assert "b/w.zip/x.ipynb cannot be read: " in submissions[0].problem
-    assert len(left_out) == 1
-    assert "a/w.zip cannot be opened" in left_out[0]
+    assert left_out == ["a/w.zip cannot be opened: File is not a zip file.", "a holds no notebook."]
+
+
+def test_a_folder_without_a_notebook_is_named(tmp_path):
+    lay(tmp_path, {"a/x.ipynb": answers(), "b/x.pdf": b"", ".git/x": b""})
+    assert collect(tmp_path, LAB, BANKS)[1] == ["b holds no notebook."]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_no_text_holds_or_that_come_twice_stop_nobody(tmp_path):
+    lay(tmp_path / "in", {"b/x.ipynb": answers()})
+    (tmp_path / "in" / os.fsdecode(b"a\xff")).mkdir()
+    (tmp_path / "in" / os.fsdecode(b"a\xff/x.ipynb")).write_bytes(answers())
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for content in (answers(), answers("pass")):
+            archive.writestr(zipfile.ZipInfo("x.ipynb"), content)
+    (tmp_path / "in/c.zip").write_bytes(file.getvalue())
+    submissions, left_out = collect(tmp_path / "in", LAB, BANKS)
+    assert ([bool(one.problem) for one in submissions], left_out) == ([False] * 3, [])
 
 
 def test_no_notebooks_get_one_sentence(tmp_path):

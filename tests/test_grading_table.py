@@ -195,6 +195,12 @@ def test_pages_speak_japanese(tmp_path, monkeypatch):
     assert EXERCISES[1].hints[0].ja.split("`")[0] in text
 
 
+def test_a_name_that_no_text_holds_is_written_all_the_same(tmp_path):
+    result = made(tmp_path, submission("a\udcff", notes=("\udcff",)))
+    assert rows(tmp_path, result)[0]["student"] == "a?"
+    assert len(pages(tmp_path, result)) == 2
+
+
 def test_students_of_one_name_have_pages_of_their_own(tmp_path):
     two = [submission(student=Student("a b", "1"), code="1"), submission(student=Student("a/b", "1"), code="2")]
     assert len(pages(tmp_path, made(tmp_path, *two))) == 3

@@ -101,7 +101,8 @@ def closure(name: str, given: Sequence[Statement]) -> tuple[list[Statement], fro
     for index, one in enumerate(given):
         for made in one.binds | (one.changes & own):
             makers.setdefault(made, []).append(index)
-    chosen: set[int] = set()
+    # What a star brings cannot be seen, so that it always comes along.
+    chosen = {i for i, one in enumerate(given) if _is_import(one.node) and ast.unparse(one.node).endswith("import *")}
     names, waiting = {name}, [name]
     while waiting:
         for index in makers.get(waiting.pop(), ()):
@@ -110,7 +111,7 @@ def closure(name: str, given: Sequence[Statement]) -> tuple[list[Statement], fro
             one = given[index]
             chosen.add(index)
             # An import brings only what is asked of it, so that a name is no reason for its neighbours.
-            new = set() if _is_import(one.node) else (one.reads | one.binds) - names
+            new = set() if _is_import(one.node) else one.reads - names
             names |= new
             waiting.extend(new)
     return [given[index] for index in sorted(chosen)], frozenset(names)

@@ -54,6 +54,8 @@ def find(root: Path) -> tuple[list[File], list[str]]:
     left_out: list[str] = []
     if root.is_dir():
         files = list(_in_folder(root, left_out))
+        with_some = {file.place.partition("/")[0] for file in files}
+        left_out += [f"{name} holds no notebook." for name in _folders(root) if name not in with_some]
     elif root.is_file() and zipfile.is_zipfile(root):
         files = list(_in_zip(lambda: zipfile.ZipFile(root), "", left_out))
     else:
@@ -61,7 +63,7 @@ def find(root: Path) -> tuple[list[File], list[str]]:
     if not files:
         more = f" {left_out[0]}" if left_out else ""
         raise ValueError(f"There is no notebook (*.ipynb) in {root}; name the folder that holds them.{more}")
-    return sorted(files), left_out
+    return sorted(files, key=lambda file: (file.place, file.modified)), left_out
 
 
 def owners(places: list[str], lab: str) -> dict[str, Student]:
@@ -96,6 +98,11 @@ def _exported(place: str) -> Student | None:
     if match := _CANVAS.fullmatch(name):
         return Student(match["name"], match["number"], bool(match["late"]))
     return None
+
+
+def _folders(root: Path) -> list[str]:
+    entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+    return [one.name for one in entries if one.is_dir(follow_symlinks=False) and not one.name.startswith(_SKIPPED)]
 
 
 def _in_folder(root: Path, left_out: list[str]) -> Iterator[File]:

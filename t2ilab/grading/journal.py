@@ -47,7 +47,7 @@ class Journal:
         line = json.dumps({"digest": digest, "marks": [mark.as_json() for mark in marks]}, ensure_ascii=False)
         with self._path.open("ab") as file:
             # A line that a killed run left unfinished must not swallow this one.
-            file.write(f"\n{line}\n".encode())
+            file.write(f"\n{line}\n".encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())
         self._marks[digest] = list(marks)

@@ -80,6 +80,8 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         bubblewrap = None if self.unsafe else _bubblewrap()
+        if sys.platform == "win32":
+            raise ValueError("Notebooks are graded on Linux, or with --unsafe on macOS, but this is Windows; use WSL.")
         self._folder = Path(tempfile.mkdtemp(prefix="t2ilab-grading-"))
         try:
             self._folder.chmod(0o755)  # as root, workers are another user's
