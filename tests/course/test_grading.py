@@ -4,9 +4,9 @@ The time of the 120 is printed: `make course ARGS="-k hundred_and_twenty -s"`.
 """
 
 import csv
+import os
 import time
 
-import psutil
 import pytest
 from grading_class import HEAD, ROOT, lay, needs_bubblewrap, notebook, solved
 
@@ -54,11 +54,11 @@ def test_a_hundred_and_twenty_notebooks_take_six_minutes_on_two_cores(tmp_path):
             cells = [cell.replace("    half = dim // 2", "    exit()\n    half = dim // 2") for cell in cells]
         files[f"Student {i}_{1000 + i}_assignsubmission_file_/x.ipynb"] = notebook(HEAD, *cells, f"# {i}")
     lay(tmp_path / "in", files)
-    started, cpu = time.monotonic(), psutil.cpu_times()
+    started, before = time.monotonic(), os.times()
     grade(tmp_path / "in", lab, tmp_path / "grades.csv", tmp_path / "out", workers=2)
     seconds = time.monotonic() - started
-    busy = psutil.cpu_times().user - cpu.user
-    print(f"120 notebooks: {seconds:.0f} s ({busy:.0f} s of processors, other programs' too)")
+    busy = sum(os.times()[:4]) - sum(before[:4])
+    print(f"120 notebooks: {seconds:.0f} s, of which the processors of this class worked {busy:.0f} s")
     table = rows(tmp_path / "grades.csv")
     assert len(table) == 120
     assert {table[f"Student {i}"]["linear_betas status"] for i in (17, 61, 103)} == {"timed out"}
