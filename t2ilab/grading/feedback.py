@@ -15,7 +15,7 @@ from t2ilab.files import write_whole
 from t2ilab.grading.marking import Mark
 from t2ilab.grading.table import Row, Table, moment, status
 from t2ilab.grading.words import word
-from t2ilab.lab.messages import language
+from t2ilab.lab.messages import language, say
 
 _BARS = 10  # of the distribution: each a tenth of the points
 CLASS_PAGE = "class.html"
@@ -51,7 +51,7 @@ def _of_student(table: Table, row: Row) -> dict[str, Any]:
     return {
         "title": word("title", lab=table.lab, student=one.student.name),
         "handed_in": word("handed_in", file=one.file, time=moment(one.modified)),
-        "points": word("points", points=f"{row.points:g}", out_of=f"{row.out_of:g}"),
+        "points": _points(row.points, row.out_of),
         "penalty": word("penalty", days=row.days_late, penalty=f"{row.penalty:g}", total=f"{row.total:g}")
         if row.penalty
         else "",
@@ -68,12 +68,16 @@ def _of_exercise(asked: Any, mark: Mark, row: Row) -> dict[str, Any]:
         "name": asked.name,
         "status": mark.status,
         "word": word(f"status_{mark.status}"),
-        "points": word("points", points=f"{mark.points:g}", out_of=f"{mark.out_of:g}"),
+        "points": _points(mark.points, mark.out_of),
         "message": "" if row.submission.problem else mark.message,
         "override": None if comment is None else word("comment", comment=comment) if comment else word("overridden"),
         "right": right if mark.status in ("wrong", "error") else [],
         "hints": [hint.say() for hint in asked.hints] if needs_hints else [],
     }
+
+
+def _points(points: float, out_of: float) -> str:
+    return say("point" if out_of == 1 else "points", points=f"{points:g}", out_of=f"{out_of:g}")
 
 
 def _of_class(table: Table) -> dict[str, Any]:

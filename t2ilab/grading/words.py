@@ -36,7 +36,6 @@ WORDS: dict[str, Text] = {
     "status_crash": Text("Crashed", "異常終了"),
     # The page
     "title": Text("{lab}: feedback for {student}", "{lab}：{student} さんへのフィードバック"),
-    "points": Text("{points} of {out_of} points", "{out_of} 点中 {points} 点"),
     "penalty": Text(
         "{days} days late: {penalty} points less, which leaves {total}.",
         "{days} 日の遅れにより {penalty} 点を引き、{total} 点です。",
