@@ -70,7 +70,7 @@ def test_a_run_that_was_killed_goes_on_and_nothing_is_lost_or_graded_twice(tmp_p
     journal = tmp_path / "grades.journal.jsonl"
     program = [sys.executable, "-m", "t2ilab", "grade", str(tmp_path / "in"), "--lab", LAB, "--seconds", "60"]
     program += ["--workers", "1", "-o", str(tmp_path / "grades.csv")]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)}
     with subprocess.Popen(program, env=environment, stderr=subprocess.DEVNULL) as first:
         until = time.monotonic() + 300
         while len(lines(journal)) < 2 and time.monotonic() < until:
@@ -88,6 +88,7 @@ def test_a_run_that_was_killed_goes_on_and_nothing_is_lost_or_graded_twice(tmp_p
     assert len({line["digest"] for line in after}) == len(after) == 3
     with (tmp_path / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [row["to_model_range status"] for row in csv.DictReader(file)] == ["right"] * 3
+    assert not list(tmp_path.glob("t2ilab-grading-*"))  # nor what the killed run had left
 
 
 def lines(path):

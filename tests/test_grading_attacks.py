@@ -8,7 +8,6 @@ import csv
 import itertools
 import re
 import socket
-import sys
 import tempfile
 import textwrap
 from pathlib import Path
@@ -149,7 +148,7 @@ ATTACKS = {
 
         def forward(self, x, temb):
             return self.block(x, temb)
-        """, ERROR, OFF),
+        """, ERROR),
     # The machine
     "calls the network": Attack(
         "eve", "ddpm_loss",
@@ -361,4 +360,3 @@ def test_no_attack_leaves_a_process_or_a_file_behind(graded):
 def test_the_parent_is_untouched(graded):
     assert torch.equal(torch.ones(2), torch.ones(2))
     assert not torch.allclose(torch.ones(2), torch.zeros(2))
-    assert "t2ilab.grading.worker" not in sys.modules

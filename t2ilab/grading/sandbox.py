@@ -33,6 +33,7 @@ from t2ilab.launch import clone
 _INSIDE = "/t2ilab-grading"  # where the copy of the package lies in the sandbox
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _NEEDED = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+_PREFIX = "t2ilab-grading-"  # of a run's folder of temporary files; the number of its process follows
 _STARTING = 300.0  # seconds until Python and torch must be there, on the slowest machine
 _users = itertools.cycle(range(61_000, 61_500))  # no account has these numbers; each sandbox has its own
 
@@ -82,7 +83,8 @@ class Sandbox:
         bubblewrap = None if self.unsafe else _bubblewrap()
         if sys.platform == "win32":
             raise ValueError("Notebooks are graded on Linux, or with --unsafe on macOS, but this is Windows; use WSL.")
-        self._folder = Path(tempfile.mkdtemp(prefix="t2ilab-grading-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         try:
             self._folder.chmod(0o755)  # as root, workers are another user's
             stage(self._exercises, self._folder)
@@ -268,6 +270,16 @@ class Worker:
         self._process.kill()
         lines = (self._process.stderr.read() if self._process.stderr else b"").decode("utf-8", "replace").split("\n")
         return next((line.strip().rstrip(".") for line in reversed(lines) if line.strip()), "")
+
+
+def _sweep() -> None:
+    """Removes what runs have left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        process = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            is_ours = folder.lstat().st_uid == os.geteuid() and not folder.is_symlink()
+            if is_ours and process.isdecimal() and not psutil.pid_exists(int(process)):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bubblewrap() -> str:
