@@ -28,7 +28,7 @@ class Policy:
     """What an instructor decides. points: exercise -> points; due: seconds since 1970; grace: seconds.
 
     penalty_per_day: the share of the points that each begun day costs, at most `most`; extensions: student's name or
-    number -> their own due time.
+    number -> their own due time. notes: sentences on what does not match, and was left out.
     """
 
     points: Mapping[str, float] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Policy:
     penalty_per_day: float = 0.0
     most: float = 1.0
     extensions: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def days_late(self, student: Student, modified: float) -> int:
         """How many days have begun since the student's due time and the grace after it."""
@@ -97,7 +98,7 @@ def read_policy(path: Path | None, exercises: Sequence[Exercise]) -> Policy:
         [extensions]
         "Tanaka Yuki" = 2026-12-03T23:59:00+09:00
 
-    Raises ValueError, in one sentence, for a file that is missing or broken, unknown names and impossible values.
+    Raises ValueError, in one sentence, for a file that is missing or broken, unknown keys and impossible values.
     """
     if path is None:
         return Policy()
@@ -112,17 +113,16 @@ def read_policy(path: Path | None, exercises: Sequence[Exercise]) -> Policy:
         raise ValueError(f"A policy knows {', '.join(sorted(known))}, but {path.name} says {', '.join(unknown)}.")
     points = _pairs(raw, "points", path, lambda key, value: _number(value, f"points.{key}", path, 1000.0))
     names = [one.name for one in exercises]
-    if strangers := [name for name in points if name not in names]:
-        raise ValueError(
-            f"The points of {path.name} name {', '.join(strangers)}, but this lab's exercises are {', '.join(names)}."
-        )
+    strangers = [name for name in points if name not in names]
+    notes = [f"{path.name} gives points to {one}, which is no exercise of this lab: left out." for one in strangers]
     return Policy(
-        points,
+        {name: value for name, value in points.items() if name in names},
         _time(raw["due"], "due", path) if "due" in raw else None,
         60 * _number(raw.get("grace_minutes", 0), "grace_minutes", path, 1e6),
         _number(raw.get("penalty_per_day", 0), "penalty_per_day", path, 1.0),
         _number(raw.get("most", 1), "most", path, 1.0),
         _pairs(raw, "extensions", path, lambda key, value: _time(value, f"extensions.{key}", path)),
+        tuple(notes),
     )
 
 
@@ -140,7 +140,7 @@ def make(
     overrides: a CSV with the columns student, number, exercise, points and comment; what in it does not match is told
     in the notes, and the rest is applied.
     """
-    notes = list(left_out)
+    notes = [*left_out, *policy.notes]
     given = _read_overrides(overrides, exercises, [one.student for one in submissions], notes)
     rows = []
     for one in submissions:
