@@ -16,6 +16,7 @@ from t2ilab.lab import bank
 from t2ilab.lab.probing import measure
 
 ROOT = Path(__file__).resolve().parents[1]
+LABS = [lab for lab in bank.labs() if (ROOT / f"solutions/{lab}.py").is_file()]  # a bank may come before its lab
 HEAD = """import math
 
 import torch

@@ -7,10 +7,9 @@ import csv
 import time
 
 import pytest
-from grading_class import HEAD, ROOT, lay, needs_bubblewrap, notebook, solved
+from grading_class import HEAD, LABS, ROOT, lay, needs_bubblewrap, notebook, solved
 
 from t2ilab.grading.grade import grade
-from t2ilab.lab import bank
 
 pytestmark = needs_bubblewrap
 
@@ -20,7 +19,7 @@ def rows(path):
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize("lab", bank.labs())
+@pytest.mark.parametrize("lab", LABS)
 def test_solutions_have_all_points_and_blanks_none(lab, tmp_path):
     places = {"solved": "solutions", "blank": "labs", "blank_ja": "labs/ja", "solved_ja": "solutions/ja"}
     files = {f"{name}/x.ipynb": (ROOT / f"{place}/{lab}.ipynb").read_bytes() for name, place in places.items()}

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from t2ilab.lab.bank.lab10_fine_tuning.lora import LAB, LoRALinear
+from t2ilab.lab.bank.lab10_fine_tuning.lora import LAB
 from t2ilab.lab.bank.lab10_fine_tuning.lora_probe import IN, OTHER_RANK, OUT, RANK, base_of, lora_inputs
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.messages import Text
@@ -26,6 +26,18 @@ def merge_lora(layer):
     return merged
 
 
+class _Adapted(nn.Module):
+    """A layer with an update, as `LoRALinear` makes it. (Its reference must not come along where a probe goes.)"""
+
+    def __init__(self, base, rank, alpha):
+        super().__init__()
+        self.base, self.scale = base, alpha / rank
+        self.down, self.up = nn.Parameter(torch.zeros(rank, IN)), nn.Parameter(torch.zeros(OUT, rank))
+
+    def forward(self, x):
+        return self.base(x) + x @ torch.einsum("or,ri->io", self.up, self.scale * self.down)
+
+
 @cases
 def _probe(merge_lora, inputs):
     x = inputs["x"]
@@ -41,8 +53,8 @@ def _probe(merge_lora, inputs):
 
 
 def _adapted(inputs, which="", bias=True):
-    """A LoRALinear that has learnt something."""
-    layer = LoRALinear(base_of(inputs, bias), OTHER_RANK if which else RANK, inputs["alpha"])
+    """A layer whose update has learnt something."""
+    layer = _Adapted(base_of(inputs, bias), OTHER_RANK if which else RANK, inputs["alpha"])
     with torch.no_grad():
         layer.down.copy_(inputs[f"{which}down"])
         layer.up.copy_(inputs[f"{which}up"])
