@@ -6,7 +6,7 @@
 # **You will build** what people do with a diffusion model besides typing a prompt. You draw a picture over by beginning
 # half-way (SDEdit). You fill a hole in it, and not a pixel around the hole changes (inpainting). Then you tell a model
 # *where*, in a drawing that no words could replace: a second network, a ControlNet, looks at a map and whispers to the
-# first, which stays as it is. You build its silent layers, train it, and measure how well the picture keeps to the map. The classes are those of Stable Diffusion's own ControlNets.
+# first, which stays as it is. You build its silent layers, train it, and measure how well the picture keeps to the map. It is built as Stable Diffusion's own ControlNets are.
 #
 # | | |
 # |---|---|
@@ -23,7 +23,7 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：プロンプト（prompt）を打つほかに、拡散モデルでできることです。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。マップを見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、学習させて、描いた画像がどれだけマップどおりかを測ります。クラスは、Stable Diffusion の ControlNet と同じものです。
+# **このラボで作るもの**：プロンプト（prompt）を打つ以外に、拡散モデルでできることを作ります。道の途中から歩き始めて、画像を描き直します（SDEdit）。画像にあけた穴を埋め、まわりの画素はひとつも変えません（インペインティング、inpainting）。そして、言葉では言い表せない*場所*を、図で伝えます。マップを見る第 2 のネットワーク、ControlNet が、もとのモデルにささやきかけます。もとのモデルは変わりません。はじめは何も言わないその層を作り、学習させて、描いた画像がどれだけマップどおりかを測ります。つくりは、Stable Diffusion の ControlNet と同じです。
 #
 # | | |
 # |---|---|
@@ -47,6 +47,7 @@ from tqdm.auto import tqdm
 from t2ilab.data.render import draw
 from t2ilab.data.scenes import complete
 from t2ilab.data.understanding import understand
+from t2ilab.data.words import PLACES, PLAIN, SHAPES
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
@@ -75,7 +76,7 @@ COUNT = budget(lesson=24, ci=8)  # of pictures that are counted
 #
 # ($\bar\alpha_t$ is `schedule.alphas_cumprod[t]`.) From there on the model walks as always, with your new words. What the noise has drowned is drawn anew; what still
 # shows through is kept. This is **SDEdit** ([Meng et al. 2022](https://arxiv.org/abs/2108.01073)), and what libraries call
-# image-to-image. (The paper's algorithm 1 is for noise that is added without dimming the picture; its appendix has the form above.) How far back the walk begins is its **strength**: the share of the steps that are taken.
+# image-to-image. (The paper's algorithm 1 is for noise that is added without fading the picture; its appendix has the form above.) How far back the walk begins is its **strength**: the share of the steps that are taken.
 #
 # Eight kinds of things, each red, by day, to be changed in three ways:
 
@@ -86,7 +87,7 @@ COUNT = budget(lesson=24, ci=8)  # of pictures that are counted
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon $$
 #
-# （$\bar\alpha_t$ は `schedule.alphas_cumprod[t]` です。）そこから先は、モデルはいつもどおり、新しい言葉に従って歩きます。ノイズに沈んだものは新しく描かれ、まだ透けて見えるものは残ります。これが **SDEdit**（[Meng et al. 2022](https://arxiv.org/abs/2108.01073)）で、ライブラリでは image-to-image と呼ばれます。（論文のアルゴリズム 1 は、画像を暗くせずにノイズを足す場合のものです。上の形は付録にあります。）どれだけ手前から歩くかが**強さ**（strength）で、歩く歩数の割合です。
+# （$\bar\alpha_t$ は `schedule.alphas_cumprod[t]` です。）そこから先は、モデルはいつもどおり、新しい言葉に従って歩きます。ノイズに沈んだものは新しく描かれ、まだ透けて見えるものは残ります。これが **SDEdit**（[Meng et al. 2022](https://arxiv.org/abs/2108.01073)）で、ライブラリでは image-to-image と呼ばれます。（論文のアルゴリズム 1 は、画像を薄めずにノイズを足す場合のものです。上の形は付録にあります。）どこまでさかのぼって歩き始めるかが**強さ**（strength）で、全体の歩数のうち、実際に歩く割合です。
 #
 # 8 種類のものを用意します。どれも赤く、昼間です。これを 3 通りに変えてみましょう。
 
@@ -130,12 +131,12 @@ plots.images(originals[:8], "Eight pictures to be drawn over.", columns=8, inche
 # %%
 @exercise("sdedit_start")
 def sdedit_start(x0, noise, strength, schedule, timesteps):
-    """Where to begin when a picture is to be drawn over (SDEdit, Meng et al. 2022, algorithm 1).
+    """Where to begin when a picture is to be drawn over (SDEdit, Meng et al. 2022, with DDPM's noise).
 
     x0: (B, 3, H, W), the picture; noise: like x0, standard normal; strength: in [0, 1], the share of
-    the walk that is taken, rounded to whole steps; schedule: a NoiseSchedule; timesteps: int64, descending.
-    Returns the noised picture and the timesteps that remain, the last ones; with strength 0 they are
-    x0 itself and no timesteps.
+    the walk that is taken, rounded to the nearest whole number of steps; schedule: a NoiseSchedule, with
+    its alphas_cumprod (T,); timesteps: int64, descending. Returns the noised picture and the timesteps
+    that remain, the least noisy ones; with strength 0 they are x0 itself and no timesteps.
     """
     raise NotImplementedError
 
@@ -189,15 +190,47 @@ plots.lines(
 # over small ones: details go first, the sky last. So at low strength the model may choose again what is fine, and finds
 # everything coarse already decided. **Read your curves with that:** which of the three wishes is about the coarsest thing
 # in the picture, and at which strength is it granted? (At strength 1 the walk begins at the noisiest timestep, where next to
-# nothing of the picture is left.) And why does the cat that becomes a robot keep the cat's place and stance?
+# nothing of the picture is left. One picture of 24 is 4 points; such a share is uncertain by up to 20.)
 #
-# **Change one thing:** add a wish of your own to `wishes`, in Japanese if you like, or change what is asked *and* where
-# it stands: what does strength 0.6 do with a thing that is to move?
+# But why not always take strength 1? Because then it is any picture, and not yours. In the next figure the things stand in nine places,
+# another thing is asked for, and **nothing is said of the place**. How often is the new thing as asked, how often does it
+# stand where the old one stood, and how often both? Of nine places one is right by chance. Which strength would you take?
 
 # %% [markdown] tags=["ja"]
-# ノイズが画像を沈めていく順番は、決まっています。ノイズは画素ごとに独立なので、広い範囲では平均されて消えますが、狭い範囲では消えません。細部から先に見えなくなり、空は最後まで残ります。ですから、強さが小さいとき、モデルが選び直せるのは細かいところだけで、大まかなことはもう決まっています。**そのつもりで、曲線を読んでみましょう。** 3 つの願いのうち、画像の中でいちばん大まかなものについての願いはどれですか。それは、どの強さでかないますか。（強さ 1 では、道はノイズのいちばん多い時刻から始まります。そこには、もとの画像はほとんど残っていません。）また、猫がロボットになっても、場所や姿勢が猫のままなのは、なぜでしょうか。
+# ノイズが画像を沈めていく順番は、決まっています。ノイズは画素ごとに独立なので、広い範囲では平均されて消えますが、狭い範囲では消えません。細部から先に見えなくなり、空は最後まで残ります。ですから、強さが小さいとき、モデルが選び直せるのは細かいところだけで、大まかなことはもう決まっています。**そのつもりで、曲線を読んでみましょう。** 3 つの願いのうち、画像の中でいちばん大まかなものについての願いはどれですか。それは、どの強さでかないますか。（強さ 1 では、道はノイズのいちばん多い時刻から始まります。そこには、もとの画像はほとんど残っていません。24 枚のうち 1 枚が 4 ポイントです。割合には、最大 20 ポイントほどの誤差があります。）
 #
-# **ひとつ変えてみましょう**：`wishes` に自分の願いを足してみてください。日本語でもかまいません。あるいは、何を描くかだけでなく、どこにあるかも変えてみましょう。動いてほしいものは、強さ 0.6 でどうなりますか。
+# では、なぜいつも強さ 1 にしないのでしょうか。それでは、あなたの画像ではなくなってしまうからです。次の図では、ものが 9 つの場所に立っています。別のものを頼みますが、**場所のことは何も言いません**。新しいものが注文どおりになる割合、もとの場所に立つ割合、その両方になる割合は、どれくらいでしょうか。場所は 9 つなので、偶然なら 9 回に 1 回です。あなたなら、どの強さにしますか。
+
+# %% tags=["nbval-ignore-output"]
+spots = [words[0][0] for words in PLACES.values()]  # "at the top left", "at the top", ...
+placed = [f"a big red {kind} {spots[i % 9]} by day" for i, kind in enumerate(kinds)]
+asked = [f"a big red {kind} by day" for kind in others]
+both = [f"a big red {kind} {spots[i % 9]} by day" for i, kind in enumerate(others)]
+standing = drawn(placed).image
+shares = {tr("as asked"): [], tr("in the old place"): [], tr("both"): []}
+for strength in strengths:
+    over = draw_over(standing, asked, strength)
+    found = faithfulness(over, scenes(both))
+    each = [faithfulness(over, scenes(asked)).all, found.attributes["place"], found.all]
+    for name, share in zip(shares, each, strict=True):
+        shares[name].append(share)
+plots.lines(
+    {name: (strengths, share) for name, share in shares.items()},
+    "Another thing, and not a word about its place. As asked: {asked}; in the old place: {place}; both: {both}.",
+    xlabel="strength",
+    ylabel="share",
+    **{
+        name: ", ".join(f"{share:.0%}" for share in values)
+        for name, values in zip(("asked", "place", "both"), shares.values(), strict=True)
+    },
+)
+
+# %% [markdown]
+# **Change one thing:** add a wish of your own to `wishes`, in Japanese if you like; or ask for a place as well, another
+# than the old one: what does strength 0.6 do with a thing that is to move?
+
+# %% [markdown] tags=["ja"]
+# **ひとつ変えてみましょう**：`wishes` に自分の願いを足してみてください。日本語でもかまいません。あるいは、もとと違う場所も頼んでみましょう。動いてほしいものは、強さ 0.6 でどうなりますか。
 
 # %% [markdown]
 # # 2. Fill a hole
@@ -211,7 +244,7 @@ plots.lines(
 # $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
 #
 # (The paper's mask is the other way round, 1 where the picture is known, and it blends at the end of a step, at $t - 1$.)
-# Any model can do it; none was trained for it.
+# Any diffusion model can do it, without being trained for it.
 #
 # ### Exercise 2: <!-- exercise inpaint_blend -->
 
@@ -222,7 +255,7 @@ plots.lines(
 #
 # $$ x_t \leftarrow m \odot x_t + (1 - m) \odot \big(\sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon\big) $$
 #
-# （論文のマスクは逆で、わかっているところが 1 です。また、混ぜるのは 1 歩の終わり、$t - 1$ のところです。）どのモデルにもできます。このために学習したモデルは、ひとつもありません。
+# （論文のマスクは逆で、わかっているところが 1 です。また、混ぜるのは 1 歩の終わり、$t - 1$ のところです。）どの拡散モデルでもできます。このための学習はいりません。
 #
 # ### 演習 2：<!-- exercise inpaint_blend -->
 
@@ -234,7 +267,8 @@ def inpaint_blend(x_t, known_x0, mask, noise, t, schedule):
 
     x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask: (B, 1, H, W),
     1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard normal; t: one
-    int, the timestep of x_t; schedule: a NoiseSchedule. Returns (B, 3, H, W), at the same t.
+    int, the timestep of x_t; schedule: a NoiseSchedule, with its alphas_cumprod (T,). Returns (B, 3, H, W),
+    at the same t. (The paper's mask is 1 where the picture is known.)
     """
     raise NotImplementedError
 
@@ -276,7 +310,7 @@ AROUND = ["by day", "at night", "at sunset", "in a field", "at sea", "in the kit
 whole = [f"a big red {kind} in the center {AROUND[i % len(AROUND)]}" for i, kind in enumerate(kinds)]
 scenery = drawn(whole).image
 hole = torch.zeros(COUNT, 1, 32, 32, device=device)
-hole[:, :, 7:25, 7:25] = 1
+hole[:, :, 5:27, 5:27] = 1
 asked = [f"a big blue {kind} in the center" for kind in others]  # not a word of what is around it
 filled = fill(scenery, hole, asked)
 pasted = fill(scenery, hole, asked, blend=lambda x_t, *rest: x_t)  # nothing is put back on the way
@@ -300,8 +334,9 @@ for name, images in {
 
 # %% [markdown]
 # Outside of the hole nothing has moved, in either: the last line of `fill` sees to that. Your line sees to what is inside.
-# Both holes hold what you asked for; only one knows whether it is day or night. Even that one is not perfect: what is around the hole was fixed long ago, and the model meets it
-# with a new noise at each step. RePaint therefore takes every step several times, back and forth, so that both sides can
+# Both holes hold what you asked for; only one knows whether it is day or night. Even that one is not perfect: what
+# is put back at each step knows nothing of what has just been drawn in the hole. The model can fit the hole to it, but not it to the hole, and it
+# has one step for that before it is put back again. RePaint therefore takes every step several times, back and forth, so that both sides can
 # settle. **Inpainting models** are trained for it: their U-Net has five channels more, for the mask and for the latents
 # of the picture with its hole (Stable Diffusion's is in the table of Lab 08). `t2ilab.pipelines.inpainting` has both.
 #
@@ -309,24 +344,26 @@ for name, images in {
 # another.
 
 # %% [markdown] tags=["ja"]
-# 穴の外は、どちらも動いていません。`fill` の最後の行がそうしているからです。あなたの行が決めるのは、穴の中です。どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それも完璧ではありません。穴のまわりはとうに決まっていて、モデルは 1 歩ごとに新しいノイズの入ったものを見せられるからです。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net にはチャンネルが 5 つ多く、マスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。どちらも `t2ilab.pipelines.inpainting` にあります。
+# 穴の外は、どちらも動いていません。`fill` の最後の行がそうしているからです。あなたの行が決めるのは、穴の中です。どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それも完璧ではありません。1 歩ごとに戻される画像は、穴の中に何が描かれたかを知りません。モデルは穴のほうを合わせるしかなく、また戻されるまでに 1 歩しかありません。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net にはチャンネルが 5 つ多く、マスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。どちらも `t2ilab.pipelines.inpainting` にあります。
 #
 # **ひとつ変えてみましょう**：穴を動かして、描かれたものを半分に切ってみてください。もともとそこにあるものを頼むとどうなりますか。別のものを頼むと？
 
 # %% [markdown]
 # # 3. A second network that whispers
 #
-# **How do you say *here*?** Words know nine places. A drawing knows all of them. A model that has learnt only words cannot
+# **How do you say *here*?** Words know nine places. A drawing can show any place. A model that has learnt only words cannot
 # look at one, and to train it anew might spoil what it can do. The **ControlNet**
 # ([Zhang et al. 2023](https://arxiv.org/abs/2302.05543)) leaves it exactly as it is, and puts a second network beside it:
 #
-# - a *copy* of the way down, with its weights, which sees the drawing too;
+# - a *copy* of the way down and the middle, with their weights, which sees the drawing too;
 # - on each feature map that it hands over (a *skip*, and the one in the *middle*), a 1x1 convolution whose weights and
 #   biases begin at **zero**;
 # - what comes out is *added* to the same feature maps of the frozen U-Net, before its way up.
 #
 # At the first step the copy therefore says nothing at all, and the model draws as before. **Can something that is zero
-# learn?** The gradient of $y = wx + b$ by $w$ is $x$ times that of $y$; it does not ask what $w$ is (section 3.1).
+# learn?** For $y = wx + b$, the loss's gradient by $w$ is $x$ times its gradient by $y$. It does not ask what $w$ is. But
+# its gradient by $x$ is $w$ times that: while $w$ is zero, nothing gets through to what lies before. (Section 3.1; the
+# gradients are in its supplement.)
 #
 # ### Exercise 3: <!-- exercise ZeroConv -->
 
@@ -335,11 +372,11 @@ for name, images in {
 #
 # **「ここに」と言うには、どうすればよいでしょうか。** 言葉が知っている場所は 9 つだけですが、図ならどこでも示せます。言葉しか学んでいないモデルは、図を見ることができません。学習し直すと、いまできることができなくなるかもしれません。**ControlNet**（[Zhang et al. 2023](https://arxiv.org/abs/2302.05543)）は、もとのモデルには手を付けず、横に第 2 のネットワークを置きます。
 #
-# - U-Net の下りを、重みごと*コピー*したもの。こちらは図も見ます。
+# - U-Net の下りと中央を、重みごと*コピー*したもの。こちらは図も見ます。
 # - コピーが渡す特徴マップ（feature map）、つまり*スキップ*（skip）と*中央*（middle）のそれぞれに、1x1 の畳み込み（convolution）。重みもバイアスも **0** で始まります。
 # - その出力を、凍結した U-Net の特徴マップに、上りの前に*足します*。
 #
-# ですから、最初のステップでは、コピーは何も言いません。モデルはいままでどおりに描きます。**0 のものが、学べるのでしょうか。** $y = wx + b$ を $w$ で微分した勾配は、$y$ の勾配の $x$ 倍です。$w$ がいくつかは関係ありません（3.1 節）。
+# ですから、最初のステップでは、コピーは何も言いません。モデルはいままでどおりに描きます。**0 のものが、学べるのでしょうか。** $y = wx + b$ のとき、損失を $w$ で微分したものは、$y$ で微分したものの $x$ 倍です。$w$ がいくつかは関係ありません。一方、$x$ で微分したものは $w$ 倍なので、$w$ が 0 のあいだ、手前には何も届きません（3.1 節。勾配の計算は補足資料にあります）。
 #
 # ### 演習 3：<!-- exercise ZeroConv -->
 
@@ -395,7 +432,7 @@ check(inject)
 # Copy, embedding and U-Net are the course's classes; the `ZeroConv`s and what they are for are **yours**:
 
 # %% [markdown] tags=["ja"]
-# では、全体を組み立てましょう。凍結するのは zoo の `shapes` です。64x64 の画像を、8x8 の潜在変数の中で描きます。コピーが見る図は 64x64 画素なので、まず数枚の畳み込みで 8x8 にします（`ConditionEmbedding`。その最後の層も 0 で始まります）。コピーと埋め込みと U-Net はコースのクラス、`ZeroConv` とその使い方は**あなたのもの**です。
+# では、全体を組み立てましょう。凍結するのは zoo の `shapes` です。64x64 の画像を、8x8 の潜在変数の中で描きます。コピーが見る図は 64x64 画素なので、まずいくつかの畳み込み層で 8x8 にします（`ConditionEmbedding`。その最後の層も 0 で始まります）。コピーと埋め込みと U-Net はコースのクラス、`ZeroConv` とその使い方は**あなたのもの**です。
 
 # %%
 base = TextToImage.from_pretrained("shapes")
@@ -465,8 +502,7 @@ check(one_hot_map)
 from dataclasses import replace
 
 from t2ilab.data.captions import describe
-from t2ilab.data.maps import CLASSES, semantic_map
-from t2ilab.data.words import PLAIN, SHAPES
+from t2ilab.data.maps import CLASSES, colored, semantic_map
 from t2ilab.data.world import World
 
 NAMES = [*PLAIN, *SHAPES]  # two backgrounds and eight shapes: the classes of this world
@@ -489,13 +525,13 @@ for caption in told:
     print(caption)
 
 
-def in_greys(maps):
-    """Maps (B, H, W) as pictures (B, 3, H, W), each class in a grey of its own."""
-    return (0.7 - 1.6 * maps[:, None] / len(NAMES)).expand(-1, 3, -1, -1)
+def in_colours(maps):
+    """Maps (B, H, W) as pictures (B, 3, H, W), each class in a colour of its own."""
+    return colored(torch.tensor([CLASSES.index(name) for name in NAMES])[maps.cpu()]).to(maps.device)
 
 
 plots.images(
-    torch.cat([pictures, in_greys(maps)]),
+    torch.cat([pictures, in_colours(maps)]),
     "Four pictures and their semantic maps. The captions say what there is; only the map says where.",
     columns=4,
 )
@@ -505,7 +541,7 @@ say("As the copy sees them: {shape}.", shape=tuple(one_hot_map(maps, len(NAMES))
 # Before anything is learnt, both networks together must guess what the one guesses alone:
 
 # %% [markdown] tags=["ja"]
-# 学習の前には、2 つのネットワークを合わせても、描くものはひとつのときと同じはずです。
+# 学習の前には、2 つのネットワークを合わせても、予測はひとつのときと同じはずです。
 
 # %%
 machine.seed(9)
@@ -523,11 +559,12 @@ for name, part in {tr("the frozen U-Net"): unet, tr("the copy and its layers"): 
     say("{name:24} {count:>9,} weights", name=name, count=sum(p.numel() for p in part.parameters()))
 
 # %% [markdown]
-# **Train it.** The loss is the base's own, the error of the velocity with Lab 08's weights; only the copy and its layers learn. Three captions
-# in ten are left empty, so that the copy cannot lean on the words and has to look (the paper empties half, section 3.3).
+# **Train it.** The loss is the base's own, the error of the velocity with Lab 08's weights; only the copy and its layers learn.
+# Three captions in ten are left empty: so the copy learns to see *what* is asked for, not only where, and meets a map
+# without words, as guidance will show it at every step (the paper empties half, section 3.3).
 
 # %% [markdown] tags=["ja"]
-# **学習させましょう。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。学習するのは、コピーとその層だけです。キャプションの 10 分の 3 は空にします。言葉に頼れないので、コピーは図を見るしかありません（論文では半分を空にします。3.3 節）。
+# **学習させましょう。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。学習するのは、コピーとその層だけです。キャプションの 10 分の 3 は空にします。こうするとコピーは、どこに描くかだけでなく、何を描くかもマップから読むようになります。ガイダンスが毎回見せる、言葉のないマップにも慣れます（論文では半分を空にします。3.3 節）。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.diffusion.losses import diffusion_loss
@@ -586,6 +623,8 @@ def whisper(control, scale=1.0):
 trial = machine.place(Control(unet, len(NAMES)))
 trial_optimizer = Muon(trial)
 pace(lambda step: learn(whisper(trial), trial_optimizer, step), TRAINING_STEPS)
+machine.seed(9)
+control = machine.place(Control(unet, len(NAMES)))  # a new one each time that this cell is run
 control, losses = train(control, whisper(control))
 plots.loss_curve(losses)
 
@@ -645,19 +684,21 @@ def measure(name, guess, maps=maps):
     return pictures
 
 
-say(
-    "{name:34} overlap {iou:.2f}",
-    name=tr("the pictures that the maps are of"),
-    iou=overlap(truth, maps).mean().item(),
-)
+back = base.decode(to_latents(base, truth)).clamp(-1, 1)
+for name, pictures, asked in (
+    (tr("the pictures that the maps are of"), truth, maps),
+    (tr("these through the autoencoder"), back, maps),
+    (tr("had nobody heeded the move"), truth, moved),
+):
+    say("{name:34} overlap {iou:.2f}", name=name, iou=overlap(pictures, asked).mean().item())
 drawn_alone = measure(tr("the base alone"), alone)
 drawn_to_map = measure(tr("with your ControlNet"), whisper(control))
 drawn_moved = measure(tr("the maps moved"), whisper(control), moved)
-drawn_half = measure(tr("at scale 0.5"), whisper(control, 0.5))
+measure(tr("at scale 0"), whisper(control, 0.0))
 
 # %%
 plots.images(
-    torch.cat([in_greys(maps[:8]), drawn_alone[:8], drawn_to_map[:8], drawn_moved[:8]]),
+    torch.cat([in_colours(maps[:8]), drawn_alone[:8], drawn_to_map[:8], drawn_moved[:8]]),
     "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; the same with each map moved "
     "up and to the right.",
     columns=8,
@@ -667,24 +708,28 @@ plots.images(
 # %% [markdown]
 # A caption without a place leaves it to chance, so the base alone meets the map only by accident. And the copy was taught
 # nothing but nine places and two sizes. **Did it learn places, or nine of them?** Look at *where* the moved shapes are,
-# and then at what has become of their *outlines*.
+# and then at what has become of their outlines and colours, and at the share that is still as told. (The map shows shape
+# and background as well: which of "as told" is left to the words? And with some 45 pictures, a share is uncertain by up
+# to 15 points.)
 #
 # **Change one thing:** move the maps by eight pixels in place of seven, which is one place of the latents, and measure
-# again; draw at scale 1.5; or make a map of your own out of the numbers of `NAMES` (two stars? a heart on its side? a
+# again; draw at scale 0.5 and 1.5; tell nothing, `[""] * len(maps)`; or make a map of your own out of the numbers of `NAMES` (two stars? a heart on its side? a
 # circle that the caption calls a star?). Which of the two does the picture believe where map and words disagree? To begin
 # with, two shapes, which no picture of this world has:
 
 # %% [markdown] tags=["ja"]
-# キャプションが場所を言わなければ、場所は偶然に決まります。もとのモデルだけがマップと合うのは、たまたまです。一方、コピーが学んだのは、9 つの場所と 2 つの大きさだけでした。**場所というものを学んだのでしょうか、それとも 9 つの場所を覚えただけでしょうか。** 動かした図形が*どこに*あるかを見て、それから*輪郭*がどうなったかを見てください。
+# キャプションが場所を言わなければ、場所は偶然に決まります。もとのモデルだけがマップと合うのは、たまたまです。一方、コピーが学んだのは、9 つの場所と 2 つの大きさだけでした。**場所というものを学んだのでしょうか、それとも 9 つの場所を覚えただけでしょうか。** 動かした図形が*どこに*あるかを見て、それから輪郭と色がどうなったか、言葉どおりの割合がどう変わったかを見てください。（マップには形と背景も描いてあります。言葉だけが伝えているのは、どれでしょうか。また、約 45 枚では、割合に最大 15 ポイントほどの誤差があります。）
 #
-# **ひとつ変えてみましょう**：マップを 7 画素ではなく、潜在変数の場所ひとつ分の 8 画素動かして、もう一度測る。scale を 1.5 にして描く。あるいは、`NAMES` の番号を並べて、自分のマップを作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、マップには円を描く？）。マップと言葉が食い違うとき、画像はどちらを信じるでしょうか。手始めに、この世界のどの画像にもない、2 つの図形を描いてみます。
+# **ひとつ変えてみましょう**：マップを 7 画素ではなく、潜在変数の場所ひとつ分の 8 画素動かして、もう一度測る。scale を 0.5 や 1.5 にして描く。`[""] * len(maps)` として何も言わない。あるいは、`NAMES` の番号を並べて、自分のマップを作る（星を 2 つ？ 横向きのハート？ キャプションでは星と言い、マップには円を描く？）。マップと言葉が食い違うとき、画像はどちらを信じるでしょうか。手始めに、この世界のどの画像にもない、2 つの図形を描いてみます。
 
 # %% tags=["nbval-ignore-output"]
 own = torch.full((1, 64, 64), NAMES.index("dark"), device=device)
 own[:, 36:54, 8:26] = NAMES.index("square")
 own[:, 10:28, 36:54] = NAMES.index("square")
 plots.images(
-    torch.cat([in_greys(own), draw_to(whisper(control), own, ["a yellow square on a dark background"])]),
+    torch.cat(
+        [in_colours(own), draw_to(whisper(control), own, ["a yellow square on a dark background"])]
+    ),
     "A map with two squares, and what your ControlNet makes of it.",
     columns=2,
 )
@@ -693,15 +738,17 @@ plots.images(
 # %% [markdown]
 # # 5. The other way: put the map into the input
 #
-# **Why not simply show the map to the U-Net itself?** Latent diffusion did that
+# **Why not simply show the map to the U-Net itself?** Latent diffusion did, from the start of its training
 # ([Rombach et al. 2022](https://arxiv.org/abs/2112.10752), section 4.3.2): the map, brought to the size of the latents, is *concatenated* to them as
-# further channels. The first convolution gets weights for those, zero at first (why?), and then the whole U-Net is trained on. The
-# same number of steps, the same batches:
+# further channels. A finished U-Net can learn it too, as Stable Diffusion's inpainting did: its first convolution gets
+# weights for the new channels, zero at first (why?), and the whole U-Net is trained on. The same number of steps, the same
+# batches, the same rate; but not all else is the same: of the map, only the share of each class in each of the 8x8 places
+# comes in. So do not take the two overlaps for a verdict.
 
 # %% [markdown] tags=["ja"]
 # # 5. もうひとつの方法：マップを入力に加える
 #
-# **U-Net 自身にマップを見せるだけでは、いけないのでしょうか。** 潜在拡散（latent diffusion）は、そうしました（[Rombach et al. 2022](https://arxiv.org/abs/2112.10752)、4.3.2 節）。マップを潜在変数の大きさにして、チャンネルとして*つなげる*（concatenate）のです。最初の畳み込みに、そのチャンネルの重みを 0 で加え（なぜ 0 でしょう？）、U-Net 全体の学習を続けます。ステップ数もバッチも同じです。
+# **U-Net 自身にマップを見せるだけでは、いけないのでしょうか。** 潜在拡散（latent diffusion）は、はじめからそうして学習しました（[Rombach et al. 2022](https://arxiv.org/abs/2112.10752)、4.3.2 節）。マップを潜在変数の大きさにして、チャンネルとして*連結*（concatenate）するのです。できあがった U-Net に、あとから学ばせることもできます。Stable Diffusion のインペインティングがそうです。最初の畳み込みに新しいチャンネルの重みを 0 で加え（なぜ 0 でしょう？）、U-Net 全体の学習を続けます。ステップ数もバッチも学習率も同じです。ただし、ほかの条件は同じではありません。マップは、8x8 の場所ごとの、各クラスの割合だけになります。ですから、2 つの重なりだけで優劣は決まりません。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -726,12 +773,18 @@ class Concatenated(nn.Module):
 
 machine.seed(9)
 concatenated = machine.place(Concatenated(unet, len(NAMES)))
-concatenated, losses = train(concatenated, concatenated, rate=2e-3)
+concatenated, losses = train(concatenated, concatenated)
 plots.loss_curve(losses)
 
 # %% tags=["nbval-ignore-output"]
-drawn_concatenated = measure(tr("the map in the input"), concatenated)
-measure(tr("the maps moved"), concatenated, moved)
+measure(tr("the map in the input"), concatenated)
+concatenated_moved = measure(tr("the maps moved"), concatenated, moved)
+plots.images(
+    torch.cat([in_colours(moved[:8]), drawn_moved[:8], concatenated_moved[:8]]),
+    "Eight moved maps; drawn with your ControlNet; drawn with the map in the input.",
+    columns=8,
+    inches=1,
+)
 say(
     "Weights trained: {control:,} beside a frozen U-Net, and {concatenated:,}, a whole new U-Net.",
     control=sum(p.numel() for p in control.parameters()),
@@ -739,61 +792,84 @@ say(
 )
 
 # %% [markdown]
-# Compare the overlaps, then what else the two ways differ in. The concatenated U-Net needs a map for ever, and it is a
-# different model with different weights; for the next kind of drawing you would need another. The frozen one is still
-# the zoo's: at scale 0 it draws, number for number, what it drew this morning, several ControlNets can whisper to it
-# at once, and people who only have the base need nothing but the copy.
+# Both loss curves stand still at first and then fall. Is it the layers of zeros? And the moved maps: which model follows
+# the map to the new place, which keeps to shape and words, and what would you train on to have both?
+#
+# Then what else the two ways differ in. The concatenated U-Net is another model, and has hardly been without a map. The next
+# kind of drawing takes a training in either way: there a whole U-Net, here one more copy beside the same base, and
+# several can whisper at once. At scale 0 the base draws exactly what it always drew. The price: at every step two networks
+# run.
+#
+# **Change one thing:** give the second way the whole map, `F.pixel_unshuffle(drawing, 8)`, 64 channels for each class:
+# `Concatenated(unet, 64 * len(NAMES))`.
 
 # %% [markdown] tags=["ja"]
-# まず重なりを比べ、それから 2 つの方法のほかの違いを考えてください。マップをつなげた U-Net は、これからもずっとマップを必要とします。重みも別の、別のモデルです。ほかの種類の図を使いたければ、もうひとつ必要です。凍結した U-Net は、いまも zoo のままです。scale が 0 なら、けさ描いたものと、数までぴったり同じものを描きます。いくつもの ControlNet が同時にささやくこともできます。もとのモデルを持っている人は、コピーだけを受け取ればよいのです。
+# どちらの損失の曲線も、しばらく動かず、それから下がります。0 の層のせいでしょうか。また、動かしたマップで、新しい場所まで付いていくのはどちらのモデルで、形と言葉を守るのはどちらでしょうか。両方かなえるには、何を使って学習させればよいでしょうか。
+#
+# 2 つの方法には、ほかにも違いがあります。マップをつなげた U-Net は別のモデルで、マップなしで描いたことがほとんどありません。別の種類の図には、どちらの方法でも学習が必要です。つなげる方法では U-Net がまるごともうひとつ、こちらでは同じモデルの横にコピーがもうひとつで、いくつでも同時にささやけます。scale が 0 なら、もとのモデルとまったく同じ画像になります。その代わり、1 歩ごとに 2 つのネットワークを動かします。
+#
+# **ひとつ変えてみましょう**：`F.pixel_unshuffle(drawing, 8)` で、2 つめの方法にマップをそのまま渡してみてください（クラスごとに 64 チャンネル、`Concatenated(unet, 64 * len(NAMES))`）。
 
 # %% [markdown]
 # # Break it
 #
 # "A layer of zeros is a waste of time," somebody says, and lets the layers of a new ControlNet begin with random numbers.
-# Below, two new ControlNets meet the frozen model before any training, one with zeros and one without. **Before you run
-# the cell**, write down what you expect each to draw. Then explain the table beneath: how large is the gradient of each
-# part in the first step of training, and in the second? Why does nothing reach the copy in the first, and how does it
-# reach it in the second? Between the map and the U-Net there are *two* layers of zeros, the last of `look` and yours. Why
-# does this network learn all the same, and how would they have to stand for it to learn nothing, ever?
+# Below, three new ControlNets meet the frozen model: with zeros, with random numbers about as large as torch makes them,
+# and with numbers four times as large. **Before you run the cell**, write down what you expect each to draw before any training. Then
+# explain the table of their first three steps of training. What does a random network gain in the first step, and what
+# has it cost? In which step does each part of the silent one get its first gradient? Between the map and the U-Net there
+# are *two* layers of zeros, the last of `look` and yours: why does this network learn all the same, and how would they
+# have to stand for it never to learn anything *of the map*? (Whether the random one recovers takes a whole training: section
+# 4.2 of the paper.)
 
 # %% [markdown] tags=["ja"]
 # # 壊してみる
 #
-# 「0 の層なんて、時間の無駄だ」とだれかが言い、新しい ControlNet の層を、乱数から始めました。次のセルでは、学習前の新しい ControlNet を 2 つ、凍結したモデルにつなぎます。ひとつは 0 から、もうひとつは乱数から始まります。**セルを実行する前に**、それぞれが何を描くか、予想を書いてください。それから、その下の表を説明してください。学習の最初のステップと 2 回目のステップで、それぞれの部分の勾配はどれだけの大きさでしょうか。なぜ最初は、コピーに何も届かないのでしょうか。2 回目には、どうやって届くのでしょうか。マップから U-Net までのあいだには、0 の層が*2 つ*あります。`look` の最後の層と、あなたの層です。それでもこのネットワークが学べるのは、なぜでしょうか。どう並べると、いつまでも何も学べなくなるでしょうか。
+# 「0 の層なんて、時間の無駄だ」とだれかが言い、新しい ControlNet の層を、乱数から始めました。次のセルでは、新しい ControlNet を 3 つ、凍結したモデルにつなぎます。0 から始まるもの、torch の初期値くらいの乱数から始まるもの、その 4 倍の乱数から始まるものです。**セルを実行する前に**、学習前のそれぞれが何を描くか、予想を書いてください。それから、学習の最初の 3 ステップの表を説明してください。乱数のネットワークは、最初のステップで何を得て、何を失っていますか。0 から始めたほうでは、それぞれの部分に、何ステップ目ではじめて勾配が届きますか。マップと U-Net のあいだには、0 の層が*2 つ*あります。`look` の最後の層と、あなたの層です。それでも学べるのは、なぜでしょうか。どう並べると、*マップのことを*いつまでも学べなくなるでしょうか。（乱数のほうが立ち直るかどうかは、最後まで学習させないとわかりません。論文の 4.2 節です。）
 
 # %% tags=["nbval-ignore-output"]
-machine.seed(9)
-silent = machine.place(Control(unet, len(NAMES)))
-noisy = machine.place(Control(unet, len(NAMES)))
-for layer in [*noisy.speak, noisy.speak_mid]:
-    for parameter in layer.parameters():
-        nn.init.normal_(parameter, std=0.3)
-first = [draw_to(guess, maps[:4], told[:4]) for guess in (alone, whisper(silent), whisper(noisy))]
+DEVIATIONS = (0.0, 0.08, 0.3)
+
+
+def begin(deviation):
+    """A new copy whose speaking layers begin with random numbers of that standard deviation."""
+    machine.seed(9)
+    new = machine.place(Control(unet, len(NAMES)))
+    for layer in [*new.speak, new.speak_mid]:
+        for parameter in layer.parameters():
+            nn.init.normal_(parameter, std=deviation)
+    return new
+
+
+beginners = [begin(deviation) for deviation in DEVIATIONS]
 plots.images(
-    torch.cat(first),
-    "Before any training: the base alone; with layers of zeros; with layers of random numbers.",
+    torch.cat([draw_to(guess, maps[:4], told[:4]) for guess in (alone, *map(whisper, beginners))]),
+    "Before any training: the base alone; with layers of zeros; of random numbers; of larger random numbers.",
     columns=4,
 )
 
 
-def loudness(part):
-    """The root mean square of a part's gradients, 0 for one that has none."""
-    squares = [p.grad.square().mean() for p in part.parameters() if p.grad is not None]
+def loudness(*parts):
+    """The root mean square of the gradients of some layers, 0 where there is none."""
+    squares = [p.grad.square().mean() for part in parts for p in part.parameters() if p.grad is not None]
     return torch.stack(squares).mean().sqrt().item() if squares else 0.0
 
 
-optimizer = torch.optim.SGD(silent.parameters(), lr=0.1)
-for step in range(2):
-    learn(whisper(silent), optimizer, step)
-    say(
-        "Step {step}: gradients of the silent layers {speak:.1e}, of the copy {copy:.1e}, of what looks at the map "
-        "{look:.1e}",
-        step=step + 1,
-        speak=loudness(silent.speak),
-        copy=loudness(silent.copy),
-        look=loudness(silent.look),
-    )
+for deviation, beginner in zip(DEVIATIONS, beginners, strict=True):
+    optimizer = torch.optim.SGD(beginner.parameters(), lr=0.1)
+    for step in range(3):
+        loss = learn(whisper(beginner), optimizer, step)
+        say(
+            "from {deviation}, step {step}: loss {loss:.3f}; gradients of the speaking layers {speak:.0e}, "
+            "of the copy {copy:.0e}, of the last layer that looks {last:.0e}, of those before it {look:.0e}",
+            deviation=deviation,
+            step=step + 1,
+            loss=loss,
+            speak=loudness(beginner.speak, beginner.speak_mid),
+            copy=loudness(beginner.copy),
+            last=loudness(beginner.look.conv_out),
+            look=loudness(beginner.look.conv_in, beginner.look.blocks),
+        )
 
 # %% [markdown]
 # *Your explanation:*
@@ -805,7 +881,8 @@ for step in range(2):
 # # To read
 #
 # - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543)
-#   (2023): section 3, and figure 4 for the "sudden convergence" that the zeros bring. Their ablation (section 4.2) puts
+#   (2023): section 3, and figure 4: thanks to the zeros its pictures are good all through the training, and
+#   at some step it suddenly heeds the map ("sudden convergence"). Their ablation (section 4.2) puts
 #   random layers in place of yours.
 # - Meng et al., [SDEdit](https://arxiv.org/abs/2108.01073) (2022): how noise decides what of a picture is kept.
 # - Lugmayr et al., [RePaint](https://arxiv.org/abs/2201.09865) (2022): inpainting with any model.
@@ -817,9 +894,9 @@ for step in range(2):
 # %% [markdown] tags=["ja"]
 # # もっと知りたい人のために
 #
-# - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543) (2023)：3 節と、0 の層がもたらす「突然の収束」（sudden convergence）の図 4。4.2 節では、この層を乱数から始める実験もしています。
+# - Zhang, Rao & Agrawala, [Adding Conditional Control to Text-to-Image Diffusion Models](https://arxiv.org/abs/2302.05543) (2023)：3 節と図 4（0 の層のおかげで、学習中いつでも画像がきれいで、あるステップから突然マップに従います。「突然の収束」、sudden convergence）。4.2 節では、この層を乱数から始める実験もしています。
 # - Meng et al., [SDEdit](https://arxiv.org/abs/2108.01073) (2022)：画像の何が残るかを、ノイズがどう決めるか。
 # - Lugmayr et al., [RePaint](https://arxiv.org/abs/2201.09865) (2022)：どのモデルでもできるインペインティング。
-# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022)、4.3.2 節：つなげることによる条件付け。
+# - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022)、4.3.2 節：連結（concatenation）による条件付け。
 #
 # 次の Lab 10 では、できあがったモデルに、新しい画風と、新しい言葉をひとつ教えます。

@@ -38,7 +38,6 @@ LAB_09: dict[str, str] = {
     "the base alone": "もとのモデルだけ",
     "with your ControlNet": "あなたの ControlNet 付き",
     "the maps moved": "動かしたマップ",
-    "at scale 0.5": "scale が 0.5",
     "the map in the input": "マップを入力に加えた U-Net",
     "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; the same with each map moved "
     "up and to the right.": (
@@ -51,9 +50,25 @@ LAB_09: dict[str, str] = {
     "Weights trained: {control:,} beside a frozen U-Net, and {concatenated:,}, a whole new U-Net.": (
         "学習した重みは、凍結した U-Net の横の {control:,} 個と、まるごと新しい U-Net の {concatenated:,} 個です。"
     ),
-    "Before any training: the base alone; with layers of zeros; with layers of random numbers.": (
-        "学習の前。上から、もとのモデルだけ、0 の層を付けたもの、乱数の層を付けたもの。"
+    "Before any training: the base alone; with layers of zeros; of random numbers; of larger random numbers.": (
+        "学習の前。上から、もとのモデルだけ、0 の層を付けたもの、乱数の層を付けたもの、"
+        "もっと大きな乱数の層を付けたもの。"
     ),
-    "Step {step}: gradients of the silent layers {speak:.1e}, of the copy {copy:.1e}, of what looks at the map "
-    "{look:.1e}": "ステップ {step}：勾配は、0 の層 {speak:.1e}、コピー {copy:.1e}、マップを見る層 {look:.1e}",
+    "from {deviation}, step {step}: loss {loss:.3f}; gradients of the speaking layers {speak:.0e}, of the copy "
+    "{copy:.0e}, of the last layer that looks {last:.0e}, of those before it {look:.0e}": (
+        "{deviation} から、ステップ {step}：損失 {loss:.3f}、勾配は、話す層 {speak:.0e}、コピー {copy:.0e}、"
+        "見る層の最後 {last:.0e}、その手前 {look:.0e}"
+    ),
+    "as asked": "注文どおり",
+    "in the old place": "もとの場所",
+    "both": "両方",
+    "Another thing, and not a word about its place. As asked: {asked}; in the old place: {place}; both: {both}.": (
+        "別のものを、場所を言わずに頼んだとき。注文どおり {asked}、もとの場所 {place}、両方 {both}。"
+    ),
+    "these through the autoencoder": "オートエンコーダを通したもの",
+    "had nobody heeded the move": "動きにだれも従わなければ",
+    "at scale 0": "scale が 0",
+    "Eight moved maps; drawn with your ControlNet; drawn with the map in the input.": (
+        "上から、動かした 8 枚のマップ、あなたの ControlNet が描いたもの、マップを入力に加えた U-Net が描いたもの。"
+    ),
 }

@@ -195,8 +195,8 @@ INPAINT_BLEND = Exercise(
                 mask * x_t + (1 - mask) * schedule.alphas_cumprod[t].sqrt() * known_x0
             ),
             Text(
-                "the known picture is dimmed but has no noise in it.",
-                "既知の画像を暗くしただけで、ノイズが入っていません。",
+                "the known picture is faded but has no noise in it.",
+                "既知の画像を薄めただけで、ノイズが入っていません。",
             ),
         ),
         "not_dimmed": Misconception(

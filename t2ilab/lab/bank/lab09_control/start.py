@@ -206,7 +206,7 @@ SDEDIT_START = Exercise(
             _mistaken(rest=lambda strength, count: int(strength * count + 1e-9)),
             Text(
                 "the number of steps is rounded down; here it is rounded to the nearest.",
-                "歩数を切り捨てています。ここでは四捨五入して、いちばん近い整数にします。",
+                "歩数を切り捨てています。ここでは、いちばん近い整数に丸めます。",
             ),
         ),
         "one_more": Misconception(
@@ -243,8 +243,8 @@ SDEDIT_START = Exercise(
         "no_noise": Misconception(
             _mistaken(level=lambda ac_t: (ac_t.sqrt(), 0 * ac_t)),
             Text(
-                "the picture is dimmed but gets no noise, so that there is nothing to take away and nothing to invent.",
-                "画像を暗くしただけで、ノイズを加えていません。これでは、取り除くものも、新しく描くものもありません。",
+                "the picture is faded but gets no noise, so that there is nothing to take away and nothing to invent.",
+                "画像を薄めただけで、ノイズを加えていません。これでは、取り除くものも、新しく描くものもありません。",
             ),
         ),
         "swapped": Misconception(
