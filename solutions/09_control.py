@@ -165,8 +165,8 @@ for wish, asked in wishes.items():
     rows += [over[i][:8] for i in (1, 2, 3)]
 plots.images(
     torch.cat([originals[:8], *rows]),
-    "The pictures, and below, in threes, at strengths 0.4, 0.6 and 0.8: another thing, another colour, other "
-    "surroundings.",
+    "The pictures, and below, in threes, at strengths 0.4, 0.6 and 0.8: another thing, another colour, "
+    "other surroundings.",
     columns=8,
     inches=1,
 )
@@ -174,8 +174,8 @@ plots.images(
 # %% tags=["nbval-ignore-output"]
 plots.lines(
     {wish: (strengths, shares) for wish, shares in right.items()},
-    "How many of {count} pictures show all that the new words ask for, against the strength. Another thing: {thing}; "
-    "another colour: {color}; other surroundings: {around}.",
+    "How many of {count} pictures show all that the new words ask for, against the strength. "
+    "Another thing: {thing}; another colour: {color}; other surroundings: {around}.",
     xlabel="strength",
     ylabel="share",
     count=COUNT,
@@ -216,7 +216,8 @@ for strength in strengths:
         shares[name].append(share)
 plots.lines(
     {name: (strengths, share) for name, share in shares.items()},
-    "Another thing, and not a word about its place. As asked: {asked}; in the old place: {place}; both: {both}.",
+    "Another thing, and not a word about its place. "
+    "As asked: {asked}; in the old place: {place}; both: {both}.",
     xlabel="strength",
     ylabel="share",
     **{
@@ -263,12 +264,12 @@ plots.lines(
 # %%
 @exercise("inpaint_blend")
 def inpaint_blend(x_t, known_x0, mask, noise, t, schedule):
-    """The model's x_t where the mask is 1, the known picture with the noise of t elsewhere (RePaint, eq. 8).
+    """x_t where the mask is 1, the known picture with the noise of t elsewhere (RePaint, eq. 8).
 
-    x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask: (B, 1, H, W),
-    1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard normal; t: one
-    int, the timestep of x_t; schedule: a NoiseSchedule, with its alphas_cumprod (T,). Returns (B, 3, H, W),
-    at the same t. (The paper's mask is 1 where the picture is known.)
+    x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask:
+    (B, 1, H, W), 1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard
+    normal; t: one int, the timestep of x_t; schedule: a NoiseSchedule, with its alphas_cumprod (T,).
+    Returns (B, 3, H, W), at the same t. (The paper's mask is 1 where the picture is known.)
     """
     raise NotImplementedError
 
@@ -286,7 +287,7 @@ check(inpaint_blend)
 # %% tags=["nbval-ignore-output"]
 @torch.inference_mode()
 def fill(images, mask, captions, blend=inpaint_blend, seed=1):
-    """Pictures (B, 3, 32, 32) whose holes, where the mask (B, 1, 32, 32) is 1, show what the captions say."""
+    """Pictures (B, 3, 32, 32) whose holes, where the mask (B, 1, 32, 32) is 1, show the captions."""
     chance = torch.Generator().manual_seed(seed)
     denoise = pipe.denoiser(pipe.encode(captions))
     timesteps = schedule.timesteps(STEPS, spacing="trailing")
@@ -326,7 +327,8 @@ for name, images in {
     tr("pasted"): pasted,
 }.items():
     say(
-        "{name:20} as asked {all:4.0%}; at the edge of the hole neighbours differ by {jump:4.1f} grey levels",
+        "{name:20} as asked {all:4.0%}; "
+        "at the edge of the hole neighbours differ by {jump:4.1f} grey levels",
         name=name,
         all=faithfulness(images, scenes(whole if images is scenery else asked)).all,
         jump=seam(images, hole),
@@ -416,9 +418,9 @@ check(ZeroConv)
 def inject(skips, mid, control_skips, control_mid, scale):
     """The maps of a U-Net with what a ControlNet has to say about each (Zhang et al. 2023, figure 3).
 
-    skips: a list of the U-Net's maps on its way down, each (B, C, H, W); mid: its middle; control_skips and
-    control_mid: the ControlNet's, in the same order and of the same shapes; scale: how loud it is, 0 for
-    silent. Returns (skips, mid), both new; the lists and tensors that came in stay as they are.
+    skips: a list of the U-Net's maps on its way down, each (B, C, H, W); mid: its middle; control_skips
+    and control_mid: the ControlNet's, in the same order and of the same shapes; scale: how loud it is, 0
+    for silent. Returns (skips, mid), both new; the lists and tensors that came in stay as they are.
     """
     raise NotImplementedError
 
@@ -441,7 +443,7 @@ base.text_encoder.requires_grad_(False)
 
 
 class Control(nn.Module):
-    """A copy of a U-Net's way down that looks at a drawing and speaks through layers that begin silent."""
+    """A copy of a U-Net's way down: looks at a drawing, and speaks through layers that begin silent."""
 
     def __init__(self, unet, channels, widths=(8, 16, 32, 48)):
         super().__init__()
@@ -489,8 +491,8 @@ def controlled(control, x, t, context, drawing, scale=1.0):
 def one_hot_map(semantic_map, classes):
     """One channel for each class, 1 where it is and 0 elsewhere.
 
-    semantic_map: int64 (B, H, W), the number of the class at each pixel, 0 to classes - 1; classes: one int.
-    Returns float32 (B, classes, H, W).
+    semantic_map: int64 (B, H, W), the number of the class at each pixel, 0 to classes - 1; classes: one
+    int. Returns float32 (B, classes, H, W).
     """
     raise NotImplementedError
 
@@ -699,8 +701,8 @@ measure(tr("at scale 0"), whisper(control, 0.0))
 # %%
 plots.images(
     torch.cat([in_colours(maps[:8]), drawn_alone[:8], drawn_to_map[:8], drawn_moved[:8]]),
-    "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; the same with each map moved "
-    "up and to the right.",
+    "Eight maps; drawn by the base alone, which does not see them; with your ControlNet; "
+    "the same with each map moved up and to the right.",
     columns=8,
     inches=1,
 )
@@ -844,7 +846,8 @@ def begin(deviation):
 beginners = [begin(deviation) for deviation in DEVIATIONS]
 plots.images(
     torch.cat([draw_to(guess, maps[:4], told[:4]) for guess in (alone, *map(whisper, beginners))]),
-    "Before any training: the base alone; with layers of zeros; of random numbers; of larger random numbers.",
+    "Before any training: the base alone; with layers of zeros; of random numbers; "
+    "of larger random numbers.",
     columns=4,
 )
 
@@ -860,8 +863,9 @@ for deviation, beginner in zip(DEVIATIONS, beginners, strict=True):
     for step in range(3):
         loss = learn(whisper(beginner), optimizer, step)
         say(
-            "from {deviation}, step {step}: loss {loss:.3f}; gradients of the speaking layers {speak:.0e}, "
-            "of the copy {copy:.0e}, of the last layer that looks {last:.0e}, of those before it {look:.0e}",
+            "from {deviation}, step {step}: loss {loss:.3f}; "
+            "gradients of the speaking layers {speak:.0e}, of the copy {copy:.0e}, "
+            "of the last layer that looks {last:.0e}, of those before it {look:.0e}",
             deviation=deviation,
             step=step + 1,
             loss=loss,

@@ -12,12 +12,12 @@ from t2ilab.lab.probing import cases
 
 
 def inpaint_blend(x_t, known_x0, mask, noise, t, schedule):
-    """The model's x_t where the mask is 1, the known picture with the noise of t elsewhere (RePaint, eq. 8).
+    """x_t where the mask is 1, the known picture with the noise of t elsewhere (RePaint, eq. 8).
 
-    x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask: (B, 1, H, W),
-    1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard normal; t: one
-    int, the timestep of x_t; schedule: a NoiseSchedule, with its alphas_cumprod (T,). Returns (B, 3, H, W),
-    at the same t. (The paper's mask is 1 where the picture is known.)
+    x_t: (B, 3, H, W), what the model has drawn so far; known_x0: like it, the picture; mask:
+    (B, 1, H, W), 1 where something new is to come, 0 where the picture is kept; noise: like x_t, standard
+    normal; t: one int, the timestep of x_t; schedule: a NoiseSchedule, with its alphas_cumprod (T,).
+    Returns (B, 3, H, W), at the same t. (The paper's mask is 1 where the picture is known.)
     """
     ac_t = schedule.alphas_cumprod[t]
     known = ac_t.sqrt() * known_x0 + (1 - ac_t).sqrt() * noise

@@ -14,9 +14,9 @@ COUNT = 4  # maps on the way down, all of one shape: a wrong order raises no err
 def inject(skips, mid, control_skips, control_mid, scale):
     """The maps of a U-Net with what a ControlNet has to say about each (Zhang et al. 2023, figure 3).
 
-    skips: a list of the U-Net's maps on its way down, each (B, C, H, W); mid: its middle; control_skips and
-    control_mid: the ControlNet's, in the same order and of the same shapes; scale: how loud it is, 0 for
-    silent. Returns (skips, mid), both new; the lists and tensors that came in stay as they are.
+    skips: a list of the U-Net's maps on its way down, each (B, C, H, W); mid: its middle; control_skips
+    and control_mid: the ControlNet's, in the same order and of the same shapes; scale: how loud it is, 0
+    for silent. Returns (skips, mid), both new; the lists and tensors that came in stay as they are.
     """
     louder = [skip + scale * control for skip, control in zip(skips, control_skips, strict=True)]
     return louder, mid + scale * control_mid

@@ -15,8 +15,8 @@ CLASSES = 5
 def one_hot_map(semantic_map, classes):
     """One channel for each class, 1 where it is and 0 elsewhere.
 
-    semantic_map: int64 (B, H, W), the number of the class at each pixel, 0 to classes - 1; classes: one int.
-    Returns float32 (B, classes, H, W).
+    semantic_map: int64 (B, H, W), the number of the class at each pixel, 0 to classes - 1; classes: one
+    int. Returns float32 (B, classes, H, W).
     """
     return F.one_hot(semantic_map, classes).permute(0, 3, 1, 2).float()
 
