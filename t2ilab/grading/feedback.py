@@ -27,7 +27,7 @@ def write(table: Table, folder: Path) -> None:
     pages.filters["code"] = with_code
     student, whole = pages.get_template("student.html"), pages.get_template("class.html")
     for row in table.rows:
-        text = student.render(_of_student(table, row), word=word, language=language())
+        text = student.render(of_student(table, row), word=word, language=language())
         write_whole(folder / page_name(row), text.encode("utf-8", "replace"))
     write_whole(folder / CLASS_PAGE, whole.render(_of_class(table)).encode("utf-8", "replace"))
 
@@ -45,7 +45,8 @@ def with_code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))).replace("\n", "<br>"))
 
 
-def _of_student(table: Table, row: Row) -> dict[str, Any]:
+def of_student(table: Table, row: Row) -> dict[str, Any]:
+    """What a student's page says, in plain text: the head of it, and a dict for each exercise."""
     one = row.submission
     marks = dict(zip((asked.name for asked in table.exercises), row.marks, strict=True))
     return {
