@@ -56,8 +56,15 @@ def test_a_class_is_graded(command, tmp_path):
     # Again: nothing is run, and what a human set is kept.
     Path("overrides.csv").write_text("student,number,exercise,points,comment\nCid,,to_model_range,1,by mail\n")
     before = Path("grades.journal.jsonl").read_bytes()
-    again = command("grade", tmp_path / "in", "--lab", "00", "--feedback", "out", "--seconds", "60")
+    Path("book.csv").write_text("Identifier,Full name,Grade\nParticipant 1,Ann,-\nParticipant 3,Cid,\n")
+    book = ("--gradebook", "book.csv", "--column", "Grade")
+    again = command("grade", tmp_path / "in", "--lab", "00", "--feedback", "out", "--seconds", "60", *book)
     assert again.code == 0
+    assert Path("book.graded.csv").read_text() == (
+        f"Identifier,Full name,Grade\nParticipant 1,Ann,{out_of:.2f}\nParticipant 3,Cid,1.00\n"
+    )
+    assert "'Bob' is not in book.csv" in again.err
+    assert again.out.endswith("book.graded.csv\n")
     assert Path("grades.journal.jsonl").read_bytes() == before
     with open("grades.csv", encoding="utf-8-sig", newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
@@ -112,12 +119,25 @@ def lines(path):
         ([".", "--lab", "00", "--seconds", "0"], "--seconds lies above 0"),
         ([".", "--lab", "00", "--policy", "none.toml"], "The policy none.toml cannot be read"),
         ([".", "--lab", "00", "--overrides", "none.csv"], "There is no file of overrides none.csv"),
+        ([".", "--lab", "00", "--gradebook", "none.csv", "--column", "x"], "The gradebook none.csv cannot be read"),
+        ([".", "--lab", "00", "--gradebook", "none.csv"], "but only one is given; give both."),
+        ([".", "--lab", "00", "--column", "x"], "but only one is given; give both."),
     ],
 )
 def test_what_cannot_be_graded_gets_one_sentence(command, arguments, words):
     result = command("grade", *arguments)
     assert words in sentence(result, 2)
     assert result.files == []
+
+
+@pytest.mark.parametrize("name", ["book.csv", "book.graded.csv"])
+def test_the_table_is_not_written_over_a_gradebook(command, name):
+    text = "Identifier,Grade\n"
+    Path("book.csv").write_text(text)
+    result = command("grade", ".", "--lab", "00", "--gradebook", "book.csv", "--column", "Grade", "-o", name)
+    assert "would be written over the gradebook" in sentence(result, 2)
+    assert result.files == ["book.csv"]
+    assert Path("book.csv").read_text() == text
 
 
 def test_without_a_sandbox_it_refuses(command, tmp_path, monkeypatch):
@@ -130,8 +150,12 @@ def test_without_a_sandbox_it_refuses(command, tmp_path, monkeypatch):
 def test_unsafe_grades_without_bubblewrap(command, tmp_path, monkeypatch):
     lay(tmp_path / "in", {"a/x.ipynb": answer("to_model_range", 1)})
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    result = command("grade", tmp_path / "in", "--lab", "00", "--unsafe", "--seconds", "60")
+    result = command(
+        "grade", tmp_path / "in", "--lab", "00", "--unsafe", "--seconds", "60", "--gradescope", "results.json"
+    )
     assert result.code == 0, result.err
     with open("grades.csv", encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["to_model_range status"] == "right"
+    results = json.loads(Path("results.json").read_text(encoding="utf-8"))
+    assert results["score"] == float(row["total"]) == sum(one["score"] for one in results["tests"])
