@@ -28,7 +28,7 @@ from t2ilab.nets.unet import UNetConfig
 from t2ilab.pipelines.text_to_image import TextToImage
 
 PROMPT = "a red cat and 猫"
-CLOSE = 2e-6  # of pictures in [0, 1], in float32
+CLOSE = 5e-6  # of pictures in [0, 1], in float32: 2.1e-6 was seen on an Intel Xeon
 UNET_FILE, TEXT_FILE = "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
 
 

@@ -26,8 +26,8 @@ def merge_lora(layer):
     return merged
 
 
-class _Adapted(nn.Module):
-    """A layer with an update, as `LoRALinear` makes it. (Its reference must not come along where a probe goes.)"""
+class LoRALinear(nn.Module):
+    """A layer with an update, written otherwise: the reference must not come along where a probe goes."""
 
     def __init__(self, base, rank, alpha):
         super().__init__()
@@ -54,7 +54,7 @@ def _probe(merge_lora, inputs):
 
 def _adapted(inputs, which="", bias=True):
     """A layer whose update has learnt something."""
-    layer = _Adapted(base_of(inputs, bias), OTHER_RANK if which else RANK, inputs["alpha"])
+    layer = LoRALinear(base_of(inputs, bias), OTHER_RANK if which else RANK, inputs["alpha"])
     with torch.no_grad():
         layer.down.copy_(inputs[f"{which}down"])
         layer.up.copy_(inputs[f"{which}up"])
