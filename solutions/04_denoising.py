@@ -380,7 +380,7 @@ plots.images(
     "Above: six of the pictures just made. Below: the nearest picture of the world. They are the same.",
     columns=6,
 )
-say("The largest distance of the twelve to a picture of the world: {d:.4f}.", d=distance.max().item())
+say("The largest distance of the twelve to a picture of the world: {d:.2f}.", d=distance.max().item())
 
 # %% [markdown]
 # They are copies. Of course: at the end of the road one picture is left that fits, and the best guess *is* that picture.

@@ -123,8 +123,8 @@ JAPANESE: dict[str, str] = {
     "Above: six of the pictures just made. Below: the nearest picture of the world. They are the same.": (
         "上：今できた画像のうちの 6 枚。下：この世界でいちばん近い画像。どちらも同じです。"
     ),
-    "The largest distance of the twelve to a picture of the world: {d:.4f}.": (
-        "12 枚それぞれの、この世界の画像までの距離のうち、最大のもの：{d:.4f}。"
+    "The largest distance of the twelve to a picture of the world: {d:.2f}.": (
+        "12 枚それぞれの、この世界の画像までの距離のうち、最大のもの：{d:.2f}。"
     ),
     "yours, on its own pictures": "あなたのデノイザー、自分の画像",
     "yours, on new pictures": "あなたのデノイザー、新しい画像",
