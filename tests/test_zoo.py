@@ -24,6 +24,7 @@ WANTED = (
     "vae-shapes",
     "shapes",
     "vae-storybook",
+    "storybook",
 )
 
 
