@@ -224,3 +224,12 @@ def from_file(folder, source):
     namespace = {}
     exec(compile(source, str(path), "exec"), namespace)
     return namespace["linear_betas"]
+
+
+def test_a_layer_may_inherit_a_forward_of_torch():
+    @exercise("ZeroConv")
+    class ZeroConv(nn.Conv2d):
+        def __init__(self, channels):
+            super().__init__(channels, channels, 1)
+
+    assert ZeroConv(2).weight.shape == (2, 2, 1, 1)

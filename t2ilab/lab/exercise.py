@@ -124,9 +124,8 @@ def _require_same_signature(answer: Any, asked: Exercise) -> None:
         if not owners:
             signature = f"({', '.join(_names(method))})"
             raise ValueError(say("method_missing", name=asked.name, method=name, signature=signature))
-        if not owners[0].__module__.startswith(
-            "torch."
-        ):  # a layer's own forward, inherited, is named as torch names it
+        # A layer's own forward, inherited from torch, has the names that torch gave it.
+        if not owners[0].__module__.startswith("torch."):
             _require_same_names(getattr(answer, name), method, f"{asked.name}.{name}")
 
 
