@@ -574,9 +574,8 @@ from t2ilab.pipelines.editing import to_latents
 from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
 
-TRAINING_STEPS = budget(
-    lesson=600, ci=6
-)  # on a slow machine lower this one; section 5 takes as long again
+# On a slow machine lower this one; section 5 takes as long again.
+TRAINING_STEPS = budget(lesson=500, ci=6)
 BATCH = budget(lesson=32, ci=8)
 world = World(size=64, seed=3)
 weights = (5 / (base.schedule.snr + 1)).clamp(max=1).to(device)  # as in Lab 08

@@ -22,7 +22,7 @@ CLAIMS = {
     "05_ddpm": (r"^Right in everything: (\d+)%", 60),
     "07_latent_diffusion": (r"^From your autoencoder: (\d+)[.\d]* dB", 30),
     "08_text_to_image": (r"^Right in everything: (\d+)%", 70),
-    "09_control": (r"^with your ControlNet +overlap 0\.(\d\d)", 70),
+    "09_control": (r"^with your ControlNet +overlap 0\.(\d\d)", 60),
 }
 
 
