@@ -31,7 +31,7 @@ from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes.text_to_image import error_weights, noised
 from t2ilab.training.loop import Plan
 
-BASE = "shapes"  # of the zoo; all ControlNets but that for poses, which needs people
+BASE = "storybook"  # of the zoo
 DROP = 0.5  # captions left empty (section 3.3)
 TOGETHER = 64  # pictures drawn at a time
 Condition = Callable[[Drawing, Sequence[Scene]], Tensor]

@@ -12,7 +12,7 @@ from t2ilab.data.scenes import Scene
 from t2ilab.device import DeviceManager
 from t2ilab.recipes.control import ControlRecipe, Numbers
 
-NUMBERS = Numbers(name="control-pose", condition=MAPS["pose"], base="storybook", people=True)
+NUMBERS = Numbers(name="control-pose", condition=MAPS["pose"], people=True)
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
     "8,000 scenes of the storybook with somebody in them, as latents and poses, in new words each time they are met; "
