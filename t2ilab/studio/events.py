@@ -69,6 +69,7 @@ def connect(page: Page, blocks: Any) -> None:
     drawing = begun.then(draw, [*settings, *(p[name] for name in others)], [p[name] for name in seen],
                          show_progress_on=p["stage"], api_name="draw", **IN_TURN)  # fmt: skip
     drawing.then(end, None, buttons, **AT_ONCE)
+    drawing.failure(lambda: "", None, p["status"], **AT_ONCE)  # a value that gradio itself refused, with its own words
     p["stop"].click(stopped, [p["language"], p["shown"]], [*buttons, p["status"], p["stage"]], cancels=[drawing],
                     **AT_ONCE)  # fmt: skip
 

@@ -1,0 +1,242 @@
+"""The studio in a real browser, in both languages: typed in, watched, saved, painted on, left in the middle."""
+
+import io
+import os
+import re
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+from own_studio import studio
+from PIL import Image
+
+pytest.importorskip("gradio", reason='needs gradio, which `pip install "t2ilab[studio]"` brings')
+pytest.importorskip("playwright.sync_api", reason='needs playwright, which `pip install "t2ilab[test]"` brings')
+from test_browser import BROWSERS, CHROMIUM, PATIENT, api, expect, loaded, roughness
+
+from t2ilab import zoo
+from t2ilab.studio.settings import from_png
+from t2ilab.studio.words import EXAMPLES, label
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=f"needs a browser on the path: {' or '.join(BROWSERS)}")
+
+RIDER = {"en": "a brain riding a rocket", "ja": "ロケットに乗る脳"}
+# Every picture that was ever shown on its way, in order.
+WATCH = """() => {
+    window.seen = [];
+    const look = () => document.querySelectorAll("#t2-stage .t2-coming img").forEach(
+        picture => { if (!window.seen.includes(picture.src)) window.seen.push(picture.src); });
+    new MutationObserver(look).observe(document.body, {childList: true, subtree: true, attributes: true});
+}"""
+NAMELESS = """() => [...document.querySelectorAll("input, textarea, select, button, img")].filter(part => {
+    if (!part.checkVisibility() || part.type === "file") return false;
+    if (part.tagName === "IMG") return !part.alt;
+    const labels = [...(part.labels || [])].map(one => one.innerText).join("");
+    return !(labels || part.innerText || part.title || part.getAttribute("aria-label")
+             || part.getAttribute("aria-labelledby")).trim();
+}).map(part => part.outerHTML.slice(0, 200))"""
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory):
+    """Opens pages of one studio with the real models; `faults` has what went wrong on any of them."""
+    home = tmp_path_factory.mktemp("studio")
+    faults = []
+    with studio(home, zoo.ROOT, "--port", "25860") as (server, said, asked), api.sync_playwright() as playwright:
+        address = re.search(r"http://127\.0\.0\.1:\d+/", said)[0]
+        places = {name: str(home) for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, env=os.environ | places)
+
+        def elsewhere(route):
+            faults.append(f"asked {route.request.url}")
+            route.abort()
+
+        def open_page(locale="en-US", path=""):
+            page = browser.new_context(locale=locale, viewport={"width": 1280, "height": 1000}).new_page()
+            page.set_default_timeout(PATIENT)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+            page.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+            page.route(lambda url: not re.match(r"(http://127\.0\.0\.1[:/]|data:|blob:)", url), elsewhere)
+            page.goto(address + path)
+            page.locator("#t2-stage img").first.wait_for()
+            page.evaluate(WATCH)
+            return page
+
+        yield SimpleNamespace(open=open_page, faults=faults, server=server)
+        browser.close()
+        assert asked.read_text() == ""  # nor has the server asked anybody
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(visit):
+    yield
+    assert visit.faults == []
+
+
+def speak(page, language):
+    """Waits until the page speaks that language."""
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    expect(page.locator("h1")).to_have_text(label("title", language))
+
+
+def drawn(page, language, **changed):
+    """Types a prompt, presses Enter, and waits for the picture: what is shown of it."""
+    page.get_by_label(label("prompt", language)).fill(changed.get("prompt", RIDER[language]))
+    before = page.locator("#t2-stage a.t2-save").first.get_attribute("href")
+    page.keyboard.press("Enter")
+    expect(page.locator("#t2-stage a.t2-save").first).not_to_have_attribute("href", before)
+    expect(page.locator("#t2-draw")).to_be_visible()
+    return page.locator("#t2-stage .t2-pictures img")
+
+
+def saved(page):
+    """The file that one gets by Save PNG: its name and content."""
+    with page.expect_download() as download:
+        page.locator("a.t2-save").first.click()
+    return download.value.suggested_filename, download.value.path()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_prompt_is_typed_watched_and_saved_and_its_settings_come_back(visit, language, tmp_path):
+    page = visit.open({"en": "en-US", "ja": "ja-JP"}[language])
+    if language == "ja":
+        speak(page, "ja")
+    assert page.get_by_label(label("prompt", language)).input_value() == EXAMPLES[language][0]
+    pictures = drawn(page, language)
+    expect(pictures).to_have_count(1)
+    assert RIDER[language] in pictures.first.get_attribute("alt")
+    (final,) = loaded(pictures)
+    coming = [source.split(",")[1] for source in page.evaluate("window.seen")]
+    assert len(coming) >= 2
+    assert roughness(coming[0]) > 2 * roughness(final)  # it begins as noise
+
+    name, path = saved(page)
+    settings = from_png(path)
+    assert name.endswith(f"-seed-{settings['seed']}.png")
+    assert settings["prompt"] == RIDER[language]
+    with Image.open(path) as picture:
+        assert picture.size == (256, 256)
+
+    page.get_by_label(label("prompt", language)).fill("x")
+    page.locator("#t2-restore input").set_input_files(path)
+    expect(page.get_by_label(label("prompt", language))).to_have_value(RIDER[language])
+    expect(page.get_by_label(label("seed", language))).to_have_value(str(settings["seed"]))
+    expect(page.get_by_label(label("new_seed", language))).not_to_be_checked()
+    drawn(page, language)
+    assert saved(page)[1].read_bytes() == path.read_bytes()  # the same settings, the same file
+    page.context.close()
+
+
+def test_the_language_changes_with_a_click_and_with_the_address(visit):
+    page = visit.open(path="?lang=ja")
+    speak(page, "ja")
+    page.get_by_label("English").check()
+    speak(page, "en")
+    expect(page.locator("#t2-draw")).to_have_text("Draw")
+    expect(page.locator(".t2-chip").first).to_have_text(EXAMPLES["en"][0])
+    page.context.close()
+
+
+def test_an_example_is_one_click_and_the_keyboard_reaches_draw(visit):
+    page = visit.open()
+    page.locator(".t2-chip").nth(3).click()
+    prompt = page.get_by_label(label("prompt"))
+    expect(prompt).to_have_value(EXAMPLES["en"][3])
+    prompt.focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "t2-draw"
+    page.context.close()
+
+
+def test_everything_has_a_name_and_what_happens_is_read_aloud(visit):
+    page = visit.open()
+    for name in ("more", "words", "over"):
+        page.get_by_role("button", name=label(name)).click()
+    expect(page.get_by_label(label("negative"))).to_be_visible()
+    assert page.evaluate(NAMELESS) == []
+    expect(page.locator("#t2-status")).to_have_attribute("aria-live", "polite")
+    page.context.close()
+
+
+def test_too_long_a_prompt_is_one_sentence(visit):
+    page = visit.open()
+    page.get_by_label(label("prompt")).fill("star " * 20_000)
+    page.locator("#t2-draw").click()
+    expect(page.locator("#t2-status .t2-wrong")).to_have_text(re.compile(r"at most 1,000 characters; got 100,000\."))
+    expect(page.locator("#t2-draw")).to_be_visible()
+    page.context.close()
+
+
+def test_a_mask_is_painted_and_the_rest_stays(visit):
+    page = visit.open()
+    drawn(page, "en", prompt="a white dog riding a horse")
+    before = np.asarray(Image.open(saved(page)[1]).resize((32, 32), Image.Resampling.NEAREST), dtype=int)
+    page.get_by_role("button", name=label("over")).click()
+    page.get_by_role("button", name=label("use_last")).click()
+    canvas = page.locator("#t2-editor canvas").first
+    canvas.wait_for()
+    page.wait_for_timeout(3000)  # it draws itself; nothing on the page says when it is done
+    page.get_by_label(label("painted")).check()
+    expect(page.get_by_role("spinbutton", name=re.compile(label("strength")))).to_have_value("1")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 30, y - 60)
+    page.mouse.down()
+    for i in range(1, 7):
+        page.mouse.move(x - 30 + 10 * i, y - 60)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    drawn(page, "en", prompt="a purple cat riding a horse")
+    after = np.asarray(Image.open(saved(page)[1]).resize((32, 32), Image.Resampling.NEAREST), dtype=int)
+    changed = np.abs(after - before).max(axis=-1) > 0
+    assert 0.005 < changed.mean() < 0.3
+    assert not changed[20:].any()  # below what was painted
+    page.context.close()
+
+
+def test_a_file_that_is_no_picture_is_one_sentence(visit, tmp_path):
+    page = visit.open()
+    page.get_by_role("button", name=label("over")).click()
+    (tmp_path / "holiday.png").write_text("no picture")
+    page.locator("#t2-open input").set_input_files(tmp_path / "holiday.png")
+    expect(page.locator("#t2-status .t2-wrong")).to_have_text(re.compile("not a whole PNG"))
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(file, "JPEG")
+    (tmp_path / "holiday.jpg").write_bytes(file.getvalue())
+    page.locator("#t2-open input").set_input_files(tmp_path / "holiday.jpg")
+    expect(page.locator("#t2-editor canvas").first).to_be_visible()
+    page.context.close()
+
+
+def test_a_page_that_is_closed_in_the_middle_of_a_picture_stops_the_work(visit):
+    page = visit.open()
+    page.get_by_role("spinbutton", name=re.compile(label("count"))).fill("8")
+    page.get_by_role("spinbutton", name=re.compile(label("steps"))).fill("100")
+    page.get_by_label(label("prompt")).fill("a big red star")
+    page.keyboard.press("Enter")
+    page.locator(".t2-coming").wait_for()
+    server = psutil.Process(visit.server.pid)
+    page.context.close()
+    deadline = time.monotonic() + 120
+    while server.cpu_percent(1.0) > 15:
+        assert time.monotonic() < deadline
+    page = visit.open()  # and the next is served at once
+    drawn(page, "en")
+    page.context.close()
+
+
+def test_stop_stops(visit):
+    page = visit.open()
+    page.get_by_role("spinbutton", name=re.compile(label("steps"))).fill("100")
+    page.get_by_role("spinbutton", name=re.compile(label("count"))).fill("8")
+    page.locator("#t2-draw").click()
+    page.locator(".t2-coming").wait_for()
+    page.locator("#t2-stop").click()
+    expect(page.locator("#t2-status")).to_have_text("Stopped.")
+    expect(page.locator("#t2-draw")).to_be_visible()
+    expect(page.locator(".t2-coming")).to_have_count(0)
+    page.context.close()
