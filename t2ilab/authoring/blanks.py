@@ -42,10 +42,11 @@ def exercises(cell: str) -> Iterator[tuple[str, Definition]]:
 def fill(stub: str, reference: Any, name: str | None = None) -> str:
     """Put a reference's body where a stub says `raise NotImplementedError`, and return the new source of the cell.
 
-    stub: the source of the cell that defines the function or class.
-    reference: the function or class that answers it; its docstring stays out, its comments come along. In a class each
-        blank method is filled; statements that the stub shows already (`super().__init__()`) are not repeated.
-    name: which definition of the cell to fill; the reference's own name by default.
+    Args:
+        stub: the source of the cell that defines the function or class.
+        reference: the function or class that answers it; its docstring stays out, its comments come along. In a class
+            each blank method is filled; statements that the stub shows already (`super().__init__()`) are not repeated.
+        name: which definition of the cell to fill; the reference's own name by default.
 
     Raises ValueError if there is no blank, or if the two signatures differ.
     """
