@@ -138,6 +138,8 @@ def test_exercises_are_found_by_name_and_by_lab():
         "08_text_to_image",
         "09_control",
         "10_fine_tuning",
+        "11_dalle2",
+        "12_imagen",
     )
     assert bank.names("00_welcome") == ("to_model_range", "cosine_similarity")
     assert bank.names("05_ddpm") == (
