@@ -38,12 +38,17 @@ def check_target(path: Path, endings: tuple[str, ...]) -> None:
 
 def save_picture(picture: Image.Image, path: Path, scale: int, settings: dict[str, Any]) -> None:
     """Saves a picture, each pixel as a square; a PNG also says how it was made, as text entries."""
-    notes = PngImagePlugin.PngInfo()
-    for name, value in settings.items():
-        notes.add_itxt(name, str(value))
     kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(path.suffix.lower(), "PNG")
     with written_beside(path) as beside:
-        enlarged(picture, scale).save(beside, kind, **({"pnginfo": notes} if kind == "PNG" else {}))
+        enlarged(picture, scale).save(beside, kind, **({"pnginfo": notes(settings)} if kind == "PNG" else {}))
+
+
+def notes(settings: dict[str, Any]) -> PngImagePlugin.PngInfo:
+    """Settings as a PNG's text entries."""
+    entries = PngImagePlugin.PngInfo()
+    for name, value in settings.items():
+        entries.add_itxt(name, str(value))
+    return entries
 
 
 def enlarged(picture: Image.Image, scale: int) -> Image.Image:

@@ -11,6 +11,7 @@ from pathlib import Path
 from t2ilab.files import read_json, write_json
 
 ROOT = Path(__file__).parent / "zoo"
+DEFAULT = "storybook-pixel"  # what draws where nobody names a model
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class Card:
 def names() -> list[str]:
     """The checkpoints that are here, sorted."""
     return sorted(path.parent.name for path in ROOT.glob("*/card.json"))
+
+
+def drawing_names() -> list[str]:
+    """The checkpoints that are whole text-to-image models, the default one first."""
+    drawing = [name for name in names() if (ROOT / name / "model_index.json").exists()]
+    return sorted(drawing, key=lambda name: name != DEFAULT)
 
 
 def folder(name: str) -> Path:

@@ -10,10 +10,11 @@ import sys
 
 import typer
 
-from t2ilab.cli import data, doctor, generate, grading, notebooks, scenes, training, zoo
+from t2ilab.cli import data, doctor, generate, grading, notebooks, scenes, studio, training, zoo
 
 COMMANDS = (  # in the order of the help
     generate.generate,
+    studio.studio,
     scenes.scenes,
     notebooks.lab,
     training.train,

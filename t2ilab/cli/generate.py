@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from t2ilab import zoo
+
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to draw, in English or Japanese.")],
@@ -32,7 +34,7 @@ def generate(
     ] = None,
     model: Annotated[
         str, typer.Option(help="A model of the zoo, a folder (diffusers' too), or an id of the Hugging Face hub.")
-    ] = "storybook-pixel",
+    ] = zoo.DEFAULT,
     variant: Annotated[str | None, typer.Option(help="Of a published model's weights, such as fp16.")] = None,
     revision: Annotated[str | None, typer.Option(help="Of a hub's model: a branch, tag or commit.")] = None,
     scale: Annotated[
