@@ -66,8 +66,8 @@ class AutoencoderRecipe:
         return Plan(facts["steps"], n.learning_rate, n.warmup, decay=DECAY, facts=facts)  # type: ignore[arg-type]
 
     def loss(self, step: int) -> Tensor:
-        """The loss of the step-th batch, or of this process's share (Kingma & Welling 2014, eq. 10, with the KL divergence weighted): all its
-        chance comes from the seed and the step."""
+        """The loss of the step-th batch, or of this process's share (Kingma & Welling 2014, eq. 10, with the KL
+        divergence weighted): all its chance comes from the seed and the step."""
         x0 = self.world.batch(step, self.numbers.batch, self.device.device)["image"]
         factor = self.model.config.factor
         shape = (len(x0), self.model.config.latent_channels, SIZE // factor, SIZE // factor)

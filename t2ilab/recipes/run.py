@@ -136,10 +136,11 @@ class Run:
             or self.start not in (None, facts.get("start"))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
-        if facts.get("processes", 1) != processes.count():
+        had = facts.get("processes", 1)
+        if had != processes.count():
             raise OSError(
-                f"{self.folder} holds a run in {facts.get('processes', 1)} processes, and this is one in "
-                f"{processes.count()}. Go on with --processes {facts.get('processes', 1)}, or choose another folder with -o."
+                f"{self.folder} holds a run in {had} processes, and this is one in {processes.count()}. Go on with "
+                f"--processes {had}, or choose another folder with -o."
             )
         self.start = facts.get("start")
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run

@@ -127,7 +127,7 @@ class TextToImageRecipe:
         return {"x0": self.latents(index), "caption": world.captions(index, self.numbers.batch, again)}
 
     def loss(self, step: int) -> Tensor:
-        """The loss of the step-th batch, or of this process's share; all its chance comes from the seed and the step."""
+        """The loss of the step-th batch, or of this process's share; its chance comes from the seed and the step."""
         device, batch = self.device.device, self.batch(step)
         x0, t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], self.schedule, DROP)
         with self.device.autocast():
