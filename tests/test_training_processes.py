@@ -90,7 +90,7 @@ def two(tmp_path_factory):
 @pytest.mark.parametrize("name", RECIPES)
 def test_twenty_steps_have_the_losses_of_one_process(two, name, cpu, monkeypatch):
     monkeypatch.setattr(clip_storybook, "BATCH", 16)
-    losses, weights = curve(RECIPES[name], cpu)
+    losses, _ = curve(RECIPES[name], cpu)
     (first, theirs), (second, others) = (found[name] for found in two[0])
     assert torch.equal(first, second)
     assert torch.equal(theirs, others)

@@ -63,8 +63,8 @@ class Recipe:
         return Plan(steps, LEARNING_RATE, facts={"recipe": NAME, "seed": self.seed, "steps": steps})
 
     def loss(self, step: int) -> Tensor:
-        """The loss of the step-th batch. Of several processes each takes its rows; as pictures hold more or fewer things,
-        the mean of their losses is then not quite that of the batch."""
+        """The loss of the step-th batch. Of several processes each takes its rows; as pictures hold more or fewer
+        things, the mean of their losses is then not quite that of the batch."""
         rng = random.Random(f"{NAME} {self.seed} {step}")
         scenes = [self._scene(rng) for _ in range(BATCH)]
         images, placed = render_placed(scenes, 32, torch.Generator().manual_seed(rng.getrandbits(63)))

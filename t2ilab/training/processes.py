@@ -30,9 +30,7 @@ def join() -> int:
         try:
             from accelerate import PartialState
         except ImportError:
-            raise ImportError(
-                "Several processes meet by accelerate, which is not here; `pip install accelerate`."
-            ) from None
+            raise ImportError("Several processes meet by accelerate; `pip install accelerate`.") from None
 
         # gloo on CPUs, NCCL on NVIDIA's GPUs; where the others are, the launcher's variables say
         PartialState(cpu=os.environ.get("T2ILAB_DEVICE") == "cpu" or not torch.cuda.is_available())
@@ -70,8 +68,8 @@ def share(rows: int) -> slice:
     """
     if rows % count():
         raise ValueError(
-            f"A batch is shared out evenly among the processes; {rows} rows and {count()} processes do not go together. "
-            f"Take as many processes as divide {rows}."
+            f"A batch is shared out evenly among the processes; {rows} rows and {count()} processes do not go "
+            f"together. Take as many processes as divide {rows}."
         )
     each = rows // count()
     return slice(rank() * each, (rank() + 1) * each)
