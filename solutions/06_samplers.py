@@ -376,7 +376,7 @@ def by_dpmpp(denoise, x, sigmas):
 # %% [markdown] tags=["ja"]
 # では、測ってみましょう。道がわかっている世界で、$\sigma = <!-- number far -->$ から $\sigma = <!-- number near -->$ まで、4 つの方法で、歩数を増やしながら歩きます。（ノイズのない画像までは行きません。最後の 1 歩は、どの方法でも 1 次になってしまうからです。）
 
-# %% numbers={"spread": [0.3, 0.25, 0.4, 0.5], "far": [20, 15, 25, 30], "near": [0.1, 0.12, 0.15, 0.2]}
+# %% numbers={"spread": [0.3, 0.25, 0.4, 0.5], "far": [20, 15, 25, 30], "near": [0.1, 0.08, 0.09, 0.12]}
 SPREAD = 0.3  # the deviation s of the known world
 
 
