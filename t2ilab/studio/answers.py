@@ -86,7 +86,8 @@ def answer(models: Models, asked: Asked) -> Iterator[Answer]:
         for frame in draw(pipe, settings, asked.count, start, asked.watch):
             if len(frame.finished) < asked.count:
                 far = " ".join([_how_far(frame, asked.count, language), *remarks])
-                yield Answer(stage.note(far, "busy"), stage.coming(frame, language))
+                share = (len(frame.finished) + len(frame.coming) * frame.step / max(1, frame.steps)) / asked.count
+                yield Answer(stage.note(far, "busy", share), stage.coming(frame, language))
         each = [settings.with_seed(settings.seed + i) for i in range(asked.count)]
         drawn = [stage.Drawn(to_png(one, how), how) for one, how in zip(frame.finished, each, strict=True)]
         shown = Shown(tuple(drawn), tuple(frame.way))

@@ -109,12 +109,18 @@ def connect(page: Page, blocks: Any) -> None:
 
     def open_picture(path: str, language: str) -> tuple[Any, ...]:
         try:
-            return _editable(uploads.open_picture(path, language)), ""
+            return *over(uploads.open_picture(path, language)), ""
         except ValueError as error:
-            return skip, stage.note(str(error), "wrong")
+            return skip, skip, stage.note(str(error), "wrong")
 
-    def use_shown(shown: Shown) -> Any:
-        return _editable(uploads.on_canvas(_opened(shown.drawn[0].png).convert("RGB"))) if shown.drawn else skip
+    def use_shown(shown: Shown) -> tuple[Any, ...]:
+        return over(uploads.on_canvas(_opened(shown.drawn[0].png).convert("RGB"))) if shown.drawn else (skip, skip)
+
+    def over(picture: Image.Image | None) -> tuple[Any, ...]:
+        """A picture to draw over, or none, and what belongs to it shown or hidden. A canvas that is made while it
+        cannot be seen would be of no size, so it is made when the picture comes."""
+        value = {"background": picture, "layers": [], "composite": None} if picture else None
+        return gr.update(value=value, visible=picture is not None), gr.update(visible=picture is not None)
 
     def spoken(request: gr.Request) -> str:
         """The language that a visitor's address (?lang=ja) or browser asks for; English where it is neither."""
@@ -134,10 +140,13 @@ def connect(page: Page, blocks: Any) -> None:
 
     p["model"].input(take, [p["model"], p["language"]], [p["guidance"], p["sampler"], p["known"], p["status"]],
                      api_visibility="private", **IN_TURN)  # fmt: skip
-    p["open"].upload(open_picture, [p["open"], p["language"]], [p["editor"], p["status"]], **AT_ONCE)
-    p["use_last"].click(use_shown, p["shown"], p["editor"], **AT_ONCE)
-    p["remove"].click(lambda: None, None, p["editor"], **AT_ONCE)
+    editing = [p["editor"], p["editing"]]
+    p["open"].upload(open_picture, [p["open"], p["language"]], [*editing, p["status"]], **AT_ONCE)
+    p["use_last"].click(use_shown, p["shown"], editing, **AT_ONCE)
+    p["remove"].click(lambda: over(None), None, editing, **AT_ONCE)
     p["part"].input(lambda part: 0.7 if part == "all" else 1.0, p["part"], p["strength"], **AT_ONCE)
+    if models.control_names:
+        p["control"].input(lambda name: gr.update(visible=bool(name)), p["control"], p["scribble"], **AT_ONCE)
     p["pixels"].change(None, p["pixels"], None, js=PIXELS)
     for chip in p["chips"]:
         chip.click(None, [p["prompt"], chip], p["prompt"], js=CHIP)
@@ -166,7 +175,3 @@ def _whole(value: Any) -> Any:
 
 def _opened(png: bytes) -> Image.Image:
     return Image.open(io.BytesIO(png))
-
-
-def _editable(picture: Image.Image) -> dict[str, Any]:
-    return {"background": picture, "layers": [], "composite": None}

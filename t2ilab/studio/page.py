@@ -97,7 +97,7 @@ class Page:
         p["drawn"] = gr.State([], time_to_live=6 * 3600)
         p["status"] = gr.HTML(stage.note(sentence("shown_first")), elem_id="t2-status")
         p["stage"] = gr.HTML(self.first.html(), elem_id="t2-stage")
-        self._add("gallery", gr.Gallery, columns=8, height="auto", allow_preview=False, object_fit="contain",
+        self._add("gallery", gr.Gallery, columns=8, fit_columns=False, height="auto", allow_preview=False, object_fit="contain",
                   interactive=False, buttons=[], format="png", elem_id="t2-history", visible=False)  # fmt: skip
         with gr.Row(elem_id="t2-looks"):
             self._add("pixels", gr.Radio, value="crisp", min_width=200)
@@ -130,9 +130,10 @@ class Page:
                 self._add("open", gr.UploadButton, file_types=kinds, elem_id="t2-open", **small)
                 self._add("use_last", gr.Button, text="value", **small)
                 self._add("remove", gr.Button, text="value", **small)
-            self._add("editor", gr.ImageEditor, **_canvas(gr, PAINT, 48), elem_id="t2-editor")
-            self._add("part", gr.Radio, value="all")
-            self._add("strength", gr.Slider, more=["info"], minimum=0, maximum=1, value=0.7, step=0.05)
+            self._add("editor", gr.ImageEditor, **_canvas(gr, PAINT, 48), visible=False, elem_id="t2-editor")
+            with gr.Column(visible=False) as self.parts["editing"]:
+                self._add("part", gr.Radio, value="all")
+                self._add("strength", gr.Slider, more=["info"], minimum=0, maximum=1, value=0.7, step=0.05)
 
     def _scribble(self, gr: Any) -> None:
         names = self.models.control_names
@@ -140,7 +141,14 @@ class Page:
             self.parts["control"] = gr.Dropdown(controls(names), value="", label=label("control"))
             if names:
                 black = {"background": Image.new("RGB", (uploads.CANVAS,) * 2), "layers": [], "composite": None}
-                self._add("scribble", gr.ImageEditor, value=black, **_canvas(gr, CHALK, 8), elem_id="t2-scribble")
+                self._add(
+                    "scribble",
+                    gr.ImageEditor,
+                    value=black,
+                    visible=False,
+                    **_canvas(gr, CHALK, 8),
+                    elem_id="t2-scribble",
+                )
             else:
                 self.parts["scribble"] = gr.State()
 
@@ -156,6 +164,7 @@ def _canvas(gr: Any, colour: str, width: int) -> dict[str, Any]:
         "format": "png",
         "brush": gr.Brush(default_size=width, colors=[colour], color_mode="fixed"),
         "canvas_size": (uploads.CANVAS, uploads.CANVAS),
+        "fixed_canvas": True,
         "height": 380,
     }
 

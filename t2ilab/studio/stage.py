@@ -32,9 +32,7 @@ def coming(frame: Frame, language: str = "en") -> str:
     alt = escape(sentence("alt_coming", language))
     pictures = [*frame.finished, *frame.coming]
     figures = "".join(f'<figure><img alt="{alt}" src="{_data(_encoded(picture))}"></figure>' for picture in pictures)
-    share = 100 * frame.step / max(1, frame.steps)
-    bar = f'<div class="t2-bar" aria-hidden="true"><div style="width:{share:.0f}%"></div></div>'
-    return f'<div class="t2-pictures t2-coming" data-count="{len(pictures)}">{figures}</div>{bar}'
+    return f'<div class="t2-pictures t2-coming" data-count="{len(pictures)}">{figures}</div>'
 
 
 def done(drawn: Sequence[Drawn], way: Sequence[tuple[int, Image.Image]] = (), language: str = "en") -> str:
@@ -50,9 +48,12 @@ def file_name(settings: Settings) -> str:
     return f"{words or 'picture'}-seed-{settings.seed}.png"
 
 
-def note(text: str, kind: str = "quiet") -> str:
-    """A line under the stage; kind is "quiet", "busy" or "wrong"."""
-    return f'<p class="t2-note t2-{kind}">{escape(text)}</p>' if text else ""
+def note(text: str, kind: str = "quiet", share: float | None = None) -> str:
+    """A line above the stage; kind is "quiet", "busy" or "wrong", and share, of 1, is how much is done."""
+    bar = ""
+    if share is not None:
+        bar = f'<div class="t2-bar" aria-hidden="true"><div style="width:{100 * share:.0f}%"></div></div>'
+    return f'<p class="t2-note t2-{kind}">{escape(text)}</p>{bar}' if text else ""
 
 
 def python(settings: Settings) -> str:

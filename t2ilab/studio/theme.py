@@ -14,6 +14,7 @@ DAY = {
     "ink": "#25231e",
     "muted": "#5c574c",
     "line": "#ddd5c5",
+    "edge": "#857e6f",
     "accent": "#27595c",
     "accent_hover": "#1c4446",
     "on_accent": "#ffffff",
@@ -26,6 +27,7 @@ NIGHT = {
     "ink": "#eeebe3",
     "muted": "#b3ada0",
     "line": "#3a4046",
+    "edge": "#8b8a83",
     "accent": "#8fd0c4",
     "accent_hover": "#a9ded4",
     "on_accent": "#0e1f1d",
@@ -49,7 +51,7 @@ NAMES = {
     "color_accent_soft": "soft",
     "input_background_fill": "field",
     "input_background_fill_focus": "field",
-    "input_border_color": "line",
+    "input_border_color": "edge",
     "input_border_color_focus": "accent",
     "input_placeholder_color": "muted",
     "button_primary_background_fill": "accent",
@@ -59,11 +61,11 @@ NAMES = {
     "button_secondary_background_fill": "card",
     "button_secondary_background_fill_hover": "soft",
     "button_secondary_text_color": "ink",
-    "button_secondary_border_color": "line",
+    "button_secondary_border_color": "edge",
     "button_cancel_background_fill": "card",
     "button_cancel_background_fill_hover": "soft",
     "button_cancel_text_color": "ink",
-    "button_cancel_border_color": "line",
+    "button_cancel_border_color": "edge",
     "checkbox_background_color": "field",
     "checkbox_background_color_selected": "accent",
     "checkbox_border_color": "muted",
@@ -93,4 +95,11 @@ def theme() -> gr.themes.Base:
     )
     colours = {name: DAY[ours] for name, ours in NAMES.items()}
     colours |= {f"{name}_dark": NIGHT[ours] for name, ours in NAMES.items()}
-    return plain.set(**colours, block_shadow="none", block_label_shadow="none", button_primary_shadow="none")
+    return plain.set(
+        **colours,
+        block_shadow="none",
+        input_border_width="1px",
+        button_border_width="1px",
+        block_label_shadow="none",
+        button_primary_shadow="none",
+    )

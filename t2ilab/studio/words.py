@@ -171,9 +171,7 @@ LABELS = {
     "open": Text("Open a picture", "絵を開く"),
     "use_last": Text("Use the picture above", "上の絵を使う"),
     "remove": Text("Remove it", "外す"),
-    "editor": Text(
-        "Your picture: paint over what is to be drawn anew", "あなたの絵：描き直したいところを塗ってください"
-    ),
+    "editor": Text("Paint what is to change", "変えたいところを塗る"),
     "part": Text("Draw anew", "描き直す範囲"),
     "all": Text("the whole picture", "絵の全体"),
     "painted": Text("what I paint", "塗ったところ"),
@@ -186,7 +184,7 @@ LABELS = {
         "0 keeps the picture, 1 keeps nothing of that part.", "0 ではそのまま、1 ではその範囲に何も残りません。"
     ),
     "scribble_box": Text("Lead it by a scribble", "下描きで導く"),
-    "scribble": Text("White lines on black: the outlines", "黒地に白い線で輪郭を描いてください"),
+    "scribble": Text("White outlines on black", "黒地に白い輪郭"),
     "control": Text("ControlNet", "ControlNet"),
     "no_control": Text("none: words alone", "なし（言葉だけ）"),
     "gallery": Text("Your pictures: choose one to have its settings back", "描いた絵：選ぶと、その設定に戻ります"),
