@@ -51,7 +51,6 @@ class Frame:
         coming: these, as they look now.
         finished: those that are done, in the order of their seeds.
         way: of the first picture, (step, picture) for what was seen of it.
-        remarks: what the pipeline warned of.
     """
 
     step: int
@@ -59,7 +58,6 @@ class Frame:
     coming: list[Image.Image]
     finished: list[Image.Image] = field(default_factory=list)
     way: list[tuple[int, Image.Image]] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
 
 
 class _Stopped(Exception):
@@ -121,16 +119,14 @@ def _draw(
     finished: list[Image.Image] = []
     way: list[tuple[int, Image.Image]] = []
     previews = _Previews(pipe, settings, watch, told, stop, finished, way)
-    remarks: list[str] = []
     for first in range(0, count, together):
         previews.begin(first == 0)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", UserWarning)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a long prompt, which the page says in its own language
             drawn = _call(pipe, settings.with_seed(settings.seed + first), together, start, previews)
-        remarks += [str(one.message) for one in said if one.category is UserWarning]
         finished += drawn
         steps = previews.steps
-        told.put(Frame(steps, steps, [], list(finished), list(way), list(dict.fromkeys(remarks))))
+        told.put(Frame(steps, steps, [], list(finished), list(way)))
 
 
 def _call(pipe: TextToImage, settings: Settings, count: int, start: Start, callback: Any) -> list[Image.Image]:

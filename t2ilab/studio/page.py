@@ -97,8 +97,9 @@ class Page:
         p["drawn"] = gr.State([], time_to_live=6 * 3600)
         p["status"] = gr.HTML(stage.note(sentence("shown_first")), elem_id="t2-status")
         p["stage"] = gr.HTML(self.first.html(), elem_id="t2-stage")
-        self._add("gallery", gr.Gallery, columns=8, fit_columns=False, height="auto", allow_preview=False, object_fit="contain",
-                  interactive=False, buttons=[], format="png", elem_id="t2-history", visible=False)  # fmt: skip
+        self._add("gallery", gr.Gallery, columns=8, fit_columns=False, height="auto", allow_preview=False,
+                  object_fit="contain", interactive=False, buttons=[], format="png", elem_id="t2-history",
+                  visible=False)  # fmt: skip
         with gr.Row(elem_id="t2-looks"):
             self._add("pixels", gr.Radio, value="crisp", min_width=200)
             self._add("watch", gr.Radio, value="noise", min_width=200)

@@ -95,7 +95,7 @@ def _strip(way: Sequence[tuple[int, Image.Image]], language: str) -> str:
         f'<span aria-hidden="true">{step}</span></li>'
         for step, picture in seen
     ]
-    return f'<div class="t2-way"><h3>{escape(sentence("way", language))}</h3><ol>{"".join(items)}</ol></div>'
+    return f'<div class="t2-way"><h2>{escape(sentence("way", language))}</h2><ol>{"".join(items)}</ol></div>'
 
 
 def _code(settings: Settings, language: str) -> str:
