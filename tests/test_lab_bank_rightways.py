@@ -1122,6 +1122,156 @@ def dynamic_threshold__one_by_one(x0_hat, percentile):
     return torch.stack(pictures)
 
 
+def discriminator_loss__softplus(real_logits, fake_logits):
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+@right
+def discriminator_loss__logsigmoid(real_logits, fake_logits):
+    return -(F.logsigmoid(real_logits).mean() + F.logsigmoid(-fake_logits).mean())
+
+
+@right
+def discriminator_loss__stacked(real_logits, fake_logits):
+    logits = torch.cat([real_logits.flatten(), fake_logits.flatten()])
+    labels = torch.cat([torch.ones(real_logits.numel()), torch.zeros(fake_logits.numel())]).to(logits)
+    weights = torch.where(labels > 0, 1 / real_logits.numel(), 1 / fake_logits.numel())
+    return F.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum")
+
+
+@right
+def generator_loss__cross_entropy(fake_logits):
+    return nn.BCEWithLogitsLoss()(fake_logits, torch.ones_like(fake_logits))
+
+
+@right
+def generator_loss__two_classes(fake_logits):
+    pair = torch.stack([torch.zeros_like(fake_logits), fake_logits], dim=-1).reshape(-1, 2)
+    return F.cross_entropy(pair, torch.ones(len(pair), dtype=torch.long))
+
+
+@right
+def generator_loss__logaddexp(fake_logits):
+    return torch.logaddexp(torch.zeros_like(fake_logits), -fake_logits).mean()
+
+
+@right
+def cycle_loss__l1(x, y, g, f):
+    return F.l1_loss(f(g(x)), x) + F.l1_loss(g(f(y)), y)
+
+
+@right
+def cycle_loss__loop(x, y, g, f):
+    total = 0
+    for start, there, back in ((x, g, f), (y, f, g)):
+        home = back(there(start))
+        total = total + torch.abs(start - home).sum() / start.numel()
+    return total
+
+
+@right
+def adain__instance_norm(content, style_scale, style_bias):
+    return F.instance_norm(content) * style_scale[..., None, None] + style_bias[..., None, None]
+
+
+@right
+def adain__flattened(content, style_scale, style_bias):
+    maps = content.flatten(2)
+    std = ((maps - maps.mean(-1, keepdim=True)) ** 2).mean(-1, keepdim=True).add(1e-5).sqrt()
+    styled = torch.addcmul(style_bias.unsqueeze(-1), style_scale.unsqueeze(-1), (maps - maps.mean(-1, True)) / std)
+    return styled.view_as(content)
+
+
+@right
+def adain__einsum(content, style_scale, style_bias):
+    normed = F.layer_norm(content, content.shape[2:])
+    return torch.einsum("bc,bchw->bchw", style_scale, normed) + style_bias[:, :, None, None]
+
+
+@right
+def fade_in__lerp(low, high, alpha):
+    return torch.lerp(low.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3), high, alpha)
+
+
+@right
+def fade_in__kronecker(low, high, alpha):
+    return high * alpha + torch.kron(low, torch.ones(1, 1, 2, 2).to(low)) * (1 - alpha)
+
+
+@right
+def fade_in__upsample(low, high, alpha):
+    return high + (1 - alpha) * (nn.Upsample(scale_factor=2)(low) - high)
+
+
+@right
+def spectral_normalize__same_shape(weight, u, iterations):
+    matrix = weight.reshape(weight.shape[0], -1)
+    with torch.no_grad():
+        for _ in range(iterations):
+            v = matrix.t().mv(u)
+            v = v / v.norm()
+            u = matrix.mv(v)
+            sigma = u.norm()
+            u = u / sigma
+    return weight / sigma
+
+
+@right
+def spectral_normalize__by_squares(weight, u, iterations):
+    matrix = weight.flatten(1)
+    gram = matrix @ matrix.T
+    for _ in range(iterations - 1):
+        u = gram @ u / (gram @ u).norm()
+    v = F.normalize(u @ matrix, dim=0)
+    return matrix / (matrix @ v).norm()
+
+
+def matrix_root(cov):
+    values, vectors = torch.linalg.eigh(cov.double())
+    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+
+
+@right
+def frechet_distance__symmetric_root(mu1, cov1, mu2, cov2):
+    root = matrix_root(cov1)
+    middle = torch.linalg.eigvalsh(root @ cov2.double() @ root).clamp(min=0).sqrt().sum()
+    return ((mu1 - mu2) ** 2).sum() + torch.trace(cov1 + cov2) - 2 * middle
+
+
+@right
+def frechet_distance__nuclear_norm(mu1, cov1, mu2, cov2):
+    middle = torch.linalg.matrix_norm(matrix_root(cov1) @ matrix_root(cov2), ord="nuc")
+    return (torch.dist(mu1, mu2) ** 2 + cov1.diag().sum() + cov2.diag().sum() - 2 * middle).item()
+
+
+@right
+def faithfulness__get(asked, read):
+    right = 0
+    for wanted, seen in zip(asked, read, strict=True):
+        for name in wanted:
+            if seen.get(name) != wanted[name]:
+                break
+        else:
+            right += 1
+    return right / len(asked)
+
+
+@right
+def faithfulness__sets(asked, read):
+    hits = [set(wanted.items()) <= set(seen.items()) for wanted, seen in zip(asked, read, strict=True)]
+    return torch.tensor(hits).double().mean()
+
+
+@right
+def mode_coverage__set(labels, num_modes):
+    return len(set(labels.tolist())) / num_modes
+
+
+@right
+def mode_coverage__bincount(labels, num_modes):
+    return (torch.bincount(labels, minlength=num_modes) > 0).double().mean()
+
+
 @pytest.mark.parametrize("name", RIGHT_WAYS)
 def test_another_right_way_passes(name):
     for _ in range(3):  # other random inputs each time

@@ -16,6 +16,8 @@ from t2ilab.lab.bank import (
     lab10_fine_tuning,
     lab11_dalle2,
     lab12_imagen,
+    lab13_gans,
+    lab14_capstone,
 )
 from t2ilab.lab.definition import Exercise
 from t2ilab.lab.messages import say
@@ -34,6 +36,8 @@ ALL: tuple[Exercise, ...] = (
     *lab10_fine_tuning.EXERCISES,
     *lab11_dalle2.EXERCISES,
     *lab12_imagen.EXERCISES,
+    *lab13_gans.EXERCISES,
+    *lab14_capstone.EXERCISES,
 )
 
 
