@@ -2,6 +2,7 @@
 # make test     linting, every test, and nbval on every notebook at the small budget
 # make course   every solution at its full lesson budget, with its claims
 # make bench    speed, as ratios within one run
+# make site     the web site of the solved labs, in build/site
 # make pictures the pictures of the README, drawn again by the zoo's model
 # make format   formats and fixes what can be fixed
 
@@ -13,7 +14,7 @@ ARGS ?=
 WORKERS ?= 2
 QUIET := HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 OMP_NUM_THREADS=1 MPLBACKEND=agg TOKENIZERS_PARALLELISM=false
 
-.PHONY: lab test lint unit notebooks course bench pictures format
+.PHONY: lab test lint unit notebooks course bench pictures site format
 .DEFAULT_GOAL := test
 
 # One installation serves all targets; it is made again when pyproject.toml changes.
@@ -49,6 +50,9 @@ bench: $(VENV)/installed
 
 pictures: $(VENV)/installed
 	$(BIN)/python docs/make_pictures.py
+
+site: $(VENV)/installed
+	$(BIN)/python docs/make_site.py
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .

@@ -12,7 +12,7 @@
 # | Time | about 60 minutes, under one of which your machine computes alone |
 # | You need | Python; to have seen a matrix |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | two, 5 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs.
 
@@ -28,7 +28,7 @@
 # | 時間 | 約 60 分（そのうち、コンピュータの計算を待つのは 1 分未満） |
 # | 必要なもの | Python。行列を見たことがあれば十分です |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 2 問、5 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。
 

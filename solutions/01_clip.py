@@ -12,7 +12,7 @@
 # | Time | about 75 minutes, five of which your machine computes alone |
 # | You need | Python and PyTorch; what softmax and cross-entropy are. Lab 00 is a good start |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | three, 8 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run the cell again.) Hints cost
@@ -30,7 +30,7 @@
 # | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 5 分） |
 # | 必要なもの | Python と PyTorch。ソフトマックス（softmax）と交差エントロピー（cross-entropy）の意味。Lab 00 から始めるとよいでしょう |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 3 問、8 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。先へ進みたいときは、`raise NotImplementedError` に戻して、セルをもう一度実行してください。）ヒントを見ても点は減りません。
 

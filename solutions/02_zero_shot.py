@@ -13,7 +13,7 @@
 # | Time | about 90 minutes, two of which your machine computes alone |
 # | You need | Python and PyTorch; what a softmax and a cosine are. Lab 01 is a good start |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | three, 8 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run the cell again.) Hints cost nothing.
@@ -30,7 +30,7 @@
 # | 時間 | 約 90 分（そのうち、コンピュータの計算を待つのは 2 分） |
 # | 必要なもの | Python と PyTorch。ソフトマックス（softmax）とコサインの意味。Lab 01 から始めるとよいでしょう |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 3 問、8 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それを使わずに先へ進みたいときは、`raise NotImplementedError` を書き戻して、セルをもう一度実行してください。）ヒントを見ても点は減りません。
 

@@ -12,7 +12,7 @@
 # | Time | about 75 minutes, one of which your machine computes alone |
 # | You need | Python and PyTorch; Bayes' rule, the normal distribution, what a gradient is |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | three, 10 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
@@ -29,7 +29,7 @@
 # | 時間 | 約 75 分（そのうち、コンピュータの計算を待つのは 1 分） |
 # | 必要なもの | Python と PyTorch。ベイズの定理、正規分布、勾配（gradient）の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 3 問、10 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
@@ -93,11 +93,11 @@ plots.images(
     columns=7,
 )
 
-# %% [markdown]
+# %% [markdown] numbers={"chances": [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.7, 0.2, 0.1], [0.4, 0.35, 0.25]]}
 # You are shown $x_t$. **Which clean picture do you answer, if every pixel that is off costs you the square of the
-# error?** Suppose that three pictures may have been it, with chances 0.5, 0.3 and 0.2. Whatever you answer, $g$, you
-# pay on average $0.5\,\lVert g - a \rVert^2 + 0.3\,\lVert g - b \rVert^2 + 0.2\,\lVert g - c \rVert^2$. Take the
-# gradient with respect to $g$ and set it to zero: $g = 0.5\,a + 0.3\,b + 0.2\,c$. The best answer is the **mean of all
+# error?** Suppose that three pictures may have been it, with chances <!-- number chances[0] -->, <!-- number chances[1] --> and <!-- number chances[2] -->. Whatever you answer, $g$, you
+# pay on average $<!-- number chances[0] -->\,\lVert g - a \rVert^2 + <!-- number chances[1] -->\,\lVert g - b \rVert^2 + <!-- number chances[2] -->\,\lVert g - c \rVert^2$. Take the
+# gradient with respect to $g$ and set it to zero: $g = <!-- number chances[0] -->\,a + <!-- number chances[1] -->\,b + <!-- number chances[2] -->\,c$. The best answer is the **mean of all
 # that is possible**, each by its chance, and it is usually none of them:
 #
 # $$ \hat x_0(x_t) = \mathbb E[x_0 \mid x_t] = \sum_i p(x_0 = x^{(i)} \mid x_t)\; x^{(i)} $$
@@ -114,7 +114,7 @@ plots.images(
 # `exp(-1500)` is 0 for every computer. `torch.softmax` knows what to do.
 
 # %% [markdown] tags=["ja"]
-# あなたに見えるのは $x_t$ だけです。**どの画素についても誤差の 2 乗だけ損をするとしたら、もとの画像として何と答えますか。** 候補が 3 枚あり、その確率が 0.5、0.3、0.2 だとしましょう。答えを $g$ とすると、損失の平均は $0.5\,\lVert g - a \rVert^2 + 0.3\,\lVert g - b \rVert^2 + 0.2\,\lVert g - c \rVert^2$ です。$g$ について微分して 0 と置けば、$g = 0.5\,a + 0.3\,b + 0.2\,c$ となります。最良の答えは、**可能なものすべての平均**（確率による重み付き）で、たいていはどの画像とも違います。
+# あなたに見えるのは $x_t$ だけです。**どの画素についても誤差の 2 乗だけ損をするとしたら、もとの画像として何と答えますか。** 候補が 3 枚あり、その確率が <!-- number chances[0] -->、<!-- number chances[1] -->、<!-- number chances[2] --> だとしましょう。答えを $g$ とすると、損失の平均は $<!-- number chances[0] -->\,\lVert g - a \rVert^2 + <!-- number chances[1] -->\,\lVert g - b \rVert^2 + <!-- number chances[2] -->\,\lVert g - c \rVert^2$ です。$g$ について微分して 0 と置けば、$g = <!-- number chances[0] -->\,a + <!-- number chances[1] -->\,b + <!-- number chances[2] -->\,c$ となります。最良の答えは、**可能なものすべての平均**（確率による重み付き）で、たいていはどの画像とも違います。
 #
 # $$ \hat x_0(x_t) = \mathbb E[x_0 \mid x_t] = \sum_i p(x_0 = x^{(i)} \mid x_t)\; x^{(i)} $$
 #
@@ -207,8 +207,8 @@ plots.lines(
 last = max(t for t, number in zip(grid, numbers, strict=True) if number < 1.1)
 say("Up to timestep {t} there is practically one picture that it may have been.", t=last)
 
-# %% [markdown]
-# **Change one thing:** make the world larger or smaller (`COUNT = 200`, in the cell that draws it) and run the cells
+# %% [markdown] numbers={"smaller": [200, 100, 150, 300]}
+# **Change one thing:** make the world larger or smaller (`COUNT = <!-- number smaller -->`, in the cell that draws it) and run the cells
 # again. Where does the guess begin to melt now, and why? (Set it back before you go on.)
 #
 # # 2. The guess holds the slope
@@ -229,7 +229,7 @@ say("Up to timestep {t} there is practically one picture that it may have been."
 # One line. The check compares it with the gradient that autograd finds.
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：世界を大きく、または小さくして（世界を描くセルで `COUNT = 200` とします）、もう一度セルを実行してください。推定はどこから溶け始めますか。それはなぜでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+# **ひとつ変えてみましょう**：世界を大きく、または小さくして（世界を描くセルで `COUNT = <!-- number smaller -->` とします）、もう一度セルを実行してください。推定はどこから溶け始めますか。それはなぜでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
 #
 # # 2. 推定値は傾きを知っている
 #
@@ -311,7 +311,7 @@ plots.plane(
 # **ノイズだけから始めて、推定を繰り返すとどうなるでしょうか。** 純粋なノイズに対する最良の推定は、すべての平均です。そこへ一気に飛んではいけません。ノイズが少しだけ減ったところまで進み、また推定します。ノイズをまったく加えずにこれを行う道は流れ（flow）になります。このコースの `sample_ddim` は、この流れに沿って進みます（その中身は Lab 06 で調べます。必要なのはデノイザーだけです）。まず平面の上で、200 人に歩いてもらいましょう。
 
 
-# %%
+# %% numbers={"walkers": ["manual_seed(2)", "manual_seed(12)", "manual_seed(22)", "manual_seed(32)"]}
 def best_of(data):
     """Your denoiser for a world, as samplers ask for it: denoise(x_t, t)."""
     return lambda x_t, t: mmse_denoiser(x_t, data, ac[t])
@@ -352,7 +352,7 @@ say("Arrived at each of the four points: {counts}.", counts=", ".join(map(str, a
 #
 # 同じことを画像でやってみましょう。3,072 次元の空間を、12 人が歩きます。
 
-# %%
+# %% numbers={"starts": ["manual_seed(3)", "manual_seed(13)", "manual_seed(23)", "manual_seed(33)"]}
 starts = torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(3)).to(device)
 road = flow(best_of(data), starts, 40)
 painted = road[-1]
@@ -443,7 +443,7 @@ check(denoising_loss)
 # ネットワークは学習済みモデル集（zoo）の `shapes-pixel` で、空のキャプションを渡して使います。この世界の画像を約 15 万枚見てきましたが、同じものを二度見たことはほとんどありません。あなたのデノイザーは、1,000 枚を丸暗記しています。どちらも見たことのない**新しい**画像を、両方に渡してみましょう。
 
 
-# %%
+# %% numbers={"new_pictures": ["seed=44", "seed=45", "seed=46", "seed=47"]}
 def unet(x_t, t):
     """The zoo's network with an empty caption."""
     return pipe.unet(x_t, t, nothing_said.expand(len(x_t), -1, -1))
@@ -499,7 +499,7 @@ say(
     net=networks[2],
 )
 
-# %% [markdown]
+# %% [markdown] numbers={"longer": [4000, 2500, 3000, 5000]}
 # Read it from right to left. Under strong noise all three say about the same, the mean of the world. Then the ways part.
 # Your denoiser can say nothing but its own pictures and their mixtures: on a new one it goes wrong by as much as the
 # new one differs from all of them, **even if there is hardly any noise**. The network never had a list: it hardly saw a picture twice.
@@ -508,7 +508,7 @@ say(
 # convolutions help: they treat every place alike, and build what they see from edges and patches. Why that gives *good* new pictures is
 # still being studied ([Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)).
 #
-# **Change one thing:** a longer list, `COUNT = 4000`, in the cell that draws the world. How much does it help your denoiser on new pictures?
+# **Change one thing:** a longer list, `COUNT = <!-- number longer -->`, in the cell that draws the world. How much does it help your denoiser on new pictures?
 # How long would the list have to be, do you think, before it matches the network? And if a picture of this world had not five, but twenty
 # things to decide?
 #
@@ -517,7 +517,7 @@ say(
 # %% [markdown] tags=["ja"]
 # 右から左へ見ていきましょう。ノイズが強いところでは、3 つともほぼ同じ答え、つまり世界の平均です。そこから道が分かれます。あなたのデノイザーに答えられるのは、自分の画像とその混ぜ合わせだけです。新しい画像に対しては、それがどの画像とも違っている分だけ、必ず間違えます。**ノイズがほとんどなくても**です。ネットワークには、そもそもリストがありません。同じ画像をほとんど二度見ていないのです。（少ない画像で長く学習させれば、このようなネットワークも複製を始めます。[Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557)。）画像が多ければ、リストより規則を覚えるほうが楽です。畳み込み（convolution）も助けになります。どの場所も同じように扱い、見たものを輪郭や小さな断片から組み立てるからです。それがなぜ*よい*新しい画像になるのかは、今も研究されています（[Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)）。
 #
-# **ひとつ変えてみましょう**：世界を描くセルで `COUNT = 4000` とし、リストを長くしてください。新しい画像に対するあなたのデノイザーは、どれくらいよくなりますか。ネットワークに追いつくには、リストはどれくらいの長さが必要でしょうか。この世界の画像で決めることが、5 つではなく 20 もあったらどうでしょうか。
+# **ひとつ変えてみましょう**：世界を描くセルで `COUNT = <!-- number longer -->` とし、リストを長くしてください。新しい画像に対するあなたのデノイザーは、どれくらいよくなりますか。ネットワークに追いつくには、リストはどれくらいの長さが必要でしょうか。この世界の画像で決めることが、5 つではなく 20 もあったらどうでしょうか。
 #
 # スライダーを動かして、自分の目で確かめてください。
 

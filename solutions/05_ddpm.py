@@ -12,7 +12,7 @@
 # | Time | about two hours, 5 minutes of which your machine computes alone; 75 minutes if you leave exercises 1, 4, 5 and 7 blank |
 # | You need | Python and PyTorch; a first idea of what a convolution and a gradient are |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | eight, 22 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
@@ -29,7 +29,7 @@
 # | 時間 | 約 2 時間（そのうち、コンピュータの計算を待つのは 5 分）。演習 1、4、5、7 を空欄にすれば約 75 分 |
 # | 必要なもの | Python と PyTorch。畳み込み（convolution）と勾配（gradient）のおおよその考え方 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 8 問、22 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
@@ -166,8 +166,8 @@ plots.lines(
 )
 say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqrt().item())
 
-# %% [markdown]
-# **Change one thing:** in the cell above, change `0.02` to `0.002` and look again. How much of the picture is left at
+# %% [markdown] numbers={"weaker_end": [0.002, 0.003, 0.004, 0.005]}
+# **Change one thing:** in the cell above, change `0.02` to `<!-- number weaker_end -->` and look again. How much of the picture is left at
 # the end? A **sampler** is what walks this road back, from pure noise to a picture: what would it then get wrong? (Set
 # the number back before you go on.)
 #
@@ -177,7 +177,7 @@ say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqr
 # pictures `(B, 3, H, W)`: mind how the two meet.
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：上のセルの `0.02` を `0.002` に変えて、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから画像まで、この道を逆向きに歩くものを**サンプラー**（sampler）と呼びます。サンプラーは、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+# **ひとつ変えてみましょう**：上のセルの `0.02` を `<!-- number weaker_end -->` に変えて、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから画像まで、この道を逆向きに歩くものを**サンプラー**（sampler）と呼びます。サンプラーは、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
 #
 # ### 演習 2：<!-- exercise add_noise -->
 #
@@ -198,7 +198,7 @@ def add_noise(x0, noise, t, ac):
 # %%
 check(add_noise)
 
-# %%
+# %% numbers={"noise": ["manual_seed(0)", "manual_seed(10)", "manual_seed(20)", "manual_seed(30)"]}
 levels = torch.tensor([0, 50, 150, 300, 500, 999], device=device)
 x0 = batch["image"][:1].to(device)
 noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
@@ -252,7 +252,7 @@ check(eps_to_x0)
 # %% [markdown] tags=["ja"]
 # ノイズの推定がぴったり当たることはありません。では、そのとき画像はどれくらい違ってしまうのでしょうか。下の図では、5% だけ外れた推定を、4 つの時刻で使っています。同じ小さな誤差でも、道の始まりではほとんど影響がなく、道の終わりでは画像を台なしにします。
 
-# %%
+# %% numbers={"wrong_guess": ["manual_seed(1)", "manual_seed(11)", "manual_seed(21)", "manual_seed(31)"]}
 levels = torch.tensor([50, 300, 600, 900], device=device)
 x_t = add_noise(x0.expand(4, -1, -1, -1), noise.expand(4, -1, -1, -1), levels, ac)
 off = noise + 0.05 * torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
@@ -685,7 +685,7 @@ check(ddpm_step)
 # 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。（CPU の 2 コアなら、6 枚の画像で 1 分もかかりません。どこまで進んだかはバーでわかります。6 節と「壊してみる」でも 1 回ずつ、同じように歩きます。）ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6。このコースの `guidance_scale` は論文の 1 + w にあたります）です。Lab 08 で詳しく学ぶ予定です。
 
 
-# %%
+# %% numbers={"walk": ["seed=0", "seed=1", "seed=2", "seed=3"]}
 @torch.no_grad()
 def guess_noise(model, x_t, t, captions, predicts="noise", ac=ac, guidance_scale=2.0):
     """The guess of the noise (B, 3, H, W), pushed from that for any picture towards what is asked for."""
@@ -935,14 +935,14 @@ for attribute, share in result.attributes.items():
 _, last = measure(painter, "picture", cosine_betas, COUNT)
 say("With the weights of the last step in place of their running average: {all:.0%}.", all=last.all)
 
-# %% [markdown]
+# %% [markdown] numbers={"guidance": [[1.0, 4.0], [1.0, 3.0], [1.0, 5.0], [1.5, 4.0]]}
 # With $n$ pictures a share $p$ is uncertain by about $2\sqrt{p (1 - p) / n}$: nine points up or down at 60% of 128.
 #
 # Does the running average beat the last weights? (Both had the same prompts and the same noise, so their difference is surer than either share.) As the learning rate falls to nearly nothing here, the last
 # weights hardly move any more, and little is left to average; where the rate stays high, as in DDPM's own training, the average is worth much.
 #
 # **Change one thing:** change
-# the default of `guidance_scale` in the cell of `guess_noise` to 1.0 and to 4.0; run that cell and the measuring one
+# the default of `guidance_scale` in the cell of `guess_noise` to <!-- number guidance[0] --> and to <!-- number guidance[1] -->; run that cell and the measuring one
 # again. And was it the question, or only the longer training? `old, _ = train(machine.place(Painter()), STEPS)` asks
 # the old question as long, which takes another three minutes; measure it with `measure(old, "noise", betas, COUNT)`.
 #
@@ -958,7 +958,7 @@ say("With the weights of the last step in place of their running average: {all:.
 #
 # 移動平均は、最後の重みよりもよくなっていますか。（どちらも同じプロンプトと同じノイズなので、差はそれぞれの割合よりも確かです。）ここでは学習率がほとんど 0 まで下がるので、最後の重みはもうあまり動かず、平均してもあまり変わりません。DDPM のもとの学習のように学習率を高いままにするときは、移動平均の価値が大きくなります。
 #
-# **ひとつ変えてみましょう**：`guess_noise` のセルで `guidance_scale` の既定値を 1.0 や 4.0 に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
+# **ひとつ変えてみましょう**：`guess_noise` のセルで `guidance_scale` の既定値を <!-- number guidance[0] --> や <!-- number guidance[1] --> に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
 #
 # ## 同じ問いを、もっと長く
 #

@@ -12,7 +12,7 @@
 # | Time | about 120 minutes, three of which your machine computes alone |
 # | You need | Python and PyTorch; Lab 05, or what $x_t$, $\hat x_0$ and $\bar\alpha_t$ stand for; what a derivative is |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | five, 17 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
@@ -29,7 +29,7 @@
 # | 時間 | 約 120 分（そのうち、コンピュータの計算を待つのは 3 分） |
 # | 必要なもの | Python と PyTorch。Lab 05、または $x_t$、$\hat x_0$、$\bar\alpha_t$ の意味。微分の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 5 問、17 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
@@ -370,13 +370,13 @@ def by_dpmpp(denoise, x, sigmas):
 
 
 # %% [markdown]
-# Now measure. In the world whose road is known, four walks from $\sigma = 20$ to $\sigma = 0.1$, with more and more steps.
+# Now measure. In the world whose road is known, four walks from $\sigma = <!-- number far -->$ to $\sigma = <!-- number near -->$, with more and more steps.
 # (Not onto the clean picture: the last jump would be of first order for all.)
 
 # %% [markdown] tags=["ja"]
-# では、測ってみましょう。道がわかっている世界で、$\sigma = 20$ から $\sigma = 0.1$ まで、4 つの方法で、歩数を増やしながら歩きます。（ノイズのない画像までは行きません。最後の 1 歩は、どの方法でも 1 次になってしまうからです。）
+# では、測ってみましょう。道がわかっている世界で、$\sigma = <!-- number far -->$ から $\sigma = <!-- number near -->$ まで、4 つの方法で、歩数を増やしながら歩きます。（ノイズのない画像までは行きません。最後の 1 歩は、どの方法でも 1 次になってしまうからです。）
 
-# %%
+# %% numbers={"spread": [0.3, 0.25, 0.4, 0.5], "far": [20, 15, 25, 30], "near": [0.1, 0.08, 0.09, 0.12]}
 SPREAD = 0.3  # the deviation s of the known world
 
 
@@ -637,7 +637,7 @@ for _ in tqdm(range(STEPS)):
 plots.loss_curve(losses)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] numbers={"walkers": ["manual_seed(2)", "manual_seed(12)", "manual_seed(22)", "manual_seed(32)"]}
 @torch.no_grad()
 def follow(x, steps):
     """Euler's walk along the learnt velocity, from t = 1 to t = 0: every moment, (steps + 1, B, 2)."""

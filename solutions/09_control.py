@@ -13,7 +13,7 @@
 # | Time | about 80 minutes, five of which your machine computes alone |
 # | You need | Python and PyTorch; Labs 06 and 08, or what a denoiser, DDIM and a latent are |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | five, 10 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
@@ -30,7 +30,7 @@
 # | 時間 | 約 80 分（そのうち、コンピュータの計算を待つのは 5 分） |
 # | 必要なもの | Python と PyTorch。Lab 06 と 08、またはデノイザー（denoiser）、DDIM、潜在変数（latent）の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 5 問、10 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 

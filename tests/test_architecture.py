@@ -20,6 +20,7 @@ ROOMS = {
     "data": 1,
     "nets": 1,
     "diffusion": 1,
+    "distances": 1,
     "clip": 2,
     "training": 2,
     "interop": 3,

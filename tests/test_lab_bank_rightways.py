@@ -999,6 +999,279 @@ def token_only_gradient__where(grad, token_id):
     return torch.where(one.unsqueeze(1), grad, torch.zeros(()).to(grad))
 
 
+@right
+def prior_loss__by_hand(prior, text_embedding, image_embedding, t, noise, ac):
+    level = torch.as_tensor(ac[t]).expand(len(image_embedding)).unsqueeze(1)
+    guess = prior(image_embedding * level**0.5 + noise * (1 - level) ** 0.5, t, text_embedding)
+    return ((image_embedding - guess) ** 2).sum() / image_embedding.numel()
+
+
+@right
+def prior_loss__pair_by_pair(prior, text_embedding, image_embedding, t, noise, ac):
+    times = [t] * len(noise) if isinstance(t, int) else t.tolist()
+    total = 0
+    for i, time in enumerate(times):
+        x_t = math.sqrt(ac[time]) * image_embedding[i : i + 1] + math.sqrt(1 - ac[time]) * noise[i : i + 1]
+        guess = prior(x_t, torch.tensor([time]), text_embedding[i : i + 1])
+        total = total + (guess - image_embedding[i : i + 1]).square().mean()
+    return total / len(times)
+
+
+@right
+def best_of__gather(candidates, text_embedding):
+    best = torch.einsum("kbd,bd->bk", candidates, text_embedding).max(dim=1).indices
+    return candidates.gather(0, best.reshape(1, -1, 1).expand(1, -1, candidates.shape[2])).squeeze(0)
+
+
+@right
+def best_of__loop(candidates, text_embedding):
+    chosen = []
+    for b, text in enumerate(text_embedding):
+        scores = [float(candidates[k, b] @ text) for k in range(len(candidates))]
+        chosen.append(candidates[scores.index(max(scores)), b])
+    return torch.stack(chosen)
+
+
+@right
+def best_of__kept(candidates, text_embedding):
+    kept = candidates[0]
+    for one in candidates[1:]:
+        better = (one * text_embedding).sum(1) > (kept * text_embedding).sum(1)
+        kept = torch.where(better[:, None], one, kept)
+    return kept.clone()
+
+
+@right
+def slerp__turned(a, b, w):
+    lengths = a.norm(dim=1) * b.norm(dim=1)
+    angle = torch.acos((a * b).sum(1) / lengths)[:, None]
+    along = torch.cos(w * angle) - torch.sin(w * angle) / torch.tan(angle)  # sin((1 - w) angle) / sin(angle)
+    return along * a + torch.sin(w * angle) / torch.sin(angle) * b
+
+
+@right
+def slerp__row_by_row(a, b, w):
+    rows = []
+    for x, y in zip(a, b, strict=True):
+        one, other = x / x.norm(), y / y.norm()
+        angle = 2 * math.atan2((one - other).norm().item(), (one + other).norm().item())
+        rows.append((math.sin((1 - w) * angle) * x + math.sin(w * angle) * y) / math.sin(angle))
+    return torch.stack(rows)
+
+
+@right
+def rerank__sorted(image_features, text_feature, k):
+    cosines = F.cosine_similarity(image_features, text_feature[None], dim=1)
+    return torch.sort(cosines, descending=True).indices[:k]
+
+
+@right
+def rerank__one_by_one(image_features, text_feature, k):
+    length = image_features.norm(dim=1)  # that of the text is the same for all
+    order = sorted(range(len(image_features)), key=lambda i: -float(image_features[i] @ text_feature / length[i]))
+    return torch.tensor(order[:k])
+
+
+@right
+def augment_low_res__by_schedule(low_res, level, noise, schedule):
+    t = math.floor(level * schedule.num_train_timesteps + 0.5) - 1
+    return schedule.add_noise(low_res, noise, t) if t >= 0 else low_res.clone()
+
+
+@right
+def augment_low_res__levels(low_res, level, noise, schedule):
+    levels = [1.0, *schedule.alphas_cumprod.tolist()]
+    kept = levels[round(float(level) * (len(levels) - 1))]
+    return math.sqrt(kept) * low_res + math.sqrt(1 - kept) * noise
+
+
+@right
+def super_resolution_input__filled(x_t, low_res):
+    result = torch.empty(x_t.shape[0], 6, *x_t.shape[2:], dtype=x_t.dtype)
+    result[:, :3] = x_t
+    result[:, 3:] = nn.Upsample(tuple(x_t.shape[2:]), mode="bilinear")(low_res)
+    return result
+
+
+@right
+def super_resolution_input__axis_by_axis(x_t, low_res):
+    def weights(small, large):
+        places = ((torch.arange(large) + 0.5) * small / large - 0.5).clamp(0, small - 1)
+        return (1 - (places[:, None] - torch.arange(small)).abs()).clamp(min=0).to(low_res)
+
+    up, across = (weights(s, n) for s, n in zip(low_res.shape[2:], x_t.shape[2:], strict=True))
+    return torch.cat((x_t, torch.einsum("hy,bcyx,wx->bchw", up, low_res, across)), 1)
+
+
+@right
+def dynamic_threshold__divided_first(x0_hat, percentile):
+    s = torch.quantile(x0_hat.abs().reshape(len(x0_hat), -1), percentile, dim=1)
+    s = torch.maximum(s, torch.ones_like(s))[:, None, None, None]
+    return (x0_hat / s).clip(-1, 1)
+
+
+@right
+def dynamic_threshold__one_by_one(x0_hat, percentile):
+    pictures = []
+    for picture in x0_hat:
+        values = picture.abs().flatten().sort().values
+        place = percentile * (len(values) - 1)
+        low = values[math.floor(place)]
+        s = max(1.0, float(low + (place - math.floor(place)) * (values[math.ceil(place)] - low)))
+        pictures.append(picture.clamp(-s, s) / s)
+    return torch.stack(pictures)
+
+
+def discriminator_loss__softplus(real_logits, fake_logits):
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+@right
+def discriminator_loss__logsigmoid(real_logits, fake_logits):
+    return -(F.logsigmoid(real_logits).mean() + F.logsigmoid(-fake_logits).mean())
+
+
+@right
+def discriminator_loss__stacked(real_logits, fake_logits):
+    logits = torch.cat([real_logits.flatten(), fake_logits.flatten()])
+    labels = torch.cat([torch.ones(real_logits.numel()), torch.zeros(fake_logits.numel())]).to(logits)
+    weights = torch.where(labels > 0, 1 / real_logits.numel(), 1 / fake_logits.numel())
+    return F.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum")
+
+
+@right
+def generator_loss__cross_entropy(fake_logits):
+    return nn.BCEWithLogitsLoss()(fake_logits, torch.ones_like(fake_logits))
+
+
+@right
+def generator_loss__two_classes(fake_logits):
+    pair = torch.stack([torch.zeros_like(fake_logits), fake_logits], dim=-1).reshape(-1, 2)
+    return F.cross_entropy(pair, torch.ones(len(pair), dtype=torch.long))
+
+
+@right
+def generator_loss__logaddexp(fake_logits):
+    return torch.logaddexp(torch.zeros_like(fake_logits), -fake_logits).mean()
+
+
+@right
+def cycle_loss__l1(x, y, g, f):
+    return F.l1_loss(f(g(x)), x) + F.l1_loss(g(f(y)), y)
+
+
+@right
+def cycle_loss__loop(x, y, g, f):
+    total = 0
+    for start, there, back in ((x, g, f), (y, f, g)):
+        home = back(there(start))
+        total = total + torch.abs(start - home).sum() / start.numel()
+    return total
+
+
+@right
+def adain__instance_norm(content, style_scale, style_bias):
+    return F.instance_norm(content) * style_scale[..., None, None] + style_bias[..., None, None]
+
+
+@right
+def adain__flattened(content, style_scale, style_bias):
+    maps = content.flatten(2)
+    std = ((maps - maps.mean(-1, keepdim=True)) ** 2).mean(-1, keepdim=True).add(1e-5).sqrt()
+    styled = torch.addcmul(style_bias.unsqueeze(-1), style_scale.unsqueeze(-1), (maps - maps.mean(-1, True)) / std)
+    return styled.view_as(content)
+
+
+@right
+def adain__einsum(content, style_scale, style_bias):
+    normed = F.layer_norm(content, content.shape[2:])
+    return torch.einsum("bc,bchw->bchw", style_scale, normed) + style_bias[:, :, None, None]
+
+
+@right
+def fade_in__lerp(low, high, alpha):
+    return torch.lerp(low.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3), high, alpha)
+
+
+@right
+def fade_in__kronecker(low, high, alpha):
+    return high * alpha + torch.kron(low, torch.ones(1, 1, 2, 2).to(low)) * (1 - alpha)
+
+
+@right
+def fade_in__upsample(low, high, alpha):
+    return high + (1 - alpha) * (nn.Upsample(scale_factor=2)(low) - high)
+
+
+@right
+def spectral_normalize__same_shape(weight, u, iterations):
+    matrix = weight.reshape(weight.shape[0], -1)
+    with torch.no_grad():
+        for _ in range(iterations):
+            v = matrix.t().mv(u)
+            v = v / v.norm()
+            u = matrix.mv(v)
+            sigma = u.norm()
+            u = u / sigma
+    return weight / sigma
+
+
+@right
+def spectral_normalize__by_squares(weight, u, iterations):
+    matrix = weight.flatten(1)
+    gram = matrix @ matrix.T
+    for _ in range(iterations - 1):
+        u = gram @ u / (gram @ u).norm()
+    v = F.normalize(u @ matrix, dim=0)
+    return matrix / (matrix @ v).norm()
+
+
+def matrix_root(cov):
+    values, vectors = torch.linalg.eigh(cov.double())
+    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+
+
+@right
+def frechet_distance__symmetric_root(mu1, cov1, mu2, cov2):
+    root = matrix_root(cov1)
+    middle = torch.linalg.eigvalsh(root @ cov2.double() @ root).clamp(min=0).sqrt().sum()
+    return ((mu1 - mu2) ** 2).sum() + torch.trace(cov1 + cov2) - 2 * middle
+
+
+@right
+def frechet_distance__nuclear_norm(mu1, cov1, mu2, cov2):
+    middle = torch.linalg.matrix_norm(matrix_root(cov1) @ matrix_root(cov2), ord="nuc")
+    return (torch.dist(mu1, mu2) ** 2 + cov1.diag().sum() + cov2.diag().sum() - 2 * middle).item()
+
+
+@right
+def faithfulness__get(asked, read):
+    right = 0
+    for wanted, seen in zip(asked, read, strict=True):
+        for name in wanted:
+            if seen.get(name) != wanted[name]:
+                break
+        else:
+            right += 1
+    return right / len(asked)
+
+
+@right
+def faithfulness__sets(asked, read):
+    hits = [set(wanted.items()) <= set(seen.items()) for wanted, seen in zip(asked, read, strict=True)]
+    return torch.tensor(hits).double().mean()
+
+
+@right
+def mode_coverage__set(labels, num_modes):
+    return len(set(labels.tolist())) / num_modes
+
+
+@right
+def mode_coverage__bincount(labels, num_modes):
+    return (torch.bincount(labels, minlength=num_modes) > 0).double().mean()
+
+
 @pytest.mark.parametrize("name", RIGHT_WAYS)
 def test_another_right_way_passes(name):
     for _ in range(3):  # other random inputs each time

@@ -186,7 +186,7 @@ def test_a_run_leaves_a_card(cpu, small, reader, tmp_path, monkeypatch):
 
 FOLLOWED = {
     control_edges: {"asked edges drawn", "drawn edges asked"},
-    control_pose: set(),
+    control_pose: {"joints"},
     control_scribble: {"asked lines drawn", "drawn edges asked"},
     control_semantic: {"overlap"},
 }
@@ -215,7 +215,7 @@ def test_it_is_measured_with_and_without_and_against_the_world(module, small, re
     assert all(scene.thing and scene.background and not scene.place for scene in said)
 
 
-@pytest.mark.parametrize("module", [control_edges, control_scribble, control_semantic], ids=lambda module: module.NAME)
+@pytest.mark.parametrize("module", RECIPES, ids=lambda module: module.NAME)
 def test_the_worlds_own_pictures_follow_and_others_do_not(module, small):
     recipe = small(module)
     batch = replace(recipe.world, size=64).drawings(0, 12)

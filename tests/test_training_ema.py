@@ -55,3 +55,12 @@ def test_the_average_is_a_copy_that_does_not_learn():
 def test_a_decay_outside_its_range_is_refused(decay):
     with pytest.raises(ValueError, match=r"lies in \[0, 1\)"):
         Average(nn.Linear(1, 1), decay)
+
+
+def test_running_figures_are_taken_over_as_they_are():
+    model = nn.BatchNorm1d(2)
+    average = Average(model, 0.999)
+    model(torch.tensor([[1.0, 5.0], [3.0, 9.0]]))
+    average.update(1)
+    assert average.model.running_mean.tolist() == pytest.approx([0.2, 0.7])  # a tenth of the batch's means
+    assert average.model.num_batches_tracked.item() == 1

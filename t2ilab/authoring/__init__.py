@@ -7,6 +7,7 @@ ever written in what labs are made of.
 
 from t2ilab.authoring.blanks import exercises, fill, leaks
 from t2ilab.authoring.notebooks import build, build_all, compare, read_notebook, read_source, sources, to_bytes
+from t2ilab.authoring.releasing import release
 from t2ilab.authoring.running import execute, is_executed
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "leaks",
     "read_notebook",
     "read_source",
+    "release",
     "sources",
     "to_bytes",
 ]

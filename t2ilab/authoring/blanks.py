@@ -39,21 +39,23 @@ def exercises(cell: str) -> Iterator[tuple[str, Definition]]:
                 yield (str(named.value) if isinstance(named, ast.Constant) else node.name), node
 
 
-def fill(stub: str, reference: Any, name: str | None = None) -> str:
+def fill(stub: str, reference: Any, name: str | None = None, around: tuple[str, str] | None = None) -> str:
     """Put a reference's body where a stub says `raise NotImplementedError`, and return the new source of the cell.
 
-    stub: the source of the cell that defines the function or class.
-    reference: the function or class that answers it; its docstring stays out, its comments come along. In a class each
-        blank method is filled; statements that the stub shows already (`super().__init__()`) are not repeated.
-    name: which definition of the cell to fill; the reference's own name by default.
+    Args:
+        stub: the source of the cell that defines the function or class.
+        reference: the function or class that answers it; its docstring stays out, its comments come along. In a class
+            each blank method is filled; statements that the stub shows already (`super().__init__()`) are not repeated.
+        name: which definition of the cell to fill; the reference's own name by default.
+        around: two lines between which each body stands, indented as it is; none by default.
 
     Raises ValueError if there is no blank, or if the two signatures differ.
     """
     name = name or reference.__name__
     node, lines = _named(stub, name), stub.splitlines()
-    answer, answer_lines = _definition_of(reference)
-    _agree(name, node, answer)
-    blanks = [(mine, theirs) for mine, theirs in _bodies(name, node, answer) if _is_blank(mine)]
+    definition, answer_lines = _definition_of(reference)
+    _agree(name, node, definition)
+    blanks = [(mine, theirs) for mine, theirs in _bodies(name, node, definition) if _is_blank(mine)]
     if not blanks:
         raise ValueError(f"The blank of an exercise ends in `raise NotImplementedError`, but {name} has none.")
     for mine, theirs in reversed(blanks):  # from the bottom up, so that line numbers above stay true
@@ -62,9 +64,11 @@ def fill(stub: str, reference: Any, name: str | None = None) -> str:
             raise ValueError(f"`raise NotImplementedError` stands on a line of its own, but in {name} it does not.")
         body = _body_lines(answer_lines, theirs, shown=mine.body[:-1])
         shift = blank.col_offset - theirs.body[0].col_offset
-        lines[blank.lineno - 1 : blank.end_lineno] = [
-            "" if not line.strip() else " " * shift + line if shift >= 0 else line[-shift:] for line in body
-        ]
+        answer = ["" if not line.strip() else " " * shift + line if shift >= 0 else line[-shift:] for line in body]
+        if around:
+            first, last = (" " * blank.col_offset + line for line in around)
+            answer = [first, *answer, last]
+        lines[blank.lineno - 1 : blank.end_lineno] = answer
     return "\n".join(lines)
 
 

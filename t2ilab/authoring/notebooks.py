@@ -1,12 +1,13 @@
 """The four notebooks of a lab: built from the source, written where they changed, compared with what is committed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 from t2ilab.authoring.blanks import exercises, fill
-from t2ilab.authoring.fragments import COLAB_TAG, colab_install, filled
+from t2ilab.authoring.fragments import COLAB_TAG, Find, Marks, bank_find, colab_install, filled
 from t2ilab.authoring.running import METADATA, execute, is_executed, tool
+from t2ilab.authoring.variants import drawn, in_code, numbers
 from t2ilab.files import write_whole
 from t2ilab.launch import clone, resolve
 
@@ -17,8 +18,6 @@ FOLDERS = {
     ("solutions", "ja"): "solutions/ja",
 }
 _KEPT = ("tags", "jupyter", "cellView")  # all other metadata of a cell belongs to the tool that wrote it
-
-Find = Callable[[str], Any]  # the name of an exercise -> the object that has it as `.reference`
 
 
 def sources(root: Path | None = None) -> list[Path]:
@@ -52,31 +51,72 @@ def build(source: str | Path, find: Find | None = None) -> dict[Path, Any]:
     Raises ValueError if a blank and its reference disagree or a cell tagged `ja` translates nothing.
     """
     source = Path(source).resolve()
-    root, stem = source.parent.parent, source.stem
-    cells = read_source(source)
-    _check_translations(cells, source.name)
-    answers = [
-        _answer(cell.source, find, f"{source.name}, cell {i}") if cell.cell_type == "code" else ""
-        for i, cell in enumerate(cells)
-    ]
+    root, cells = source.parent.parent, read_source(source)
+    names, values = exercise_names(cells), drawn(numbers(cells, source.name), None)
+    code = {
+        "labs": code_of(cells, source, values, (), find),
+        "solutions": code_of(cells, source, values, names, find),
+    }
     notebooks = {}
     for (kind, language), folder in FOLDERS.items():
-        path = root / folder / f"{stem}.ipynb"
-        made = []
-        for i, cell in enumerate(cells):
-            is_japanese, has_japanese = _is_japanese(cell), i + 1 < len(cells) and _is_japanese(cells[i + 1])
-            if is_japanese if language == "en" else has_japanese:
-                continue
-            text = answers[i] if kind == "solutions" and cell.cell_type == "code" else cell.source
-            if COLAB_TAG in cell.metadata.get("tags", []):
-                text = colab_install(root)
-            elif cell.cell_type == "markdown":
-                text = filled(text, root, path, language, find)
-            made.append(_cell(cell, text, f"{stem}-{i:03d}"))
-        notebooks[path] = tool("nbformat").v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5)
-    executed = root / "solutions" / f"{stem}.ipynb"
+        path = root / folder / f"{source.stem}.ipynb"
+        marks = Marks(root, path, language, names, values, find)
+        notebooks[path] = edition(cells, source, code[kind], marks)
+    executed = root / "solutions" / f"{source.stem}.ipynb"
     _lend_outputs(read_notebook(executed), notebooks[executed])
     return notebooks
+
+
+def exercise_names(cells: Sequence[Any]) -> list[str]:
+    """The names of the exercises in the cells of a source, in order."""
+    return [name for cell in cells if cell.cell_type == "code" for name, _ in exercises(cell.source)]
+
+
+def code_of(
+    cells: Sequence[Any],
+    source: Path,
+    values: dict[str, Any],
+    solved: Container[str],
+    find: Find | None = None,
+    around: tuple[str, str] | None = None,
+    within: Container[str] = (),
+) -> list[str]:
+    """The code of each cell of a source, empty for prose: numbers put in, and the blanks of `solved` filled.
+
+    around: two lines, such as comments, between which each answer to an exercise of `within` stands.
+    """
+    found = []
+    for i, cell in enumerate(cells):
+        text = in_code(cell, values) if cell.cell_type == "code" else ""
+        if COLAB_TAG in cell.metadata.get("tags", []):
+            text = colab_install(source.parent.parent)
+        for name, node in list(exercises(text)):
+            if name not in solved:
+                continue
+            try:
+                if node.name != name:
+                    raise ValueError(f"An exercise has the name of its function, but {name} stands over {node.name}.")
+                text = fill(text, (find or bank_find())(name).reference, name, around if name in within else None)
+            except ValueError as error:
+                raise ValueError(f"{source.name}, cell {i}: {error}") from error
+        found.append(text)
+    return found
+
+
+def edition(cells: Sequence[Any], source: Path, code: Sequence[str], marks: Marks) -> Any:
+    """A notebook of a lab in one language: the code as given, one text for each cell, and prose with its marks filled.
+
+    Raises ValueError if a cell tagged `ja` translates nothing.
+    """
+    _check_translations(cells, source.name)
+    made = []
+    for i, cell in enumerate(cells):
+        is_japanese, has_japanese = _is_japanese(cell), i + 1 < len(cells) and _is_japanese(cells[i + 1])
+        if is_japanese if marks.language == "en" else has_japanese:
+            continue
+        text = filled(cell.source, marks) if cell.cell_type == "markdown" else code[i] or cell.source
+        made.append(_cell(cell, text, f"{source.stem}-{i:03d}"))
+    return tool("nbformat").v4.new_notebook(cells=made, metadata=METADATA, nbformat_minor=5)
 
 
 def build_all(
@@ -147,7 +187,7 @@ def _is_japanese(cell: Any) -> bool:
     return "ja" in cell.metadata.get("tags", [])
 
 
-def _check_translations(cells: list[Any], name: str) -> None:
+def _check_translations(cells: Sequence[Any], name: str) -> None:
     for i, cell in enumerate(cells):
         if not _is_japanese(cell):
             continue
@@ -157,24 +197,6 @@ def _check_translations(cells: list[Any], name: str) -> None:
                 f"A markdown cell tagged ja follows the English one that it translates, but cell {i} of {name} does "
                 f"not: {cell.source.strip()[:40]!r}; put it right below its English cell."
             )
-
-
-def _answer(text: str, find: Find | None, place: str) -> str:
-    """The source of a code cell with the blanks of its exercises filled."""
-    for name, node in list(exercises(text)):
-        try:
-            if node.name != name:
-                raise ValueError(f"An exercise has the name of its function, but {name} stands over {node.name}.")
-            text = fill(text, (find or _bank())(name).reference, name)
-        except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
-    return text
-
-
-def _bank() -> Find:
-    from t2ilab.lab.bank import find  # loads torch, so only where there is an exercise
-
-    return find
 
 
 def _cell(cell: Any, text: str, cell_id: str) -> Any:

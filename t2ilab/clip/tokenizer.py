@@ -78,6 +78,12 @@ def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
     return merges
 
 
+def _whole(word: str) -> dict[str, bool]:
+    """How a token that is read as a whole is told from the letters around it."""
+    alone = word.isascii() and word.isalnum()
+    return {"single_word": alone, "lstrip": False, "rstrip": False, "normalized": word not in (START, END)}
+
+
 def _join(text: list[str], left: str, right: str) -> list[str]:
     joined: list[str] = []
     for token in text:
@@ -99,6 +105,7 @@ class CLIPTokenizer:
         merges: pairs in the order in which they apply.
         context_length: ids that the text encoder reads, start and end among them.
         pad: the token that fills the rest: the end token, or "!" in Stable Diffusion 2, where it is the first.
+        words: tokens of the vocabulary that are read as a whole wherever they stand; see `with_word`.
 
     Raises:
         ValueError: no start, end or padding token, a merge of tokens that the vocabulary lacks, or a context_length
@@ -106,11 +113,16 @@ class CLIPTokenizer:
     """
 
     def __init__(
-        self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int = 77, pad: str = END
+        self,
+        vocab: dict[str, int],
+        merges: Sequence[tuple[str, str]],
+        context_length: int = 77,
+        pad: str = END,
+        words: Sequence[str] = (),
     ):
-        from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+        from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-        needed = dict.fromkeys((START, END, pad))
+        needed = dict.fromkeys((START, END, pad, *words))
         if missing := [token for token in needed if token not in vocab]:
             raise ValueError(f"A CLIP vocabulary needs {' and '.join(needed)}; missing: {', '.join(missing)}.")
         if context_length < 2:
@@ -125,6 +137,7 @@ class CLIPTokenizer:
                 )
         self.vocab, self.merges, self.context_length = dict(vocab), [tuple(pair) for pair in merges], context_length
         self.pad, self.start_id, self.end_id, self.pad_id = pad, vocab[START], vocab[END], vocab[pad]
+        self.words = tuple(words)
         self._tokenizer = Tokenizer(
             models.BPE(self.vocab, self.merges, end_of_word_suffix="</w>", unk_token=END)  # type: ignore[arg-type]
         )
@@ -137,6 +150,7 @@ class CLIPTokenizer:
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
+        self._tokenizer.add_tokens([AddedToken(word, **_whole(word)) for word in self.words])
 
     @classmethod
     def train(cls, words: Iterable[str], context_length: int = 32) -> CLIPTokenizer:
@@ -180,14 +194,16 @@ class CLIPTokenizer:
                 settings.reverse()
             pad = settings[0].get("pad_token") or settings[1].get("pad_token") or pad
             pad = pad["content"] if isinstance(pad, dict) else pad
-            vocab, merges = dict(vocab), [(a, b) for a, b in pairs]
+            added = {token["content"]: int(i) for i, token in settings[0].get("added_tokens_decoder", {}).items()}
+            words = [word for word in added if word not in (START, END, pad)]
+            vocab, merges = dict(vocab) | {word: added[word] for word in words}, [(a, b) for a, b in pairs]
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
                 f"A CLIP tokenizer's folder holds vocab.json and merges.txt, or tokenizer.json; "
                 f"not so {folder}: {error}."
             ) from error
         # transformers writes 10^30 where nobody said how long a text may be.
-        return cls(vocab, merges, length if length < 10**6 else 77, pad)
+        return cls(vocab, merges, length if length < 10**6 else 77, pad, words)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes vocab.json, merges.txt and tokenizer_config.json, which transformers' CLIPTokenizer opens."""
@@ -203,7 +219,30 @@ class CLIPTokenizer:
             "unk_token": END,
             "pad_token": self.pad,
         }
+        if self.words:
+            config["added_tokens_decoder"] = {
+                str(self.vocab[token]): {"content": token, "special": token not in self.words, **_whole(token)}
+                for token in dict.fromkeys((START, END, self.pad, *self.words))
+            }
         write_whole(folder / "tokenizer_config.json", (json.dumps(config, indent=2) + "\n").encode())
+
+    def with_word(self, word: str) -> CLIPTokenizer:
+        """The same tokenizer with one word more, whose id is the first that is free: for textual inversion.
+
+        Args:
+            word: as "mofu"; capital letters do not matter. A word of Latin letters is read where it stands by itself,
+                any other, as 「モフ」, within others too.
+
+        Raises:
+            ValueError: no word, one with spaces in it, or one that is a token already.
+        """
+        if not word.strip() or len(word.split()) != 1:
+            raise ValueError(f"A new word has at least one letter and no spaces; got {word!r}.")
+        word = word.lower()
+        if word in self.vocab or len(self.encode(word)) == 1:
+            raise ValueError(f"{word!r} is a word of this model already, and a new one is wanted; choose another.")
+        vocab = self.vocab | {word: max(self.vocab.values()) + 1}
+        return CLIPTokenizer(vocab, self.merges, self.context_length, self.pad, (*self.words, word))
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text, with neither start nor end."""
@@ -212,7 +251,10 @@ class CLIPTokenizer:
     def tokens(self, text: str) -> list[str]:
         """The same, readable: the pieces of the text as a person would write them."""
         pieces = self._encode(text).tokens
-        return [bytes(_BYTES[c] for c in p.removesuffix("</w>")).decode(errors="replace") for p in pieces]
+        return [
+            p if p in self.words else bytes(_BYTES[c] for c in p.removesuffix("</w>")).decode(errors="replace")
+            for p in pieces
+        ]
 
     def spans(self, text: str) -> list[tuple[int, int, int]]:
         """Where each token stands in the text: (start, end, word), in characters, words being CLIP's, from 0.

@@ -206,7 +206,7 @@ def _distances(things: list[Placed], plain: list[bool], geometry: Tensor, size: 
     across, down = across[thing, u] / radius[thing], down[thing, v] / radius[thing]
     cos, sin = angle.cos()[thing], angle.sin()[thing]
     points = torch.stack([cos * across + sin * down, cos * down - sin * across], dim=-1)  # (P, 2)
-    layers = max(len(_paints(name)) for name in names)
+    layers = max(len(paints_of(name)) for name in names)
     distance = points.new_full((len(points), layers), FAR)
     if size <= LARGEST_BAKED and any(name in DRAWN for name in names):
         kinds = torch.tensor([_ORDER.get(name, -1) for name in names], device=points.device)[thing]
@@ -214,7 +214,7 @@ def _distances(things: list[Placed], plain: list[bool], geometry: Tensor, size: 
         distance[drawn, 1:] = _sampled(points[drawn], kinds[drawn])[:, : layers - 1]
     for name in {name for name in names if name in SHAPES or size > LARGEST_BAKED}:
         same = torch.tensor([other == name for other in names], device=points.device)[thing]
-        parts = _layers(name, points[same])
+        parts = distances_of(name, points[same])
         distance[same, 1 : 1 + parts.shape[-1]] = parts
     ends = torch.bincount(thing, minlength=len(things)).cumsum(0).tolist()
     for i, (start, end, one) in enumerate(zip([0, *ends], ends, things, strict=False)):
@@ -229,7 +229,7 @@ def _distances(things: list[Placed], plain: list[bool], geometry: Tensor, size: 
     return thing, distance * (radius[thing, None] * (size / 2)), v * size + u
 
 
-def _layers(name: str, points: Tensor) -> Tensor:
+def distances_of(name: str, points: Tensor) -> Tensor:
     """Distances (..., L) of a thing's parts from back to front, its outline first."""
     if name in SHAPES:
         whole = SHAPES[name](points)
@@ -240,7 +240,7 @@ def _layers(name: str, points: Tensor) -> Tensor:
 
 
 @cache
-def _paints(name: str) -> list[Paint]:
+def paints_of(name: str) -> list[Paint]:
     """The paint of each layer of a thing: streaks, outline, parts from back to front."""
     parts = [Paint.MAIN] if name in SHAPES else [paint for paint, _ in DRAWN[name](torch.zeros(1, 2))]
     return [Paint.GREY, Paint.INK, *parts]
@@ -252,10 +252,10 @@ def _baked(device: torch.device) -> Tensor:
     axis = torch.linspace(-REACH, REACH, GRID, device=device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     points = torch.stack([x, y], dim=-1)
-    most = max(len(_paints(name)) for name in DRAWN) - 1
+    most = max(len(paints_of(name)) for name in DRAWN) - 1
     table = points.new_full((len(DRAWN), GRID, GRID, most), FAR)
     for i, name in enumerate(DRAWN):
-        layers = _layers(name, points)
+        layers = distances_of(name, points)
         table[i, ..., : layers.shape[-1]] = layers
     return table.flatten(0, 2)
 
@@ -288,7 +288,7 @@ def _colors(things: list[Placed], shade: Tensor, layers: int) -> Tensor:
     for one in things:
         main, accent = _SHELF[one.scene.color], _SHELF[one.scene.accent or one.scene.color]
         own = {Paint.MAIN: main, Paint.DARK: main + 1, Paint.PALE: main + 2, Paint.ACCENT: accent}
-        row = [own.get(paint, _SHELF.get(paint, 0)) for paint in _paints(str(one.scene.thing))]
+        row = [own.get(paint, _SHELF.get(paint, 0)) for paint in paints_of(str(one.scene.thing))]
         rows.append(row + [0] * (layers - len(row)))
     return _TUBES[torch.tensor(rows)] * shade[:, None, None]
 

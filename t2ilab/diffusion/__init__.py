@@ -3,6 +3,7 @@
 Everything is a denoiser, `denoise(x_t, t) -> x0_hat`; nothing here knows a network or a data set.
 """
 
+from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps
 from t2ilab.diffusion.denoisers import Denoiser, IdealDenoiser, NetworkDenoiser
 from t2ilab.diffusion.flow import FlowMatching, flow_matching_loss, sample_flow_euler
 from t2ilab.diffusion.guidance import GuidedDenoiser
@@ -29,6 +30,8 @@ __all__ = [
     "NetworkDenoiser",
     "NoiseSchedule",
     "ThresholdedDenoiser",
+    "augment_low_res",
+    "augmentation_timesteps",
     "diffusion_loss",
     "dynamic_threshold",
     "flow_matching_loss",

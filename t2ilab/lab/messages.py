@@ -209,6 +209,10 @@ TABLE: dict[str, Text] = {
         "You call the network with its arguments exchanged, net(t, x_t); the picture comes first: net(x_t, t).",
         "ネットワークの引数が net(t, x_t) と逆になっています。net(x_t, t) のように、画像を先に渡してください。",
     ),
+    "prior_swapped": Text(
+        "You call the prior with its arguments in another order; the time comes second: prior(x_t, t, text_embedding).",
+        "ネットワークの引数の順番が違います。prior(x_t, t, text_embedding) のように、時刻を 2 番目に渡してください。",
+    ),
     "looks_like": Text("It looks like this: {sentence}", "よくある間違いのようです。{sentence}"),
     "missing": Text("For {case}, there is no result at all.", "{case}の場合、結果がありません。"),
     "shape": Text(

@@ -36,7 +36,7 @@ class Cases(dict[str, np.ndarray]):
 
 
 def cases(generator_function: Callable[[Any, Inputs], Iterator[Any]]) -> Callable[[Any, Inputs], Cases]:
-    """Makes a probe of a generator function that yields a case's name first, then what the answer gives in it.
+    """Makes a probe of a generator function that yields a case's name first, then what the answer gives in it::
 
         @cases
         def probe(double, inputs):

@@ -37,6 +37,11 @@ class CheckResult:
         """The share of the points, 0 to 1."""
         return self.points / self.out_of if self.out_of else float(self.passed)
 
+    def require(self) -> None:
+        """Raises AssertionError, with all that there is to read, unless the answer is right; blanks are not."""
+        if not self.passed:
+            raise AssertionError(repr(self))
+
     @property
     def headline(self) -> str:
         """One line: the exercise, the outcome in a word, the points."""

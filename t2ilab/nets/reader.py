@@ -77,17 +77,30 @@ class Reader(nn.Module):
 
     def forward(self, images: Tensor) -> Logits:
         """images (B, 3, H, W) in [-1, 1] -> Logits on a grid of G = size / 2 cells a side."""
-        x = images
-        if x.shape[-2:] != (self.size, self.size):
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True)
-        half = self.at_half(F.max_pool2d(self.fine(x), 2))  # (B, 2w, G, G)
-        quarter = self.at_quarter(F.max_pool2d(half, 2))  # (B, 4w, G/2, G/2)
+        half, quarter = self._maps(images)
         up = F.interpolate(quarter, scale_factor=2, mode="nearest")  # (B, 4w, G, G)
         features = self.joined(torch.cat([half, up], dim=1))  # (B, 3w, G, G)
-        seen = torch.cat([quarter.mean(dim=(2, 3)), quarter.amax(dim=(2, 3))], dim=1)  # (B, 8w)
+        seen = self._pooled(quarter)
         return Logits(
             center=self.center(features)[:, 0],
             things={name: head(features) for name, head in self.thing_heads.items()},
             whole={name: head(seen) for name, head in self.whole_heads.items()},
             recognised=self.recognised(seen)[:, 0],
         )
+
+    def features(self, images: Tensor) -> Tensor:
+        """images (B, 3, H, W) in [-1, 1] -> (B, 8w), what is seen in each as a whole, to compare pictures by."""
+        return self._pooled(self._maps(images)[1])
+
+    def _maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen at half of the size (B, 2w, G, G) and at a quarter (B, 4w, G/2, G/2)."""
+        x = images
+        if x.shape[-2:] != (self.size, self.size):
+            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True)
+        half = self.at_half(F.max_pool2d(self.fine(x), 2))
+        return half, self.at_quarter(F.max_pool2d(half, 2))
+
+    @staticmethod
+    def _pooled(quarter: Tensor) -> Tensor:
+        """The means and the maxima over all places: (B, 4w, G/2, G/2) -> (B, 8w)."""
+        return torch.cat([quarter.mean(dim=(2, 3)), quarter.amax(dim=(2, 3))], dim=1)

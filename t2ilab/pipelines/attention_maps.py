@@ -27,7 +27,7 @@ JAPANESE = re.compile("[\u3005\u3041-\u30ff\u3400-\u9fff\uff66-\uff9f]")  # kana
 
 
 class AttentionMaps:
-    """Records while it is open; the pipeline computes what it computes without, and afterwards nothing is left in it.
+    """Records while it is open; the pipeline computes what it computes without, and afterwards nothing is left in it::
 
         with AttentionMaps(pipe, "a red star") as maps:
             pictures = pipe("a red star", seed=0)

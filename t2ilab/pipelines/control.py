@@ -89,8 +89,8 @@ def control_to_image(
         control_guidance_start, control_guidance_end: from which share of the steps on, and up to which, 0 to 1.
         height, width: of what is drawn, as in `TextToImage`: by default the size that the model was trained at.
             (diffusers takes that of the first control picture.)
-        negative_prompt, num_inference_steps, guidance_scale, seed, generator, latents, sampler, spacing, output_type,
-            callback: as in `TextToImage`.
+        negative_prompt, num_inference_steps, guidance_scale, seed, generator, latents: as in `TextToImage`.
+        sampler, spacing, output_type, callback: as in `TextToImage`.
 
     Returns:
         A list of PIL pictures, or a tensor (B, 3, H, W) in [0, 1].

@@ -16,6 +16,7 @@ from t2ilab.metrics import faithfulness
 from t2ilab.nets.vae import VAE, VAEConfig
 from t2ilab.recipes.reader import told
 from t2ilab.training.loop import Plan
+from t2ilab.training.processes import share
 
 SIZE = 64  # pixels a side: 64x64x3 to 8x8x4 is Stable Diffusion's own 48 to 1
 DECAY = 0.995  # of the averaged weights
@@ -65,13 +66,15 @@ class AutoencoderRecipe:
         return Plan(facts["steps"], n.learning_rate, n.warmup, decay=DECAY, facts=facts)  # type: ignore[arg-type]
 
     def loss(self, step: int) -> Tensor:
-        """The loss of the step-th batch (Kingma & Welling 2014, eq. 10, with the KL divergence weighted): all its
-        chance comes from the seed and the step."""
+        """The loss of the step-th batch, or of this process's share (Kingma & Welling 2014, eq. 10, with the KL
+        divergence weighted): all its chance comes from the seed and the step."""
         x0 = self.world.batch(step, self.numbers.batch, self.device.device)["image"]
         factor = self.model.config.factor
         shape = (len(x0), self.model.config.latent_channels, SIZE // factor, SIZE // factor)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         noise = torch.randn(shape, generator=generator).to(self.device.device)
+        rows = share(len(x0))
+        x0, noise = x0[rows], noise[rows]
         with self.device.autocast():
             recon, mean, logvar = self.model(x0, noise)
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)  # (B,), nats

@@ -30,6 +30,7 @@ from t2ilab.pipelines.editing import to_latents
 from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes.text_to_image import error_weights, noised
 from t2ilab.training.loop import Plan
+from t2ilab.training.processes import share
 
 BASE = "storybook"  # of the zoo
 DROP = 0.5  # captions left empty (section 3.3)
@@ -124,15 +125,16 @@ class ControlRecipe:
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch (eq. 5); all its chance comes from the seed and the step."""
         batch, base = self.batch(step), self.base
-        t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], base.schedule, DROP)
+        x0, t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], base.schedule, DROP)
+        condition = batch["condition"][share(len(batch["x0"]))]
         with self.device.autocast():
             context = base.encode(captions)
 
             def net(x_t: Tensor, t: Tensor) -> Tensor:
-                return base.unet(x_t, t, context, residuals=self.model(x_t, t, context, batch["condition"]))
+                return base.unet(x_t, t, context, residuals=self.model(x_t, t, context, condition))
 
             weights = self.weights[t]
-            return diffusion_loss(net, batch["x0"], t, noise, base.schedule, base.prediction_type, weights)
+            return diffusion_loss(net, x0, t, noise, base.schedule, base.prediction_type, weights)
 
     def follows(self, images: Tensor, drawing: Drawing, scenes: Sequence[Scene]) -> dict[str, float]:
         """How well pictures (B, 3, H, W) in [-1, 1] follow what was asked: shares in [0, 1]."""

@@ -24,6 +24,7 @@ from t2ilab.device import DeviceManager
 from t2ilab.metrics import load_reader, read, save_reader
 from t2ilab.nets.reader import Logits, Reader
 from t2ilab.training.loop import Plan
+from t2ilab.training.processes import share
 
 NAME = "reader"
 STEPS = 6000
@@ -62,11 +63,15 @@ class Recipe:
         return Plan(steps, LEARNING_RATE, facts={"recipe": NAME, "seed": self.seed, "steps": steps})
 
     def loss(self, step: int) -> Tensor:
+        """The loss of the step-th batch. Of several processes each takes its rows; as pictures hold more or fewer
+        things, the mean of their losses is then not quite that of the batch."""
         rng = random.Random(f"{NAME} {self.seed} {step}")
         scenes = [self._scene(rng) for _ in range(BATCH)]
         images, placed = render_placed(scenes, 32, torch.Generator().manual_seed(rng.getrandbits(63)))
         images = degrade(images, rng)
         broken = breakages(images, rng)  # (B // 4, 3, H, W)
+        rows = share(len(images))
+        images, scenes, placed, broken = images[rows], scenes[rows], placed[rows], broken[share(len(broken))]
         logits = self.model(torch.cat([images, broken]).to(self.device.device))
         there = torch.cat([torch.ones(len(images)), torch.zeros(len(broken))]).to(logits.recognised.device)
         return F.binary_cross_entropy_with_logits(logits.recognised, there) + reading_loss(logits, scenes, placed)

@@ -23,6 +23,7 @@ from t2ilab import recipes, zoo
 from t2ilab.device import DeviceManager
 from t2ilab.files import read_json, write_json, written_beside
 from t2ilab.images import grid, to_pil
+from t2ilab.training import processes
 from t2ilab.training.loop import Plan, Step, train
 
 NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"}
@@ -58,6 +59,8 @@ def find(name: str) -> ModuleType:
 class Run:
     """One training run in a folder of its own. Started again in the same folder, it goes on where it was.
 
+    Of several processes (`processes.join`) each makes a run in the same folder, and the first one writes.
+
     Args:
         name: of the recipe.
         folder: holds checkpoint.safetensors, plan.json, log.jsonl, sheets/ and at the end model/.
@@ -91,19 +94,25 @@ class Run:
         if not 0 <= seed < 2**32:
             raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
         self.name, self.folder, self.seed, self.start = name, Path(folder), seed, start
-        self.device = device or DeviceManager()
+        self.device = device or DeviceManager(processes.own_device())
+        if processes.count() > 1:  # whether half precision is faster, each might measure otherwise
+            self.device.dtype = (torch.float32, torch.bfloat16)[processes.same(self.device.dtype == torch.bfloat16)]
         self.module = module
+        self.writes = processes.rank() == 0
         settings = self.folder / "plan.json"
-        if settings.exists():
+        there = bool(processes.same(settings.exists()))  # what the first process writes, the others may not have seen
+        if there:
             steps = self._resume(read_json(settings), steps)
         else:
-            with written_beside(settings):  # can it be written? Known before a minute is spent
-                pass
-            settings.unlink()
+            if self.writes:
+                with written_beside(settings):  # can it be written? Known before a minute is spent
+                    pass
+                settings.unlink()
             if steps is None:
-                steps = module.STEPS if minutes is None else self._steps_in(minutes)
-        for leftover in [*self.folder.glob(".*.part"), *self.folder.glob(".tmp*")]:
-            leftover.unlink()  # of a process that was killed while it wrote
+                steps = module.STEPS if minutes is None else processes.same(self._steps_in(minutes))
+        if self.writes:
+            for leftover in [*self.folder.glob(".*.part"), *self.folder.glob(".tmp*")]:
+                leftover.unlink()  # of a process that was killed while it wrote
         self.recipe: Recipe = module.Recipe(self.device, seed)
         self.plan = self.recipe.plan(steps)
         if self.start:
@@ -111,8 +120,11 @@ class Run:
                 self.recipe.start_from(self.start)
             facts = self.plan.facts | {"start": self.start}
             self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / 2, facts=facts)  # to lose less of it
+        if processes.count() > 1:
+            self.plan = replace(self.plan, facts=self.plan.facts | {"processes": processes.count()})
         precision = {"device": self.device.device.type, "dtype": str(self.device.dtype).removeprefix("torch.")}
-        write_json(settings, self.plan.facts | precision)
+        if self.writes:
+            write_json(settings, self.plan.facts | precision)
 
     def _resume(self, facts: Any, steps: int | None) -> int:
         """The steps of the run whose plan.json says `facts`; takes over its precision. Raises OSError for another."""
@@ -124,6 +136,12 @@ class Run:
             or self.start not in (None, facts.get("start"))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
+        had = facts.get("processes", 1)
+        if had != processes.count():
+            raise OSError(
+                f"{self.folder} holds a run in {had} processes, and this is one in {processes.count()}. Go on with "
+                f"--processes {had}, or choose another folder with -o."
+            )
         self.start = facts.get("start")
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
@@ -153,6 +171,9 @@ class Run:
         file = None
         try:
             for step in train(self.recipe.model, self.recipe.loss, self.plan, checkpoint):
+                if not self.writes:
+                    yield step
+                    continue
                 if math.isnan(step.loss):  # there was nothing left to do
                     yield replace(step, loss=json.loads(kept[-1])["loss"]) if kept else step
                     return

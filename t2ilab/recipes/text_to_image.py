@@ -24,6 +24,7 @@ from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes.autoencoder import open_vae
 from t2ilab.recipes.latents import Latents
 from t2ilab.training.loop import Plan
+from t2ilab.training.processes import share
 
 MAX_WEIGHT = 5.0
 DROP = 0.1  # captions left empty, which teaches the unconditional half of guidance
@@ -126,14 +127,14 @@ class TextToImageRecipe:
         return {"x0": self.latents(index), "caption": world.captions(index, self.numbers.batch, again)}
 
     def loss(self, step: int) -> Tensor:
-        """The loss of the step-th batch; all its chance comes from the seed and the step."""
+        """The loss of the step-th batch, or of this process's share; its chance comes from the seed and the step."""
         device, batch = self.device.device, self.batch(step)
-        t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], self.schedule, DROP)
+        x0, t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], self.schedule, DROP)
         with self.device.autocast():
             context = self.model.text_encoder(self.tokenizer(captions).to(device))
             return diffusion_loss(
                 lambda x_t, t: self.model.unet(x_t, t, context),
-                batch["x0"],
+                x0,
                 t,
                 noise,
                 self.schedule,
@@ -166,16 +167,18 @@ class TextToImageRecipe:
 
 def noised(
     seed: int, step: int, x0: Tensor, captions: list[str], schedule: NoiseSchedule, drop: float
-) -> tuple[Tensor, Tensor, list[str]]:
-    """The chance of a step's loss, all from the seed and the step: timesteps (B,), noise like x0 (B, ...), and the B
-    captions, of which such a share is left empty."""
+) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+    """What a step's loss is of, all chance from the seed and the step: x0 (B, ...), timesteps (B,), noise like x0, and
+    captions, of which such a share is left empty. Of several processes each gets its rows of the same batch."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     # One timestep in each of so many equal parts, so that every batch sees every noise level.
     u = (torch.arange(len(x0)) + torch.rand(len(x0), generator=generator)) / len(x0)
     t = (u * schedule.num_train_timesteps).long().to(x0.device)
     noise = torch.randn(x0.shape, generator=generator).to(x0.device)
     dropped = (torch.rand(len(x0), generator=generator) < drop).tolist()
-    return t, noise, ["" if d else caption for d, caption in zip(dropped, captions, strict=True)]
+    captions = ["" if d else caption for d, caption in zip(dropped, captions, strict=True)]
+    rows = share(len(x0))
+    return x0[rows], t[rows], noise[rows], captions[rows]
 
 
 def error_weights(schedule: NoiseSchedule, prediction_type: str) -> Tensor:

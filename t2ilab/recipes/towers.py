@@ -16,6 +16,7 @@ from t2ilab.device import DeviceManager
 from t2ilab.interop.clip import save_words
 from t2ilab.nets.text import TextEncoder
 from t2ilab.pipelines.image_text import ImageText
+from t2ilab.training.processes import share
 
 MAX_SCALE = 100.0  # Radford et al. 2021, section 2.5
 
@@ -43,8 +44,11 @@ class TwoTowers:
         self.model.load_state_dict(theirs.model.state_dict())
 
     def contrast(self, pictures: Tensor, captions: list[str]) -> Tensor:
-        """The loss of pictures (B, 3, size, size) in [-1, 1], on the device, and their B captions."""
-        ids = self.tokenizer(captions).to(self.device.device)
+        """The loss of pictures (B, 3, size, size) in [-1, 1], on the device, and their B captions.
+
+        Of several processes each encodes its rows, and compares those of all."""
+        rows = share(len(captions))
+        pictures, ids = pictures[rows], self.tokenizer(captions[rows]).to(self.device.device)
         with self.device.autocast():
             images, texts = self.model.encode_image(pictures), self.model.encode_text(ids)
         scale = self.model.logit_scale.exp().clamp(max=MAX_SCALE)
@@ -102,8 +106,9 @@ class AlignedWords:
         self.model.text_projection.load_state_dict(theirs.text_projection.state_dict())
 
     def align(self, texts: list[str], teacher: Tensor) -> Tensor:
-        """The loss of B texts whose translations are (B, D) to the teacher."""
-        ids = self.tokenizer(texts).to(self.device.device)
+        """The loss of B texts whose translations are (B, D) to the teacher, or of this process's share of them."""
+        rows = share(len(texts))
+        ids, teacher = self.tokenizer(texts[rows]).to(self.device.device), teacher[rows]
         with self.device.autocast():
             student = self.model(ids)
         return alignment_loss(student.float(), teacher)

@@ -24,9 +24,13 @@ class Average:
         self.source: list[torch.Tensor] = list(model.parameters())
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
         self.parameters: list[torch.Tensor] = list(self.model.parameters())
+        # Running figures, as a batch norm keeps them, are averages already and are taken over as they are.
+        self.buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Moves the average towards the weights after the step-th update, counted from 1."""
         keep = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.parameters, self.source, 1 - keep)
+        for mine, theirs in self.buffers:
+            mine.copy_(theirs)

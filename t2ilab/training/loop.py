@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from t2ilab.training import processes
 from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
 from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
@@ -73,6 +74,9 @@ def train(
 ) -> Iterator[Step]:
     """Trains, and yields after each update; whatever is due to be saved is saved when the next step is asked for.
 
+    Where several processes have joined (`processes.join`), each calls this, with the loss of its own rows; they update
+    alike, and the first one saves.
+
     Args:
         model: holds the parameters that `loss_of` uses, already on its device.
         loss_of: the loss of the step-th batch (a scalar). All its chance must come from the step's number, so that a
@@ -86,6 +90,7 @@ def train(
         FloatingPointError: the loss or its gradient is no longer finite; the last checkpoint is from before.
         OSError: a checkpoint that cannot be read or written, or is of another run.
     """
+    processes.alike(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = Muon(model, plan.learning_rate, plan.betas, plan.weight_decay)
     average = Average(model, plan.decay)
@@ -105,6 +110,8 @@ def train(
         loss = loss_of(step)  # draw a batch, noise it, predict, compare
         optimizer.zero_grad()
         loss.backward()
+        loss = loss.detach()
+        processes.average_([loss, *(p.grad for p in parameters if p.grad is not None)])
         length = nn.utils.clip_grad_norm_(parameters, plan.clip)
         value = loss.item()
         if not math.isfinite(value + length.item()):  # before the update, so that the weights stay finite
@@ -115,6 +122,7 @@ def train(
         optimizer.step()
         average.update(step + 1)
         yield Step(step + 1, value, time.perf_counter() - began, average.model)
-        if checkpoint and (step + 1 == plan.steps or time.perf_counter() - saved > every_seconds):
+        due = step + 1 == plan.steps or time.perf_counter() - saved > every_seconds
+        if checkpoint and due and processes.rank() == 0:
             save_checkpoint(checkpoint, step + 1, model, average, optimizer, plan.facts)
             saved = time.perf_counter()

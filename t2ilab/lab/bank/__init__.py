@@ -14,6 +14,10 @@ from t2ilab.lab.bank import (
     lab08_text_to_image,
     lab09_control,
     lab10_fine_tuning,
+    lab11_dalle2,
+    lab12_imagen,
+    lab13_gans,
+    lab14_capstone,
 )
 from t2ilab.lab.definition import Exercise
 from t2ilab.lab.messages import say
@@ -30,6 +34,10 @@ ALL: tuple[Exercise, ...] = (
     *lab08_text_to_image.EXERCISES,
     *lab09_control.EXERCISES,
     *lab10_fine_tuning.EXERCISES,
+    *lab11_dalle2.EXERCISES,
+    *lab12_imagen.EXERCISES,
+    *lab13_gans.EXERCISES,
+    *lab14_capstone.EXERCISES,
 )
 
 

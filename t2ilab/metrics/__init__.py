@@ -176,6 +176,31 @@ def read(images: Tensor, reader: Reader | None = None, batch_size: int = 256) ->
     return readings
 
 
+@torch.no_grad()
+def features(images: Tensor, reader: Reader | None = None, batch_size: int = 256) -> Tensor:
+    """What a reader sees in each picture as a whole, to compare heaps of pictures by (`t2ilab.distances`).
+
+    Args:
+        images: (B, 3, H, W) in [-1, 1].
+        reader: by default the zoo's, whose features are 256 numbers a picture.
+
+    Returns:
+        float32 (B, D), on the reader's device. Figures that are made of them belong to this reader alone.
+
+    Raises:
+        ValueError: pictures of another shape, none, out of range, or not finite.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
+        raise ValueError(f"Pictures must be (B, 3, H, W), at least one; got {tuple(images.shape)}.")
+    if not (images.abs() <= 1.5).all():  # not for NaN either
+        raise ValueError(
+            f"Pictures must be finite, in [-1, 1]; got {images.min().item():.3g} to {images.max().item():.3g}."
+        )
+    reader = reader or default_reader()
+    device = next(reader.parameters()).device
+    return torch.cat([reader.features(batch.to(device, torch.float32)) for batch in images.split(batch_size)])
+
+
 def _decided(logits: Logits, reader: Reader, finite: Tensor) -> list[Reading | None]:
     """One reading a picture: the things at the peaks of the grid, at most three and each kind once."""
     heat = logits.center.sigmoid()

@@ -1,0 +1,47 @@
+"""Noise conditioning augmentation: a super-resolution stage learns on spoilt small pictures, and is told how spoilt.
+
+Ho et al. 2022 (Cascaded Diffusion Models, section 3.2) found it, Saharia et al. 2022 (Imagen, section 2.5) draws the
+level anew for each picture and tells the network of it; when drawing, a low level hides the base's small mistakes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from t2ilab.diffusion.schedule import NoiseSchedule
+
+
+def augmentation_timesteps(level: float | Tensor, schedule: NoiseSchedule, count: int = 1) -> Tensor:
+    """The timesteps (count,) whose noise a level means: round(level * T) - 1, so that 0 is -1, no noise at all.
+
+    Args:
+        level: in [0, 1]: one for all, or (count,).
+
+    Raises:
+        ValueError: a level outside [0, 1], or not as many levels as `count`.
+    """
+    levels = torch.as_tensor(level, dtype=torch.float64)
+    if levels.shape not in ((), (1,), (count,)):
+        raise ValueError(f"level is one number, or one for each of the {count} pictures; got {tuple(levels.shape)}.")
+    if not ((levels >= 0) & (levels <= 1)).all():  # written so that NaN counts as outside
+        raise ValueError(f"An augmentation level lies in [0, 1], 0 for no noise; got {level}. 0.1 is usual.")
+    return (levels * schedule.num_train_timesteps).round().long().sub(1).expand(count)
+
+
+def augment_low_res(low_res: Tensor, level: float | Tensor, noise: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Small pictures with the noise of a level, which is that of timestep round(level * T) - 1; at 0 they stay.
+
+    Args:
+        low_res: (B, ...).
+        level: in [0, 1]: one for all, or (B,) for one each.
+        noise: like low_res, standard normal.
+
+    Raises:
+        ValueError: a level outside [0, 1], or noise of another shape.
+    """
+    if noise.shape != low_res.shape:
+        raise ValueError(f"noise has the shape of low_res, {tuple(low_res.shape)}; got {tuple(noise.shape)}.")
+    t = augmentation_timesteps(level, schedule, len(low_res)).to(low_res.device)
+    noised = schedule.add_noise(low_res, noise, t.clamp(min=0))
+    return torch.where((t >= 0).reshape(-1, *[1] * (low_res.ndim - 1)), noised, low_res)

@@ -1,0 +1,103 @@
+"""Training in several processes that each take their share of every batch, as if it were one.
+
+`torchrun`, `accelerate launch` and `t2ilab train --processes 2` start them; in one process nothing here does anything.
+Each draws the whole batch, whose chance comes from its number alone, and computes the loss of its own rows; gradients
+are averaged before each update (Li et al. 2020, section 3.1, without the overlap), so all hold the same weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def join() -> int:
+    """Meets the other processes that a launcher started, and returns how many there are; 1 without a launcher.
+
+    Raises:
+        ValueError: the launcher's variables are not numbers.
+        ImportError: accelerate is not installed.
+        RuntimeError: the others cannot be reached.
+    """
+    said = os.environ.get("WORLD_SIZE", "1")
+    if not said.isdecimal():
+        raise ValueError(f"A launcher says in WORLD_SIZE how many processes there are, such as 2; got {said!r}.")
+    if int(said) > 1 and not dist.is_initialized():
+        try:
+            from accelerate import PartialState
+        except ImportError:
+            raise ImportError("Several processes meet by accelerate; `pip install accelerate`.") from None
+
+        # gloo on CPUs, NCCL on NVIDIA's GPUs; where the others are, the launcher's variables say
+        PartialState(cpu=os.environ.get("T2ILAB_DEVICE") == "cpu" or not torch.cuda.is_available())
+    return count()
+
+
+def own_device() -> str | None:
+    """The GPU of this process where several share a machine with GPUs; None leaves the choice to `DeviceManager`."""
+    if count() == 1 or not torch.cuda.is_available() or os.environ.get("T2ILAB_DEVICE"):
+        return None
+    return f"cuda:{os.environ.get('LOCAL_RANK', rank())}"
+
+
+def leave() -> None:
+    """Parts from the others, so that a process may end while one still measures."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def count() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this is, from 0; process 0 writes, the others keep silent."""
+    return dist.get_rank() if count() > 1 else 0
+
+
+def share(rows: int) -> slice:
+    """The rows of a batch that are this process's.
+
+    Raises:
+        ValueError: they cannot be shared out evenly, so that the mean of all means would not be that of the batch.
+    """
+    if rows % count():
+        raise ValueError(
+            f"A batch is shared out evenly among the processes; {rows} rows and {count()} processes do not go "
+            f"together. Take as many processes as divide {rows}."
+        )
+    each = rows // count()
+    return slice(rank() * each, (rank() + 1) * each)
+
+
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Replaces each tensor by its mean over all processes, in one message."""
+    if count() == 1 or not tensors:
+        return
+    flat = torch.cat([tensor.detach().reshape(-1).float() for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= count()
+    for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.detach().copy_(mean.reshape(tensor.shape))
+
+
+def same(number: int) -> int:
+    """What process 0 says, for all: of what each might measure otherwise."""
+    if count() == 1:
+        return number
+    told = [number]
+    dist.broadcast_object_list(told, src=0)
+    return told[0]
+
+
+@torch.no_grad()
+def alike(model: nn.Module) -> None:
+    """Gives all processes the weights and buffers of process 0."""
+    if count() > 1:
+        for tensor in [*model.parameters(), *model.buffers()]:
+            dist.broadcast(tensor, src=0)
