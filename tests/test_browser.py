@@ -69,15 +69,15 @@ def jupyterlab(home):
         server.wait()
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The page with Lab 00, all its cells run; what went wrong on it; the notebook's file. Shut down from the menu."""
-    home = tmp_path_factory.mktemp("student")
+@contextlib.contextmanager
+def browsing(home, **how):
+    """JupyterLab, with all its files in `home`, and an empty page of a browser, made with `how`: the page, what goes
+    wrong on it, what it asks of others, the server, and where it has Lab 00."""
     faults, asked = [], set()
     with jupyterlab(home) as (server, address), api.sync_playwright() as playwright:
         places = {name: str(home) for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
         browser = playwright.chromium.launch(executable_path=CHROMIUM, env=os.environ | places)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, **how)
         page.set_default_timeout(PATIENT)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
@@ -88,14 +88,31 @@ def lab(tmp_path_factory):
             route.fulfill(content_type="image/svg+xml", body="<svg xmlns='http://www.w3.org/2000/svg'/>")
 
         page.route(re.compile(r"^https?://(?!127\.0\.0\.1[:/])"), elsewhere)
-        page.goto(address)
-        page.get_by_role("button", name="| Idle").wait_for()  # run earlier, it would ask for a kernel
-        menu(page, "Run", "Run All Cells")
-        prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
-        done = page.locator(ERRORS).or_(prompts.last.filter(has_text=re.compile(r"\[\d+\]")))
-        expect(done.first).to_be_attached()
-        assert page.locator(ERRORS).all_text_contents() == []
-        yield SimpleNamespace(page=page, faults=faults, asked=asked, file=home / "labs" / "00_welcome.ipynb")
+        yield SimpleNamespace(page=page, faults=faults, asked=asked, server=server, address=address)
+        browser.close()
+
+
+def run_all(page):
+    """Runs every cell of the notebook that is open, and waits for the last."""
+    page.get_by_role("button", name="| Idle").wait_for()  # run earlier, it would ask for a kernel
+    menu(page, "Run", "Run All Cells")
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
+    done = page.locator(ERRORS).or_(prompts.last.filter(has_text=re.compile(r"\[\d+\]")))
+    expect(done.first).to_be_attached()
+    assert page.locator(ERRORS).all_text_contents() == []
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The page with Lab 00, all its cells run; what went wrong on it; the notebook's file. Shut down from the menu."""
+    home = tmp_path_factory.mktemp("student")
+    with browsing(home) as opened:
+        page, server = opened.page, opened.server
+        page.goto(opened.address)
+        run_all(page)
+        yield SimpleNamespace(
+            page=page, faults=opened.faults, asked=opened.asked, file=home / "labs" / "00_welcome.ipynb"
+        )
 
         started = psutil.Process(server.pid).children(recursive=True)
         assert len(started) >= 2  # JupyterLab and a kernel
@@ -104,7 +121,6 @@ def lab(tmp_path_factory):
         page.locator(".jp-Dialog .jp-mod-accept").click()
         assert server.wait(PATIENT / 1000) == 0
         assert psutil.wait_procs(started, timeout=PATIENT / 1000)[1] == []
-        browser.close()
 
 
 @pytest.fixture(autouse=True)

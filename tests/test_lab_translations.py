@@ -16,7 +16,10 @@ from t2ilab.lab.translations import JAPANESE
 SOURCES = authoring.sources()
 SPEAKERS = [
     *SOURCES,
-    *(Path(lab.__file__).with_name(name) for name in ("cards.py", "plots.py", "widgets.py", "pace.py")),
+    *(
+        Path(lab.__file__).with_name(f"{name}.py")
+        for name in ("cards", "plots", "widgets", "canvas", "drawing", "pace")
+    ),
 ]
 IS_JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠々]")
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")

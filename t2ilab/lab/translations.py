@@ -35,6 +35,32 @@ JAPANESE: dict[str, str] = {
     "Left: the picture on its way out of the noise. Right: what the model thinks it will be.": (
         "左：ノイズから現れていく途中の画像。右：モデルが予想している完成画像。"
     ),
+    "Without a mouse": "マウスを使わないとき",
+    "width": "太さ",
+    "undo": "元に戻す",
+    "begin anew": "最初から",
+    "across": "横",
+    "down": "縦",
+    "add a dot": "点を打つ",
+    "joint": "関節",
+    "put it there": "そこに置く",
+    "Draw lines, with the mouse or a finger, where edges are to be.": (
+        "輪郭がほしいところに、マウスか指で線を引いてください。"
+    ),
+    "Paint, with the mouse or a finger, what is to change.": "変えたいところを、マウスか指で塗ってください。",
+    "Drag a joint, or from beside the figure all of it. Arrow keys move the joint that has the focus.": (
+        "関節をドラッグしてください。人物の外からドラッグすると、全体が動きます。選んだ関節は、矢印キーでも動かせます。"
+    ),
+    "What was drawn: {prompt}": "描いたもの：{prompt}",
+    "head": "頭",
+    "neck": "首",
+    "right shoulder": "右肩",
+    "right hand": "右手",
+    "left shoulder": "左肩",
+    "left hand": "左手",
+    "waist": "腰",
+    "right foot": "右足",
+    "left foot": "左足",
     # The pace of a training
     "{steps} steps will take about {minutes:.1f} minutes on this machine.": (
         "このコンピュータでは、{steps} ステップに約 {minutes:.1f} 分かかります。"
