@@ -183,6 +183,19 @@ def write_vae(folder: Path, vae: VAE, image_size: int) -> None:
     write_weights(folder / f"{STEM}.safetensors", vae, layouts.published_name)
 
 
+def write_unet(folder: Path, unet: UNet, sample_size: int) -> None:
+    """Writes a folder that diffusers' UNet2DConditionModel.from_pretrained opens, in half precision.
+
+    `sample_size` is the side of what it was trained on, latents or pixels.
+
+    Raises:
+        ValueError: it has what no class of diffusers has; nothing is written then.
+        OSError: the folder cannot be written.
+    """
+    write_json(folder / "config.json", layouts.write_unet(unet.config, sample_size))
+    write_weights(folder / f"{STEM}.safetensors", unet, layouts.published_name)
+
+
 def write_controlnet(folder: Path, net: ControlNet) -> None:
     """Writes a folder that diffusers' ControlNetModel.from_pretrained opens, in half precision.
 

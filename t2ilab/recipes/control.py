@@ -1,7 +1,8 @@
-"""What the recipes of the ControlNets share: a frozen model of the zoo learns to heed a second picture.
+"""What the recipes share in which a model of the zoo learns to heed a second picture.
 
-Zhang et al., "Adding Conditional Control to Text-to-Image Diffusion Models" (2023): the loss is the base's own, the
-base stays as it is, and half of the captions are left empty, so that the picture has to say what they do not.
+Most are ControlNets, Zhang et al., "Adding Conditional Control to Text-to-Image Diffusion Models" (2023): the loss is
+the base's own, the base stays as it is, and half of the captions are left empty, so that the picture has to say what
+they do not. The others train a wider copy of the base, which reads the picture beside x_t, in the same way.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2ilab import zoo
 from t2ilab.data.captions import describe
@@ -33,7 +34,6 @@ from t2ilab.training.loop import Plan
 from t2ilab.training.processes import share
 
 BASE = "storybook"  # of the zoo
-DROP = 0.5  # captions left empty (section 3.3)
 TOGETHER = 64  # pictures drawn at a time
 Condition = Callable[[Drawing, Sequence[Scene]], Tensor]
 
@@ -50,7 +50,7 @@ class Numbers:
         steps, batch, learning_rate, warmup: of the training; steps and warmup in optimizer steps.
         condition_widths: as in `ControlNetConfig`: four, since 64 pixels become 8 latents. Stable Diffusion's are
             (16, 32, 96, 256), for 512 pixels of photographs; these are for 64 of drawings.
-        partial, japanese: shares of the captions, as in `World`.
+        drop, partial, japanese: shares of the captions: left empty (section 3.3), and as in `World`.
         cached: so many batches are drawn and encoded when they are first met, and met again and again, in other words
             each time (12 kilobytes for a picture of 64x64 and its condition).
     """
@@ -64,6 +64,7 @@ class Numbers:
     learning_rate: float = 4e-3
     warmup: int = 100
     condition_widths: tuple[int, ...] = (8, 16, 24, 32)
+    drop: float = 0.5
     partial: float = 0.2
     japanese: float = 0.25
     cached: int = 250
@@ -82,11 +83,14 @@ class ControlRecipe:
             raise ValueError(f"A ControlNet's base knows the words of this world; {numbers.base} knows others.")
         for part in (self.base.unet, self.base.text_encoder):
             part.requires_grad_(False)
-        net = ControlNet.from_unet(self.base.unet, condition_widths=numbers.condition_widths)
-        self.model = device.place(net)
+        self.model: Any = device.place(self.new_model())
         self.world = self._world(seed, numbers.partial, numbers.japanese)
         self.weights = error_weights(self.base.schedule, self.base.prediction_type).to(device.device)
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def new_model(self) -> nn.Module:
+        """What is to be trained; at first the base draws with it as it does without."""
+        return ControlNet.from_unet(self.base.unet, condition_widths=self.numbers.condition_widths)
 
     def _world(self, seed: int, partial: float, japanese: float) -> World:
         return World(
@@ -125,22 +129,32 @@ class ControlRecipe:
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch (eq. 5); all its chance comes from the seed and the step."""
         batch, base = self.batch(step), self.base
-        x0, t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], base.schedule, DROP)
-        condition = batch["condition"][share(len(batch["x0"]))]
+        drop = self.numbers.drop
+        x0, t, noise, captions = noised(self.seed, step, batch["x0"], batch["caption"], base.schedule, drop)
         with self.device.autocast():
-            context = base.encode(captions)
+            guess, context = self.guess(batch["condition"], step), base.encode(captions)
 
             def net(x_t: Tensor, t: Tensor) -> Tensor:
-                return base.unet(x_t, t, context, residuals=self.model(x_t, t, context, condition))
+                return guess(x_t, t, context)
 
             weights = self.weights[t]
             return diffusion_loss(net, x0, t, noise, base.schedule, base.prediction_type, weights)
+
+    def guess(self, condition: Tensor, step: int) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        """(x_t, t, context) -> what is compared with the target, under the step-th conditions (B, 3, H, W) in [0, 1], of
+        which this process takes its share."""
+        condition = condition[share(len(condition))]
+
+        def net(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+            return self.base.unet(x_t, t, context, residuals=self.model(x_t, t, context, condition))
+
+        return net
 
     def follows(self, images: Tensor, drawing: Drawing, scenes: Sequence[Scene]) -> dict[str, float]:
         """How well pictures (B, 3, H, W) in [-1, 1] follow what was asked: shares in [0, 1]."""
         raise NotImplementedError
 
-    def measure(self, model: ControlNet, count: int = 256) -> dict[str, float]:
+    def measure(self, model: Any, count: int = 256) -> dict[str, float]:
         """How well it follows conditions that training never showed, under captions that leave place and size to them,
         and how often the reader reads what these say: with the ControlNet, without it, and for the world's own
         pictures, as they come back from the base's autoencoder, which is as much as can be reached."""
@@ -166,7 +180,7 @@ class ControlRecipe:
         asked = [_unplaced(understand(caption, str(self.base.world))[0]) for caption in batch["caption"]]
         return batch["drawing"], batch["scene"], self.numbers.condition(batch["drawing"], batch["scene"]), asked
 
-    def _drawn(self, model: ControlNet, captions: list[str], condition: Tensor, scale: float) -> Tensor:
+    def _drawn(self, model: Any, captions: list[str], condition: Tensor, scale: float) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] under conditions (B, 3, H, W) in [-1, 1]."""
         drawn = [
             control_to_image(
@@ -182,12 +196,12 @@ class ControlRecipe:
         ]
         return torch.cat(drawn) * 2 - 1
 
-    def sheet(self, model: ControlNet) -> Tensor:
+    def sheet(self, model: Any) -> Tensor:
         """Eight conditions, then eight pictures under them (16, 3, H, W) in [-1, 1], to watch while it trains."""
         _, _, condition, asked = self._unseen(8)
         return torch.cat([condition, self._drawn(model, [describe(scene) for scene in asked], condition, 1.0)])
 
-    def save(self, model: ControlNet, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         """Writes a folder that diffusers' ControlNetModel opens."""
         write_controlnet(folder, model)
 
