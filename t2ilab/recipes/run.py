@@ -24,18 +24,23 @@ from t2ilab.device import DeviceManager
 from t2ilab.files import read_json, write_json, written_beside
 from t2ilab.images import grid, to_pil
 from t2ilab.training import processes
+from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep
 from t2ilab.training.loop import Plan, Step, train
 
 NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"}
+NOT_RECIPES |= {"adversarial", "labelled"}
 
 
 class Recipe(Protocol):
-    """What every recipe's file offers, as its class `Recipe`."""
+    """What every recipe's file offers, as its class `Recipe`.
+
+    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as those of GANs do.
+    """
 
     model: nn.Module
 
     def start_from(self, start: str) -> None: ...
-    def plan(self, steps: int) -> Plan: ...
+    def plan(self, steps: int) -> Plan | AdversarialPlan: ...
     def loss(self, step: int) -> Tensor: ...
     def measure(self, model: Any) -> dict[str, float]: ...
     def sheet(self, model: Any) -> Tensor | None: ...
@@ -121,6 +126,8 @@ class Run:
             facts = self.plan.facts | {"start": self.start}
             self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / 2, facts=facts)  # to lose less of it
         if processes.count() > 1:
+            if hasattr(self.recipe, "training"):
+                raise ValueError(f"Two networks against each other train in one process; {name} was to in several.")
             self.plan = replace(self.plan, facts=self.plan.facts | {"processes": processes.count()})
         precision = {"device": self.device.device.type, "dtype": str(self.device.dtype).removeprefix("torch.")}
         if self.writes:
@@ -152,7 +159,7 @@ class Run:
     def _steps_in(self, minutes: float) -> int:
         """How many steps fit, from the median of ten after two to warm up, on a model that is thrown away."""
         trial = self.module.Recipe(self.device, self.seed)
-        seconds = sorted(step.seconds for step in list(train(trial.model, trial.loss, trial.plan(12)))[2:])
+        seconds = sorted(step.seconds for step in list(_training(trial, trial.plan(12)))[2:])
         return max(1, int(60 * minutes / seconds[len(seconds) // 2]))
 
     def steps(self, sheet_seconds: float = 60.0) -> Iterator[Step]:
@@ -170,7 +177,7 @@ class Run:
         drawn = time.perf_counter()
         file = None
         try:
-            for step in train(self.recipe.model, self.recipe.loss, self.plan, checkpoint):
+            for step in _training(self.recipe, self.plan, checkpoint):
                 if not self.writes:
                     yield step
                     continue
@@ -182,6 +189,8 @@ class Run:
                         beside.write_text("".join(f"{line}\n" for line in kept[: step.step - 1]), encoding="utf-8")
                     file = log.open("a", encoding="utf-8", buffering=1)  # a line at a time, to outlive a kill
                 row = {"step": step.step, "loss": round(step.loss, 6), "seconds": round(step.seconds, 4)}
+                if isinstance(step, AdversarialStep):
+                    row["judge_loss"] = round(step.judge_loss, 6)
                 file.write(json.dumps(row) + "\n")
                 if time.perf_counter() - drawn > sheet_seconds:
                     self.draw(step)
@@ -234,6 +243,13 @@ class Run:
         )
         zoo.write_card(folder, card)
         return zoo.card_of(folder)
+
+
+def _training(recipe: Any, plan: Any, checkpoint: Path | None = None) -> Iterator[Step]:
+    """The recipe's own loop, where it has one, or that of a single loss."""
+    if own := getattr(recipe, "training", None):
+        return own(plan, checkpoint)
+    return train(recipe.model, recipe.loss, plan, checkpoint)
 
 
 def numbers_in(folder: Path) -> int:

@@ -189,6 +189,8 @@ class DownBlock(nn.Module):
 class AttentionGenerator(nn.Module):
     """Noise and labels into a picture, with a look over the whole map on the way."""
 
+    configuration: ClassVar[type[AttentionConfig]] = AttentionConfig
+
     def __init__(self, config: AttentionConfig):
         super().__init__()
         self.config = config

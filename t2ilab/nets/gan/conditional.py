@@ -58,6 +58,8 @@ class ConditionalConfig(Config):
 class ConditionalGenerator(nn.Module):
     """Noise and labels into a picture: a linear layer to 4x4, then twice the size each time."""
 
+    configuration: ClassVar[type[ConditionalConfig]] = ConditionalConfig
+
     def __init__(self, config: ConditionalConfig):
         super().__init__()
         self.config = config

@@ -61,6 +61,8 @@ class CycleBlock(nn.Module):
 class CycleGenerator(nn.Module):
     """A picture of one domain into one of the other."""
 
+    configuration: ClassVar[type[CycleConfig]] = CycleConfig
+
     def __init__(self, config: CycleConfig):
         super().__init__()
         self.config = config

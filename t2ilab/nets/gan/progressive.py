@@ -152,6 +152,8 @@ class Shrink(nn.Module):
 class ProgressiveGenerator(nn.Module):
     """Noise into a picture of the size that its stage draws."""
 
+    configuration: ClassVar[type[ProgressiveConfig]] = ProgressiveConfig
+
     def __init__(self, config: ProgressiveConfig):
         super().__init__()
         self.config = config

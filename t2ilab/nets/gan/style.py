@@ -92,6 +92,7 @@ class StyleLayer(nn.Module):
 class StyleGenerator(nn.Module):
     """Noise into styles, and styles into a picture that begins as a constant."""
 
+    configuration: ClassVar[type[StyleConfig]] = StyleConfig
     mean_style: Tensor
 
     def __init__(self, config: StyleConfig):

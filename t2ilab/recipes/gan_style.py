@@ -1,0 +1,87 @@
+"""`gan-style`: pictures of the `shapes` level without a prompt, by a style-based generator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from t2ilab.data.world import World
+from t2ilab.device import DeviceManager
+from t2ilab.nets.gan.progressive import ProgressiveConfig, ProgressiveDiscriminator
+from t2ilab.nets.gan.style import StyleConfig, StyleGenerator
+from t2ilab.recipes.adversarial import AdversarialRecipe, Numbers, compared, pairs_covered
+from t2ilab.training.adversarial import Rivals
+from t2ilab.training.adversarial_losses import discriminator_loss, generator_loss
+
+NUMBERS = Numbers(name="gan-style", steps=4_000, batch=32, learning_rate=2e-3, penalty=1.0)
+CONFIG = StyleConfig(widths=(64, 64, 48, 24))
+NAME, STEPS = NUMBERS.name, NUMBERS.steps
+DATA = "Scenes of the shapes level, drawn as it trains; no labels."
+LIMITS = "One shape a picture, 32x32 pixels, and nobody can say which."
+MIXED = 0.5  # share of the batches in which two styles meet, so that layers learn to stand by themselves
+PSI = 0.7  # of the truncated pictures that are measured too
+
+
+class Recipe(AdversarialRecipe):
+    """The networks and the losses."""
+
+    def __init__(self, device: DeviceManager, seed: int = 0, numbers: Numbers = NUMBERS, config: StyleConfig = CONFIG):
+        self.config = config
+        super().__init__(device, seed, numbers, config.size)
+
+    def make(self) -> Rivals:
+        # The judge's stages are the painter's sizes from 8 pixels on; all of them judge from the start.
+        judge = ProgressiveConfig(self.config.latent_dim, self.config.widths[1:])
+        return Rivals(StyleGenerator(self.config), ProgressiveDiscriminator(judge))
+
+    def painted(self, step: int, turn: int) -> Tensor:
+        """The painter's pictures, in half of the batches of two styles (Karras et al. 2019, section 3.1)."""
+        painter, generator = self.model.painter, self.chance(step, turn)
+        assert isinstance(painter, StyleGenerator)
+        shape = (self.numbers.batch, self.config.latent_dim)
+        z, other = (torch.randn(shape, generator=generator).to(self.device.device) for _ in range(2))
+        styles = painter.styles(z)
+        if torch.rand((), generator=generator) < MIXED:
+            crossover = int(torch.randint(1, self.config.layers, (), generator=generator))
+            styles = painter.mix(styles, painter.styles(other), crossover)
+        return painter(styles, generator)
+
+    def judge_loss(self, step: int) -> Tensor:
+        """Real against painted."""
+        images, judge = self.batch(step)["image"], self.model.judge
+        return discriminator_loss(judge(images), judge(self.painted(step, 0))) + self.penalty(step, judge, images)
+
+    def painter_loss(self, step: int) -> Tensor:
+        """The non-saturating loss."""
+        return generator_loss(self.model.judge(self.painted(step, 1)))
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module, count: int = 1024) -> dict[str, float]:
+        """How pictures compare with the world's, as they are and truncated, and how many pairs are drawn."""
+        assert isinstance(model, StyleGenerator)
+        real = World(size=self.config.size, seed=self.seed + 1).batch(0, count, self.device.device)["image"]
+        noise = torch.cat([self.noise(i, 2) for i in range(-(-count // self.numbers.batch))])[:count]
+        scores: dict[str, float] = {}
+        for name, psi in (("", 1.0), (f", truncated to {PSI}", PSI)):
+            generator = torch.Generator().manual_seed(self.seed)
+            styles = [model.truncate(model.styles(z), psi) for z in noise.split(128)]
+            images = torch.cat([model(part, generator) for part in styles])
+            found = {"pairs covered": pairs_covered(images)} | compared(real, images)
+            scores |= {_named(figure, name): value for figure, value in found.items()}
+        return scores
+
+    @torch.no_grad()
+    def sheet(self, model: nn.Module) -> Tensor:
+        """Sixteen pictures (16, 3, size, size) in [-1, 1]: places and shapes of one style a row, finer layers of one a
+        column, to watch while it trains."""
+        assert isinstance(model, StyleGenerator)
+        w = model.styles(self.noise(0, 2, 8))
+        coarse, fine = w[:4].repeat_interleave(4, 0), w[4:].repeat(4, 1)
+        mixed = model.mix(coarse, fine, self.config.layers // 2)
+        return model(mixed, torch.Generator().manual_seed(0)).clamp(-1, 1)
+
+
+def _named(figure: str, suffix: str) -> str:
+    """The name of a score; what stands in brackets stays last."""
+    name, bracket, rest = figure.partition(" (")
+    return name + suffix + bracket + rest
