@@ -9,6 +9,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from t2ilab import authoring
+from t2ilab.authoring.notebooks import code_of, exercise_names
+from t2ilab.authoring.variants import MARK, numbers
 from t2ilab.lab.bank import ALL
 
 SOURCES = authoring.sources()
@@ -95,6 +97,38 @@ def test_all_prose_is_there_in_both_languages(source):
         cell.source for i, cell in enumerate(cells) if japanese[i] and not re.search("[ぁ-んァ-ン一-龥]", cell.source)
     ]
     assert unjapanese == []
+
+
+@each_source
+def test_numbers_that_vary_are_said_alike_in_both_languages(source):
+    cells = authoring.read_source(source)
+    prose = [[], []]
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            prose["ja" in cell.metadata.get("tags", [])] += MARK.findall(cell.source)
+    assert prose[0] == prose[1]
+    said = {re.match(r"\w+", mark)[0] for mark in prose[0]}
+    declared = {name for cell in cells if cell.cell_type == "markdown" for name in cell.metadata.get("numbers", {})}
+    assert declared <= said
+
+
+@each_source
+def test_every_number_that_varies_leaves_code_that_python_reads(source):
+    cells, declared = authoring.read_source(source), numbers(authoring.read_source(source), source.name)
+    own = {name: values[0] for name, values in declared.items()}
+    for name, values in declared.items():
+        for value in values[1:]:
+            code = code_of(cells, source, own | {name: value}, exercise_names(cells))
+            changed = [
+                new
+                for new, old in zip(code, code_of(cells, source, own, exercise_names(cells)), strict=True)
+                if new != old
+            ]
+            assert len(changed) == any(
+                name in cell.metadata.get("numbers", {}) for cell in cells if cell.cell_type == "code"
+            )
+            for text in changed:
+                compile(text, source.name, "exec")
 
 
 @each_source

@@ -77,11 +77,11 @@ class Rules:
 
     def _in_japanese(self, variant: int | None) -> str:
         asked = "、".join(f"`{name}`（{points:g} 点）" for name, points in self.points.items())
-        text = f"**これは提出課題です。** 採点する演習は {asked} です。"
+        text = f"**これは提出課題です。** 採点する演習は、{asked}です。"
         if self.given:
-            text += f"{'、'.join(f'`{name}`' for name in self.given)} は、はじめから解答が入っています。"
+            text += f"{'、'.join(f'`{name}`' for name in self.given)} には、はじめから解答が入っています。"
         if self.due:
-            text += f"\n\n**締め切りは {_moment(self.due)} です。**"
+            text += f"\n\n**締め切りは {_moment(self.due)} です**。"
         if self.grace_minutes:
             text += f"{self.grace_minutes:g} 分までの遅れは減点しません。"
         if self.penalty_per_day:

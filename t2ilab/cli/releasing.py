@@ -24,9 +24,9 @@ def release(
     variant: Annotated[int | None, typer.Option(help="A seed: other numbers in the story, the same ideas.")] = None,
 ) -> None:
     """Make an assignment of a lab: notebooks for students, the grader's rules, and the same for nbgrader."""
-    from t2ilab import authoring
+    from t2ilab.authoring import releasing
 
-    for path in authoring.release(
+    written = releasing.release(
         lab,
         output,
         exercises=exercises,
@@ -36,5 +36,13 @@ def release(
         penalty_per_day=penalty_per_day,
         most=most,
         variant=variant,
-    ):
+    )
+    for path in written:
         typer.echo(path)
+    name = written[-1].stem
+    typer.echo(
+        f"Hand out {output / releasing.STUDENTS}; the rest is yours, and holds the answers.\n"
+        f"Grade what comes back with t2ilab grade SUBMISSIONS --lab {name} --policy "
+        f"{output / releasing.POLICY},\n"
+        f"or with nbgrader: cd {output / releasing.NBGRADER} && nbgrader generate_assignment {name}"
+    )
