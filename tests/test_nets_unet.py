@@ -49,6 +49,12 @@ LAYOUTS = {
             "linear_projection": True,
         }
     ),
+    "super-resolution: told of a second timestep": UNetConfig(
+        **{**SMALL.to_dict(), "in_channels": 6, "out_channels": 3, "class_timesteps": True}
+    ),
+    "Stable unCLIP: told of a vector": UNetConfig(
+        **{**SMALL.to_dict(), "class_vector_dim": 10, "linear_projection": True}
+    ),
     "pooled words beside the time, which scales and shifts": UNetConfig(
         **{**SMALL.to_dict(), "text_pooling_heads": 5, "scale_shift": True}
     ),
@@ -74,6 +80,8 @@ def published(config, model):
         norm_num_groups=config.norm_num_groups,
         use_linear_projection=config.linear_projection,
         num_class_embeds=config.num_class_embeds or None,
+        class_embed_type="timestep" if config.class_timesteps else "projection" if config.class_vector_dim else None,
+        projection_class_embeddings_input_dim=config.class_vector_dim or None,
         only_cross_attention=config.only_cross_attention or False,
         addition_embed_type="text" if config.text_pooling_heads else None,
         addition_embed_type_num_heads=config.text_pooling_heads or 64,
@@ -90,7 +98,10 @@ def inputs(config, height=8, width=8, batch=2):
 
 def classes(config):
     """What a network that knows classes is told besides, in both libraries' words."""
-    return {"class_labels": torch.tensor([20, 3])} if config.num_class_embeds else {}
+    labels = torch.tensor([20, 3])
+    if config.class_vector_dim:
+        labels = torch.randn(2, config.class_vector_dim, generator=torch.Generator().manual_seed(2)).double()
+    return {"class_labels": labels} if config.reads_class else {}
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -188,8 +199,9 @@ def test_the_comparison_notices_a_tanh_gelu(diffusers_unet, monkeypatch):
         (UNetConfig.stable_diffusion_1(in_channels=9), 859_535_364),
         (UNetConfig.stable_diffusion_2(), 865_910_724),
         (UNetConfig.upscaler(), 473_398_020),
+        (UNetConfig.stable_unclip(), 870_172_164),
     ],
-    ids=["Stable Diffusion 1", "its inpainting", "Stable Diffusion 2", "the 4x upscaler"],
+    ids=["Stable Diffusion 1", "its inpainting", "Stable Diffusion 2", "the 4x upscaler", "Stable unCLIP"],
 )
 def test_the_published_networks_are_configurations_of_this_class(config, parameters):
     with torch.device("meta"):  # shapes only: no memory

@@ -60,12 +60,8 @@ _SHARED_BY_UNETS: dict[str, tuple[Any, ...]] = {
     "act_fn": ("silu", "swish"),
     "norm_eps": (1e-5,),
     "transformer_layers_per_block": (1,),
-    "encoder_hid_dim": _NONE,
-    "encoder_hid_dim_type": _NONE,
     "num_attention_heads": _NONE,
-    "class_embed_type": _NONE,
     "addition_time_embed_dim": _NONE,
-    "projection_class_embeddings_input_dim": _NONE,
 }
 _READ_FROM_UNETS: dict[str, Any] = {
     "in_channels": 4,
@@ -81,7 +77,12 @@ _READ_FROM_UNETS: dict[str, Any] = {
     "resnet_time_scale_shift": "default",
     "addition_embed_type": None,
     "addition_embed_type_num_heads": 64,
+    "class_embed_type": None,
+    "projection_class_embeddings_input_dim": None,
+    "encoder_hid_dim_type": None,
+    "encoder_hid_dim": None,
 }
+_IMAGE_TOKENS = 32  # that diffusers makes of an image embedding
 # upcast_attention asks for attention in float32, which is what we compute in anyway unless autocast says otherwise.
 _IGNORED_IN_UNETS = frozenset({"upcast_attention", "dropout"})
 
@@ -170,6 +171,8 @@ def write_unet(config: UNetConfig, sample_size: int) -> dict[str, Any]:
     for name in ("patch_size", "pooled_context", "positions", "ff_multiple"):
         if getattr(config, name) != getattr(usual, name):
             raise ValueError(f"diffusers has no U-Net with {name}={getattr(config, name)}.")
+    if config.image_embed_dim and config.image_tokens != _IMAGE_TOKENS:
+        raise ValueError(f"diffusers has no U-Net with image_tokens={config.image_tokens}; its own makes 32.")
     return {
         "_class_name": UNET.kind,
         "_diffusers_version": WRITTEN_FOR,
@@ -213,9 +216,14 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
     shifts = {"default": False, "scale_shift": True}
     if (shift := values["resnet_time_scale_shift"]) not in shifts:
         raise ValueError(f"resnet_time_scale_shift is {' or '.join(map(repr, shifts))} here; got {shift!r}.")
-    pooling = values["addition_embed_type"]
-    if pooling not in (None, "text"):
-        raise ValueError(f"addition_embed_type is None or 'text' here; got {pooling!r}, which is another network.")
+    pooling, tokens = values["addition_embed_type"], values["encoder_hid_dim_type"]
+    if (pooling, tokens) not in ((None, None), ("text", None), ("image", "image_proj")):
+        raise ValueError(
+            f"addition_embed_type is None or 'text' here, or 'image' with encoder_hid_dim_type='image_proj'; got "
+            f"{pooling!r} with {tokens!r}, which is another network."
+        )
+    if (told := values["class_embed_type"]) not in (None, "timestep", "projection"):
+        raise ValueError(f"class_embed_type is None, 'timestep' or 'projection' here; got {told!r}.")
     heads = values["attention_head_dim"]  # its name notwithstanding, it counts heads
     return {
         "in_channels": values["in_channels"],
@@ -226,10 +234,14 @@ def _read_shared(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "heads": heads if isinstance(heads, int) else tuple(heads),
         "norm_num_groups": values["norm_num_groups"],
         "linear_projection": values["use_linear_projection"],
-        "num_class_embeds": values["num_class_embeds"] or 0,
+        "num_class_embeds": (told is None and values["num_class_embeds"]) or 0,
+        "class_timesteps": told == "timestep",
+        "class_vector_dim": values["projection_class_embeddings_input_dim"] if told == "projection" else 0,
+        "image_embed_dim": values["encoder_hid_dim"] if tokens else 0,
+        "image_tokens": _IMAGE_TOKENS if tokens else UNetConfig.image_tokens,
         "only_cross_attention": tuple(crosses) if crosses and any(crosses[:levels]) else (),
         "scale_shift": shifts[shift],
-        "text_pooling_heads": values["addition_embed_type_num_heads"] if pooling else 0,
+        "text_pooling_heads": values["addition_embed_type_num_heads"] if pooling == "text" else 0,
     }
 
 
@@ -246,7 +258,11 @@ def _write_shared(config: UNetConfig) -> dict[str, Any]:
         "num_class_embeds": config.num_class_embeds or None,
         "only_cross_attention": list(config.only_cross_attention) or False,
         "resnet_time_scale_shift": "scale_shift" if config.scale_shift else "default",
-        "addition_embed_type": "text" if config.text_pooling_heads else None,
+        "class_embed_type": "timestep" if config.class_timesteps else "projection" if config.class_vector_dim else None,
+        "projection_class_embeddings_input_dim": config.class_vector_dim or None,
+        "encoder_hid_dim_type": "image_proj" if config.image_embed_dim else None,
+        "encoder_hid_dim": config.image_embed_dim or None,
+        "addition_embed_type": "text" if config.text_pooling_heads else "image" if config.image_embed_dim else None,
         "addition_embed_type_num_heads": config.text_pooling_heads or 64,
     }
 

@@ -130,6 +130,7 @@ class ControlNet(UNetEncoder):
                 f"Beside {tuple(x.shape)} this ControlNet looks at conditions {expected}; got {tuple(condition.shape)}."
             )
         temb = self.tell(x, t, context, class_labels)
+        context = self.read(context)  # (B, L, cross_attention_dim)
         x = F.pixel_unshuffle(x, p) if p > 1 else x
         x = self.conv_in(x) + self.controlnet_cond_embedding(condition)  # (B, C0, h, w)
         middle, skips = self.descend(x, temb, context, mask)

@@ -36,6 +36,19 @@ def timestep_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Ten
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
+class TimeEmbedding(nn.Module):
+    """Two linear layers over the sinusoids."""
+
+    def __init__(self, dim: int, time_dim: int):
+        super().__init__()
+        self.linear_1 = nn.Linear(dim, time_dim)
+        self.linear_2 = nn.Linear(time_dim, time_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, dim) -> (B, time_dim)."""
+        return self.linear_2(F.silu(self.linear_1(x)))
+
+
 def position_embedding(height: int, width: int, dim: int, device: torch.device | str = "cpu") -> Tensor:
     """Writes each place of a map as cosines and sines of its height, then of its width.
 
@@ -139,9 +152,12 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(dim, dim)])
 
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """x (B, N, dim), context (B, L, context_dim), mask (B, L), False for what is not looked at -> (B, N, dim)."""
+        """x (B, N, dim), context (B, L, context_dim), mask (B, L) or (B, N, L), False for what is not looked at.
+
+        Returns (B, N, dim).
+        """
         context = x if context is None else context
-        seen = None if mask is None else mask.bool()[:, None, None]  # (B, 1, 1, L)
+        seen = None if mask is None else mask.bool().reshape(len(mask), 1, -1, mask.shape[-1])  # (B, 1, 1 or N, L)
         q, k, v = (
             split.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N or L, dim / heads)
             for split in (self.to_q(x), self.to_k(context), self.to_v(context))

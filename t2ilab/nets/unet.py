@@ -13,24 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from t2ilab.nets.layers import Downsample, ResBlock, SpatialTransformer, Upsample, timestep_embedding
+from t2ilab.nets.image_context import ImageTokens, ImageToTime
+from t2ilab.nets.layers import Downsample, ResBlock, SpatialTransformer, TimeEmbedding, Upsample, timestep_embedding
 from t2ilab.nets.pooling import TextPooling
 from t2ilab.nets.unet_config import UNetConfig
 
 __all__ = ["UNet", "UNetConfig", "UNetEncoder"]
-
-
-class TimeEmbedding(nn.Module):
-    """Two linear layers over the sinusoids."""
-
-    def __init__(self, dim: int, time_dim: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(dim, time_dim)
-        self.linear_2 = nn.Linear(time_dim, time_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, dim) -> (B, time_dim)."""
-        return self.linear_2(F.silu(self.linear_1(x)))
 
 
 class Block(nn.Module):
@@ -78,8 +66,13 @@ class UNetEncoder(nn.Module):
             self.add_embedding = nn.Linear(config.cross_attention_dim, time_dim)
         elif config.text_pooling_heads:
             self.add_embedding = TextPooling(config.cross_attention_dim, time_dim, config.text_pooling_heads)
+        if config.image_embed_dim:
+            self.encoder_hid_proj = ImageTokens(config.image_embed_dim, config.cross_attention_dim, config.image_tokens)
+            self.add_embedding = ImageToTime(config.image_embed_dim, time_dim)
         if config.num_class_embeds:
-            self.class_embedding = nn.Embedding(config.num_class_embeds, time_dim)
+            self.class_embedding: nn.Module = nn.Embedding(config.num_class_embeds, time_dim)
+        elif config.reads_class:
+            self.class_embedding = TimeEmbedding(config.class_vector_dim or widths[0], time_dim)
         self.conv_in = nn.Conv2d(config.in_channels * config.patch_size**2, widths[0], 3, padding=1)
 
         down_blocks: list[Block] = []
@@ -127,15 +120,26 @@ class UNetEncoder(nn.Module):
         )
 
     def tell(self, x: Tensor, t: Tensor, context: Tensor, class_labels: Tensor | None = None) -> Tensor:
-        """What every residual block is told: the timestep, perhaps the pooled words and a class -> (B, time_dim)."""
+        """What every residual block is told: the timestep, perhaps the pooled words, the picture and a class.
+
+        Returns (B, time_dim).
+        """
         t = torch.as_tensor(t, device=x.device).expand(x.shape[0])
         temb = self.time_embedding(self.embed_time(t, self.config.block_out_channels[0]).to(x.dtype))  # (B, time_dim)
         if self.add_embedding is not None:
-            summed = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
-            temb = temb + self.add_embedding(summed if self.config.pooled_context else context)
-        if self.config.num_class_embeds:
-            temb = temb + self.class_embedding(class_labels).to(x.dtype)
+            if self.config.pooled_context:
+                context = context.sum(dim=1) / context.shape[1] ** 0.5  # (B, cross_attention_dim)
+            temb = temb + self.add_embedding(context)
+        if class_labels is not None:
+            told = class_labels
+            if self.config.class_timesteps:
+                told = self.embed_time(class_labels, self.config.block_out_channels[0]).to(x.dtype)
+            temb = temb + self.class_embedding(told).to(x.dtype)
         return temb
+
+    def read(self, context: Tensor) -> Tensor:
+        """What pixels look at: the words as they are, or an image embedding as tokens (B, L, cross_attention_dim)."""
+        return self.encoder_hid_proj(context) if self.config.image_embed_dim else context
 
     def descend(
         self, x: Tensor, temb: Tensor, context: Tensor, mask: Tensor | None = None
@@ -161,20 +165,32 @@ class UNetEncoder(nn.Module):
             )
         if x.shape[-1] % p or x.shape[-2] % p:
             raise ValueError(f"Height and width must be multiples of {p}; got {tuple(x.shape[-2:])}.")
-        if context.shape[-1] != self.config.cross_attention_dim:
+        if (dim := self.config.image_embed_dim) and context.shape != (x.shape[0], dim):
+            raise ValueError(
+                f"This network reads one image embedding a picture, {(x.shape[0], dim)}; got {tuple(context.shape)}. "
+                "Use the CLIP that it was trained with."
+            )
+        if not dim and context.shape[-1] != self.config.cross_attention_dim:
             raise ValueError(
                 f"This network reads text tokens {self.config.cross_attention_dim} wide; got {context.shape[-1]}. "
                 "Use the text encoder that it was trained with."
             )
-        if mask is not None and mask.shape != context.shape[:2]:
+        length = self.config.image_tokens if dim else context.shape[1]
+        if mask is not None and mask.shape != (context.shape[0], length):
             raise ValueError(
-                f"A mask has one entry for each token, {tuple(context.shape[:2])}; got {tuple(mask.shape)}."
+                f"A mask has one entry for each token, {(context.shape[0], length)}; got {tuple(mask.shape)}."
             )
-        if (class_labels is None) != (self.config.num_class_embeds == 0):
-            rule = "needs class_labels" if self.config.num_class_embeds else "knows no classes"
+        if (class_labels is None) == self.config.reads_class:
+            rule = "needs class_labels" if self.config.reads_class else "knows no classes"
             raise ValueError(
                 f"A network with num_class_embeds={self.config.num_class_embeds} {rule}; got {class_labels}. "
                 "An upscaler's are the levels of noise in its small pictures."
+            )
+        wide = self.config.class_vector_dim
+        if wide and class_labels is not None and class_labels.shape != (x.shape[0], wide):
+            raise ValueError(
+                f"class_labels are vectors {(x.shape[0], wide)} here; got {tuple(class_labels.shape)}. Use the image "
+                "encoder that the network was trained with."
             )
 
 
@@ -243,9 +259,11 @@ class UNet(UNetEncoder):
         Args:
             x: noisy pictures or latents (B, in_channels, H, W).
             t: timesteps (B,), or one for all.
-            context: the text's tokens (B, L, cross_attention_dim).
+            context: the text's tokens (B, L, cross_attention_dim); or, for a network with image_embed_dim, image
+                embeddings (B, image_embed_dim).
             mask: (B, L), False for tokens that no pixel may look at; None for all, as Stable Diffusion has it.
-            class_labels: int64 (B,), for a network with num_class_embeds.
+            class_labels: int64 (B,) for a network with num_class_embeds; timesteps (B,) with class_timesteps; vectors
+                (B, class_vector_dim).
             residuals: what a ControlNet adds to each map of the way down, and to the middle.
 
         Returns:
@@ -258,6 +276,7 @@ class UNet(UNetEncoder):
         self._check(x, context, mask, class_labels)
         p = self.config.patch_size
         temb = self.tell(x, t, context, class_labels)
+        context = self.read(context)  # (B, L, cross_attention_dim)
 
         x = F.pixel_unshuffle(x, p) if p > 1 else x  # (B, in_channels * p * p, H / p, W / p)
         x, skips = self.descend(self.conv_in(x), temb, context, mask)  # (B, C, h, w)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from t2ilab.nets.config import Config
@@ -39,6 +39,13 @@ class UNetConfig(Config):
         linear_projection: whether transformers begin and end with linear layers, as in Stable Diffusion 2.
         num_class_embeds: how many classes, or levels of noise in a low-resolution picture, the network is told of
             besides the timestep; 0 for none.
+        class_timesteps: or whether it is told of a second timestep in that place, any whole number, as the
+            super-resolutions of DeepFloyd's IF are told of the noise in their small pictures.
+        class_vector_dim: or the width of a vector in that place, as Stable unCLIP has the image embedding; 0 for none.
+        image_embed_dim: the width of the image embedding that it reads in place of words, as an unCLIP decoder does
+            (Ramesh et al. 2022, section 2.1; the layout is Kandinsky 2.2's): added to the time embedding, and as
+            tokens; 0 for a network that reads words.
+        image_tokens: how many tokens are made of it; the paper's are 4, Kandinsky's 32.
         only_cross_attention: for each level, whether its pixels look at the words twice and never at each other, as in
             Stable Diffusion's upscaler, whose maps are too large for that; () for none.
 
@@ -64,10 +71,14 @@ class UNetConfig(Config):
     scale_shift: bool = False
     linear_projection: bool = False
     num_class_embeds: int = 0
+    class_timesteps: bool = False
+    class_vector_dim: int = 0
+    image_embed_dim: int = 0
+    image_tokens: int = 4
     only_cross_attention: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
-        self.check_numbers(from_zero=("num_class_embeds", "text_pooling_heads"))
+        self.check_numbers(from_zero=("num_class_embeds", "text_pooling_heads", "class_vector_dim", "image_embed_dim"))
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "
@@ -87,6 +98,16 @@ class UNetConfig(Config):
             raise ValueError(
                 "text_pooling_heads must divide cross_attention_dim, and pooled_context leaves no place for it; got "
                 f"{self.text_pooling_heads} for {self.cross_attention_dim}, pooled_context={self.pooled_context}."
+            )
+        if sum(map(bool, (self.num_class_embeds, self.class_timesteps, self.class_vector_dim))) > 1:
+            raise ValueError(
+                "num_class_embeds, class_timesteps and class_vector_dim share one place, so choose one; got "
+                f"{self.num_class_embeds}, {self.class_timesteps} and {self.class_vector_dim}."
+            )
+        if self.image_embed_dim and (self.pooled_context or self.text_pooling_heads):
+            raise ValueError(
+                "A network that reads an image embedding pools no words: leave pooled_context and text_pooling_heads "
+                f"off; got image_embed_dim={self.image_embed_dim}."
             )
         for width, heads in zip(self.block_out_channels, self.heads_of_levels, strict=True):
             if width % self.norm_num_groups or width % heads:
@@ -115,6 +136,11 @@ class UNetConfig(Config):
             linear_projection=True, num_class_embeds=1000, only_cross_attention=cross,
         )  # fmt: skip
 
+    @classmethod
+    def stable_unclip(cls) -> UNetConfig:
+        """The U-Net of Stable unCLIP: Stable Diffusion 2's, told of an image embedding and of the noise in it."""
+        return replace(cls.stable_diffusion_2(), class_vector_dim=2048)
+
     @property
     def reads_mask(self) -> bool:
         """Whether it is an inpainting U-Net, which reads a mask and the masked picture beside x_t."""
@@ -124,6 +150,11 @@ class UNetConfig(Config):
     def x_channels(self) -> int:
         """The channels of x_t, which an inpainting U-Net does not read alone."""
         return self.out_channels if self.reads_mask else self.in_channels
+
+    @property
+    def reads_class(self) -> bool:
+        """Whether it is told of class_labels besides the timestep."""
+        return bool(self.num_class_embeds or self.class_timesteps or self.class_vector_dim)
 
     @property
     def heads_of_levels(self) -> tuple[int, ...]:
