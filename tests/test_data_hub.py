@@ -361,7 +361,9 @@ def test_classes_may_be_words_already(tmp_path):
 def test_columns_have_many_names(tmp_path):
     images = [png(numbered(i)) for i in range(2)]
     write_parquet(tmp_path / "a.parquet", image=images, said=[["one", "two"], ["three", "four"]], url=["u", "v"])
-    with pytest.raises(ValueError, match=r"columns image, said, url; label_column must be one of them, none of the"):
+    with pytest.raises(
+        ValueError, match=r"neither captions nor classes, only the columns image, said, url: add metadata"
+    ):
         stream(tmp_path)
     with pytest.raises(ValueError, match=r"columns image, said, url; caption_column must be one of them, got 'text'"):
         stream(tmp_path, caption_column="text")

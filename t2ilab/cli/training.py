@@ -1,4 +1,4 @@
-"""`t2ilab train`: a model of the zoo, made again, in one process or several."""
+"""`t2ilab train`: a model of the zoo, made again, or a finished one that learns something new."""
 
 from __future__ import annotations
 
@@ -6,23 +6,41 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+METHODS = {  # of fine-tuning -> what its recipe is called, after "monsters"
+    "full": "",
+    "lora": "-lora",
+    "dreambooth": "-dreambooth",
+    "textual-inversion": "-textual-inversion",
+}
+
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="The name of a recipe, such as shapes-pixel.")],
+    recipe: Annotated[str, typer.Argument(help="The name of a recipe, such as shapes-pixel or monsters.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Its folder; runs/RECIPE by default.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps; the recipe's own number by default.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Instead: as many steps as fit, by timing ten.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data and noise.")] = 0,
     start: Annotated[str | None, typer.Option(help="A model to go on from: of the zoo, or a folder.")] = None,
     processes: Annotated[int, typer.Option(help="How many share each batch, on this machine.")] = 1,
+    method: Annotated[str | None, typer.Option(help=f"Of monsters: {', '.join(METHODS)}.")] = None,
+    base: Annotated[str | None, typer.Option(help="Of monsters: a model of the zoo, a folder, or of the hub.")] = None,
+    data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures with captions, or a hub's.")] = None,
+    caption_column: Annotated[str | None, typer.Option(help="Of these: where their captions are.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="In place of the recipe's own.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    rank: Annotated[int | None, typer.Option(help="Of lora: the rank of the updates.")] = None,
+    word: Annotated[str | None, typer.Option(help="Of dreambooth and textual-inversion: the word.")] = None,
+    like: Annotated[str | None, typer.Option(help="Of these: what the thing is one of.")] = None,
+    prior: Annotated[float | None, typer.Option(help="Of dreambooth: how much old pictures count; 0 for none.")] = None,
 ) -> None:
-    """Train a model of the zoo again. Run once more in the same folder, it goes on where it stopped."""
+    """Train a model of the zoo again, or a finished one on new pictures. In the same folder, it goes on."""
     if processes < 1:
         raise ValueError(f"Training takes at least one process; got {processes}.")
+    recipe = _named(recipe, method)
     if processes > 1 and "WORLD_SIZE" not in os.environ:
         raise typer.Exit(_launch(processes))
     from tqdm.auto import tqdm
@@ -33,7 +51,10 @@ def train(
     from t2ilab.zoo import said
 
     join()
-    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start)
+    numbers = {"base": base, "data": data, "caption_column": caption_column, "learning_rate": learning_rate,
+               "batch": batch, "rank": rank, "word": word, "like": like, "prior": prior}  # fmt: skip
+    changes: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start, changes=changes)
     if not run.writes:
         for _ in run.steps():
             pass
@@ -56,3 +77,14 @@ def _launch(processes: int) -> int:
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
     command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "t2ilab"]
     return subprocess.call([sys.executable, *command, *sys.argv[1:]], env=threads | os.environ)
+
+
+def _named(recipe: str, method: str | None) -> str:
+    """The recipe of a method. Raises ValueError for a method that is none, or of a recipe that has none."""
+    if method is None:
+        return recipe
+    if recipe != "monsters":
+        raise ValueError(f"Only monsters has methods; got {recipe} with --method {method}.")
+    if method not in METHODS:
+        raise ValueError(f"A method is one of {', '.join(METHODS)}; got {method!r}.")
+    return recipe + METHODS[method]

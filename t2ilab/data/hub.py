@@ -41,6 +41,7 @@ class Stream(Iterator[dict[str, Any]]):
         class_names: of the classes 0, 1, ...; None where there are captions, or words for classes.
         skipped: broken rows that this stream left out.
         why_skipped: what was wrong with the latest of them.
+        broken: what was wrong with each, up to a hundred.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Stream(Iterator[dict[str, Any]]):
     ) -> None:
         self.source, self.split, self.said = source, opened.split, opened.said
         self.skipped, self.why_skipped = 0, ""
+        self.broken: list[str] = []
         self._opened, self._size, self._template, self._on_broken = opened, size, template, on_broken
         self._shard, self._row = start["shard"], start["row"]  # rows of this shard that are done with
         self._before = start["position"] - start["row"]  # rows of the shards before it
@@ -67,6 +69,11 @@ class Stream(Iterator[dict[str, Any]]):
         if source.caption_column or (not source.label_column and any(c in columns for c in CAPTIONS)):
             self._caption = _column("caption_column", source.caption_column, CAPTIONS, columns, name)
         else:
+            if not source.label_column and not any(c in columns for c in LABELS):
+                raise ValueError(
+                    f"{name} has pictures but neither captions nor classes, only the columns {', '.join(columns)}: add "
+                    "metadata.jsonl with a file_name and a text for each picture, or name the caption_column."
+                )
             self._label = _column("label_column", source.label_column, LABELS, columns, name)
         names = self._named_classes(self._label, class_names) if self._label else None
         self.class_names = None if names is None else [_words(name) for name in names]
@@ -161,6 +168,7 @@ class Stream(Iterator[dict[str, Any]]):
         if self._on_broken == "raise":
             raise OSError(f'{where} on_broken="skip" leaves such rows out.')
         self.skipped, self.why_skipped = self.skipped + 1, where
+        self.broken += [where] if len(self.broken) < MOST_BROKEN else []
         self._broken_in_a_row += 1
         if self._broken_in_a_row >= MOST_BROKEN:
             self._broken_in_a_row = 0

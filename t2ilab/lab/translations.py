@@ -9,6 +9,7 @@ from t2ilab.lab.translations_lab03 import LAB_03
 from t2ilab.lab.translations_lab07 import LAB_07
 from t2ilab.lab.translations_lab08 import LAB_08
 from t2ilab.lab.translations_lab09 import LAB_09
+from t2ilab.lab.translations_lab10 import LAB_10
 
 JAPANESE: dict[str, str] = {
     **LAB_01,
@@ -17,6 +18,7 @@ JAPANESE: dict[str, str] = {
     **LAB_07,
     **LAB_08,
     **LAB_09,
+    **LAB_10,
     # Figures of any lab
     "step": "ステップ",
     "step {i}": "ステップ {i}",

@@ -1,4 +1,4 @@
-"""A new word for a finished text encoder: one more row of its token embedding, and nothing else learns (Gal et al. 2022)."""
+"""A new word for a finished text encoder: one more row of its token embedding, which alone learns (Gal et al. 2022)."""
 
 from __future__ import annotations
 

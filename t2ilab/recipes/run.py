@@ -7,9 +7,10 @@ import json
 import math
 import pkgutil
 import platform
+import shlex
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,7 @@ from t2ilab.training.loop import Plan, Step, train
 
 NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"}
 NOT_RECIPES |= {"adversarial", "labelled"}
+NOT_RECIPES |= {"finetuning", "examples", "monster_scores"}
 
 
 class Recipe(Protocol):
@@ -74,9 +76,12 @@ class Run:
         seed: of the weights, the data and the noise.
         device: where.
         start: a model of the zoo, or a folder, whose weights it begins with; None for random ones.
+        changes: numbers of the recipe to be replaced, by their names, such as {"rank": 4}. A run that goes on keeps
+            those that it began with.
 
     Raises:
-        ValueError: an unknown recipe, a seed out of range, or steps and minutes that are not positive, or both.
+        ValueError: an unknown recipe, a number that it does not have, a seed out of range, or steps and minutes that
+            are not positive, or both.
         OSError: a folder that cannot be written, or that holds another run.
     """
 
@@ -89,6 +94,7 @@ class Run:
         seed: int = 0,
         device: DeviceManager | None = None,
         start: str | None = None,
+        changes: Mapping[str, Any] | None = None,
     ):
         module = find(name)
         if steps is not None and minutes is not None:
@@ -99,10 +105,12 @@ class Run:
         if not 0 <= seed < 2**32:
             raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
         self.name, self.folder, self.seed, self.start = name, Path(folder), seed, start
+        if unknown := sorted((changes or {}).keys() - _numbers_of(module)):
+            raise ValueError(f"The recipe {name} has no {', '.join(unknown)}; {_having(unknown[0])}.")
         self.device = device or DeviceManager(processes.own_device())
         if processes.count() > 1:  # whether half precision is faster, each might measure otherwise
             self.device.dtype = (torch.float32, torch.bfloat16)[processes.same(self.device.dtype == torch.bfloat16)]
-        self.module = module
+        self.module, self.changes = module, dict(changes or {})
         self.writes = processes.rank() == 0
         settings = self.folder / "plan.json"
         there = bool(processes.same(settings.exists()))  # what the first process writes, the others may not have seen
@@ -118,8 +126,10 @@ class Run:
         if self.writes:
             for leftover in [*self.folder.glob(".*.part"), *self.folder.glob(".tmp*")]:
                 leftover.unlink()  # of a process that was killed while it wrote
-        self.recipe: Recipe = module.Recipe(self.device, seed)
+        self.recipe = self._made()
         self.plan = self.recipe.plan(steps)
+        if self.changes:
+            self.plan = replace(self.plan, facts=self.plan.facts | {"changes": self.changes})
         if self.start:
             if not (self.folder / "checkpoint.safetensors").exists():
                 self.recipe.start_from(self.start)
@@ -141,6 +151,7 @@ class Run:
             or (facts["recipe"], facts["seed"]) != (self.name, self.seed)
             or steps not in (None, facts["steps"])
             or self.start not in (None, facts.get("start"))
+            or self.changes not in ({}, facts.get("changes", {}))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
         had = facts.get("processes", 1)
@@ -149,16 +160,22 @@ class Run:
                 f"{self.folder} holds a run in {had} processes, and this is one in {processes.count()}. Go on with "
                 f"--processes {had}, or choose another folder with -o."
             )
-        self.start = facts.get("start")
+        self.start, self.changes = facts.get("start"), facts.get("changes", {})
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
         if facts.get("device") == self.device.device.type:
             self.device.dtype = getattr(torch, facts.get("dtype", ""), self.device.dtype)
         return facts["steps"]
 
+    def _made(self) -> Recipe:
+        """The recipe, with what is changed of its numbers."""
+        if not self.changes:
+            return self.module.Recipe(self.device, self.seed)
+        return self.module.Recipe(self.device, self.seed, replace(self.module.NUMBERS, **self.changes))
+
     def _steps_in(self, minutes: float) -> int:
         """How many steps fit, from the median of ten after two to warm up, on a model that is thrown away."""
-        trial = self.module.Recipe(self.device, self.seed)
+        trial = self._made()
         seconds = sorted(step.seconds for step in list(_training(trial, trial.plan(12)))[2:])
         return max(1, int(60 * minutes / seconds[len(seconds) // 2]))
 
@@ -226,7 +243,9 @@ class Run:
         """Measures the averaged model, and saves it with its card into model/."""
         scores = self.recipe.measure(model)
         folder = self.folder / "model"
-        begun = f" --start {self.start}" if self.start else ""
+        begun = f" --start {shlex.quote(self.start)}" if self.start else ""
+        for name, value in self.changes.items():
+            begun += f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
         self.recipe.save(model, folder)
         card = zoo.Card(
             name=self.name,
@@ -250,6 +269,17 @@ def _training(recipe: Any, plan: Any, checkpoint: Path | None = None) -> Iterato
     if own := getattr(recipe, "training", None):
         return own(plan, checkpoint)
     return train(recipe.model, recipe.loss, plan, checkpoint)
+
+
+def _numbers_of(module: ModuleType) -> set[str]:
+    """The names of a recipe's numbers that may be changed."""
+    return {field.name for field in fields(module.NUMBERS)} if hasattr(module, "NUMBERS") else set()
+
+
+def _having(number: str) -> str:
+    """Which recipes have a number of that name."""
+    having = [name for name in names() if number in _numbers_of(find(name))]
+    return f"these have it: {', '.join(having)}" if having else "no recipe has"
 
 
 def numbers_in(folder: Path) -> int:
