@@ -14,7 +14,7 @@
 # | Time | about 90 minutes, five of which your machine computes alone |
 # | You need | Python and PyTorch; Lab 08, or what latents, cross-attention and guidance are |
 # | No need for | a GPU, a network connection, any data set |
-# | Exercises | four, 10 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
+# | Exercises | four, 11 points; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
 # An exercise that you leave blank is filled in with the reference, so that the rest of the lab always runs. (A wrong
 # answer stays in use: to go on without it, put `raise NotImplementedError` back and run its cell again.) Hints cost nothing.
@@ -31,7 +31,7 @@
 # | 時間 | 約 90 分（そのうち、コンピュータの計算を待つのは 5 分） |
 # | 必要なもの | Python と PyTorch。Lab 08、または潜在変数（latent）、クロスアテンション（cross-attention）、ガイダンス（guidance）の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
-# | 演習 | 4 問、10 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
+# | 演習 | 4 問、11 点。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
 # 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
@@ -797,7 +797,7 @@ plots.images(
 # %%
 @exercise("token_only_gradient")
 def token_only_gradient(grad, token_id):
-    """The gradient of a table of words, with nothing in it but the row of one word (Gal et al., section 4).
+    """The gradient of a table of words, with nothing in it but the row of one word (Gal et al. 2022).
 
     grad: (V, D), one row for each word, which stays as it is; token_id: the number of the new word.
     Returns (V, D): that row as it is, and zeros in all others.
@@ -1011,28 +1011,38 @@ DOWNLOAD = False
 PUBLISHED = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 if DOWNLOAD:
+    from t2ilab.data.monsters import describe as caption_of
+    from t2ilab.data.monsters import draw as drawing_of
+    from t2ilab.data.monsters import monsters as some_monsters
     from t2ilab.diffusion.losses import diffusion_loss
+    from t2ilab.nets.layers import Attention
+    from t2ilab.pipelines.editing import to_latents
+    from t2ilab.pipelines.text_to_image import TextToImage
 
     stable = TextToImage.from_pretrained(PUBLISHED, variant="fp16")
-    stable.text_encoder.requires_grad_(False)
-    large = adapted(stable.unet, 4)
+    for part in (stable.unet, stable.text_encoder, stable.vae):
+        part.requires_grad_(False)
     whole = sum(p.numel() for p in stable.unet.parameters())
-    say(
-        "Of {whole:,} numbers, {few:,} learn: {share:.1%}.",
-        whole=whole,
-        few=learns(large),
-        share=learns(large) / whole,
-    )
-    big = draw(chosen[:1], stable.image_size).to(device)
-    said = stable.encode([describe(chosen[0])])
-    optimizer = torch.optim.AdamW([p for p in large.parameters() if p.requires_grad], lr=1e-4)
+    for layer in list(stable.unet.modules()):
+        if isinstance(layer, Attention):
+            for name in ("to_q", "to_k", "to_v"):
+                setattr(layer, name, LoRALinear(getattr(layer, name), 4, 4))
+            layer.to_out[0] = LoRALinear(layer.to_out[0], 4, 4)
+    machine.place(stable.unet)
+    thin = [p for p in stable.unet.parameters() if p.requires_grad]
+    few = sum(p.numel() for p in thin)
+    say("Of {whole:,} numbers, {few:,} learn: {share:.1%}.", whole=whole, few=few, share=few / whole)
+    one = some_monsters(1)
+    picture = drawing_of(one, stable.image_size)
+    x0, told = to_latents(stable, picture), stable.encode([caption_of(one[0])])
+    optimizer = torch.optim.AdamW(thin, lr=1e-4)
     for step in range(3):
-        noise = torch.randn(to_latents(stable, big).shape, generator=torch.Generator().manual_seed(step))
+        noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(step)).to(x0)
         loss = diffusion_loss(
-            lambda x_t, t: large(x_t, t, said),
-            to_latents(stable, big),
+            lambda x_t, t: stable.unet(x_t, t, told),
+            x0,
             torch.tensor([500], device=device),
-            noise.to(device),
+            noise,
             stable.schedule,
             stable.prediction_type,
         )
@@ -1040,3 +1050,4 @@ if DOWNLOAD:
         loss.backward()
         optimizer.step()
         print(f"{loss.item():.4f}")
+    plots.images(picture, "The monster that Stable Diffusion was shown.")

@@ -134,3 +134,97 @@ def test_names_and_numbers_that_are_none_get_one_sentence(command, arguments, wo
     result = command(*arguments)
     assert words in sentence(result, 2)
     assert (len(result.err.splitlines()), result.files) == (1, [])
+
+
+# ---- fine-tuning -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What a run is made of, in place of running it."""
+    from t2ilab.recipes import run
+
+    calls = []
+
+    def Run(name, folder, *numbers, **options):
+        calls.append((name, folder.as_posix(), options["changes"]))
+        raise ValueError("That is all.")
+
+    monkeypatch.setattr(run, "Run", Run)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "changes"),
+    [
+        ([], "monsters", {}),
+        (["--method", "full", "--learning-rate", 0.001], "monsters", {"learning_rate": 0.001}),
+        (["--method", "lora", "--rank", 4, "--base", "shapes"], "monsters-lora", {"base": "shapes", "rank": 4}),
+        (
+            ["--method", "dreambooth", "--prior", 0, "--word", "zuzu", "--data", "my/cat"],
+            "monsters-dreambooth",
+            {"data": "my/cat", "word": "zuzu", "prior": 0.0},
+        ),
+        (["--method", "textual-inversion", "--like", "cat"], "monsters-textual-inversion", {"like": "cat"}),
+        (["--batch", 4, "--caption-column", "said"], "monsters", {"batch": 4, "caption_column": "said"}),
+    ],
+)
+def test_a_method_is_a_recipe_and_its_options_are_numbers(command, asked, arguments, name, changes):
+    assert sentence(command("train", "monsters", *arguments), 2) == "That is all."
+    assert asked == [(name, f"runs/{name}", changes)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["train", "monsters", "--method", "lara"],
+            "A method is one of full, lora, dreambooth, textual-inversion; got",
+        ),
+        (["train", "shapes", "--method", "lora"], "Only monsters has methods; got shapes with --method lora."),
+        (["train", "monsters", "--rank", 4], "The recipe monsters has no rank; these have it: monsters-lora."),
+        (["train", "reader", "--base", "shapes"], "The recipe reader has no base; these have it:"),
+        (["train", "monsters", "--base", "storybok"], "The zoo has no 'storybok'; the nearest it has: storybook"),
+        (["train", "monsters", "--method", "lora", "--base", "shapes", "--rank", 0], "got 0. 4 is usual."),
+        (["train", "monsters", "--base", "shapes", "--data", "nowhere"], "There is no folder 'nowhere'"),
+        (["train", "monsters", "--start", "shapes"], "give --base shapes in place of --start"),
+    ],
+)
+def test_fine_tunings_that_cannot_be_get_one_sentence(command, monkeypatch, arguments, words):
+    from t2ilab.data.monsters import monsters
+    from t2ilab.recipes import examples
+
+    monkeypatch.setattr(examples, "monsters", lambda: monsters(4))
+    result = command(*arguments)
+    assert words in sentence(result, 2)
+    assert [file for file in result.files if not file.startswith("runs")] == []
+    assert not any("plan.json" in file for file in result.files)
+
+
+@pytest.mark.parametrize(
+    ("method", "file"), [("lora", "pytorch_lora_weights"), ("textual-inversion", "learned_embeds")]
+)
+def test_a_folder_of_ones_own_trains_an_adapter_or_a_word(command, monkeypatch, tmp_path, method, file):
+    import json
+
+    from PIL import Image
+
+    from t2ilab.recipes import finetuning
+
+    monkeypatch.setattr(finetuning, "COUNT", 2)
+    monkeypatch.setattr(finetuning, "old_prompts", lambda *_: {})
+    own = tmp_path / "own"
+    own.mkdir()
+    for i in range(3):
+        Image.new("RGB", (30, 20), (80 * i, 50, 90)).save(own / f"{i}.png")
+    rows = [json.dumps({"file_name": f"{i}.png", "text": "a red thing"}) for i in range(3)]
+    (own / "metadata.jsonl").write_text("\n".join(rows))
+    how = ["--method", method, "--base", "shapes", "--data", own, "--steps", 2, "--batch", 2, "-o", "mine"]
+    result = command("train", "monsters", *how)
+    assert result.code == 0, result.err
+    assert f"mine/model/{file}.safetensors" in result.files
+    assert "mine/model/card.json" in result.files
+    assert "tuned: " in result.out
+    assert f"monsters-{method} --steps 2 --seed 0 --base shapes --data {own}" in (
+        (tmp_path / "here" / "mine" / "model" / "card.json").read_text()
+    )

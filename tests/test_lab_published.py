@@ -101,6 +101,7 @@ STAND_INS = {
     "06_samplers": small_ddpm,
     "07_latent_diffusion": small_vae,
     "08_text_to_image": small_half_precision,
+    "10_fine_tuning": small_half_precision,
 }
 
 

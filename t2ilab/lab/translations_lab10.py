@@ -89,6 +89,7 @@ LAB_10: dict[str, str] = {
         "{name:24} 学習する数 {numbers:>9,} 個、保存 {saved:>8,.1f} kB。メモリは、勾配と最適化手法 "
         "{learning:>8,.1f} kB、逆伝播 {backward:>8,.0f} kB"
     ),
+    "The monster that Stable Diffusion was shown.": "Stable Diffusion に見せたモンスター。",
     "sound": "正常なもの",
     "faulty": "壊れたもの",
     "{name}: loss of the last half {loss:.3f}": "{name}：後半の損失 {loss:.3f}",

@@ -23,6 +23,7 @@ CLAIMS = {
     "07_latent_diffusion": (r"^From your autoencoder: (\d+)[.\d]* dB", 30),
     "08_text_to_image": (r"^Right in everything: (\d+)%", 70),
     "09_control": (r"^with your ControlNet +overlap 0\.(\d\d)", 60),
+    "10_fine_tuning": (r"^Of the base's distance to the drawings, (\d+)% is gone", 80),
 }
 
 
