@@ -290,7 +290,7 @@ class WordRecipe(FineTuningRecipe):
         """How often the pet is there with its word, and how often it is there where a monster, or another of its
         kind, is asked for; of a thing of one's own, how like its pictures they are to CLIP, as a cosine."""
         n = self.numbers
-        asked = {"with the word": word_prompts(n.word, count), "without it": word_prompts(n.like, count)}
+        asked = {"with the word": word_prompts(n.word, count), "without it": word_prompts(f"a {n.like}", count)}
         if n.data:
             own = features(self.examples.images(64))
             return {

@@ -72,7 +72,7 @@ def drawn_before(pipe: TextToImage, seed: int, like: str) -> Examples:
     if pipe.world:
         prompts, _ = World(seed=seed + 1, level=pipe.world).prompts(PRIORS)
     else:
-        prompts = word_prompts(like, FEW)
+        prompts = word_prompts(f"a {like}", FEW)
     latents, together = [], 32 if pipe.world else 4
     for first in range(0, len(prompts), together):
         some = prompts[first : first + together]
