@@ -141,8 +141,8 @@ class ControlRecipe:
             return diffusion_loss(net, x0, t, noise, base.schedule, base.prediction_type, weights)
 
     def guess(self, condition: Tensor, step: int) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        """(x_t, t, context) -> what is compared with the target, under the step-th conditions (B, 3, H, W) in [0, 1], of
-        which this process takes its share."""
+        """(x_t, t, context) -> what is compared with the target, under the step-th conditions (B, 3, H, W) in [0, 1],
+        of which this process takes its share."""
         condition = condition[share(len(condition))]
 
         def net(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
