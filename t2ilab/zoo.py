@@ -11,7 +11,7 @@ from pathlib import Path
 from t2ilab.files import read_json, write_json
 
 ROOT = Path(__file__).parent / "zoo"
-DEFAULT = "storybook-pixel"  # what draws where nobody names a model
+DEFAULT = "storybook"  # what draws where nobody names a model
 
 
 @dataclass(frozen=True)

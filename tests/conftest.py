@@ -78,12 +78,12 @@ def make_card():
 
 @pytest.fixture
 def small_zoo(tmp_path, monkeypatch, small_pipe, make_card):
-    """The zoo, for the length of a test, is a folder that holds the small model as `storybook-pixel`."""
+    """The zoo, for the length of a test, is a folder that holds the small model as `storybook`."""
     from t2ilab import zoo
 
     root = tmp_path / "zoo"
-    small_pipe.save_pretrained(root / "storybook-pixel")
-    zoo.write_card(root / "storybook-pixel", make_card("storybook-pixel"))
+    small_pipe.save_pretrained(root / "storybook")
+    zoo.write_card(root / "storybook", make_card("storybook"))
     monkeypatch.setattr(zoo, "ROOT", root)
     return root
 

@@ -29,7 +29,7 @@ def test_a_prompt_becomes_a_picture(command, small_zoo, small_pipe):
             "num_inference_steps": "2",
             "guidance_scale": "3.0",
             "sampler": "ddim",
-            "model": "storybook-pixel",
+            "model": "storybook",
             "seed": "4",
         }
         small = picture.convert("RGB").resize((16, 16), Image.Resampling.NEAREST)
@@ -140,7 +140,7 @@ def test_unknown_words_are_said_and_the_rest_is_drawn(command, small_zoo):
         ([RED, "--guidance", "inf"], "guidance_scale must be a finite number; got inf"),
         ([RED, "--negative", "blue", "--guidance", 1], "no effect without guidance above 1"),
         ([RED, "--sampler", "dim"], "There is no sampler 'dim'; the nearest: ddim"),
-        ([RED, "--model", "story-pixels"], "the nearest it has: storybook-pixel"),
+        ([RED, "--model", "story-pixels"], "the nearest it has: storybook"),
         ([RED, "-o", "a.bmp"], "must end in .png or .jpg or .jpeg or .webp; got 'a.bmp'"),
         ([RED, "-o", "a"], "must end in .png"),
         ([RED, "--gif", "a.png"], "must end in .gif; got 'a.png'"),
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_leaves_no_half_picture(command, small_zoo, monkeypatc
 
 @pytest.mark.parametrize("kind", ["cut", "changed", "missing"])
 def test_a_damaged_checkpoint_is_a_failure(command, small_zoo, kind):
-    path = small_zoo / "storybook-pixel" / "unet" / "diffusion_pytorch_model.safetensors"
+    path = small_zoo / "storybook" / "unet" / "diffusion_pytorch_model.safetensors"
     data = bytearray(path.read_bytes())
     data[-7] ^= 4
     if kind == "missing":
@@ -205,7 +205,7 @@ def test_a_damaged_checkpoint_is_a_failure(command, small_zoo, kind):
     words = "is missing" if kind == "missing" else "cut short or changed"
     assert words in sentence(result, 1)
     assert result.files == []
-    assert words in sentence(command("zoo", "storybook-pixel"), 1)
+    assert words in sentence(command("zoo", "storybook"), 1)
 
 
 def test_a_folder_of_ones_own_can_be_drawn_with_and_is_checked(command, small_zoo, small_pipe):

@@ -19,7 +19,7 @@ def test_a_sound_machine_has_no_faults(small_zoo):
     assert (
         "CPU" in lines(found, "device")[0] or "CUDA" in lines(found, "device")[0] or "GPU" in lines(found, "device")[0]
     )
-    assert lines(found, "zoo storybook-pixel") == ["ok    zoo storybook-pixel: whole"]
+    assert lines(found, "zoo storybook") == ["ok    zoo storybook: whole"]
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def test_a_missing_japanese_font_is_a_fault(small_zoo, without):
 
 
 def test_a_damaged_checkpoint_is_a_fault(small_zoo):
-    (small_zoo / "storybook-pixel" / "model_index.json").write_text("{}")
+    (small_zoo / "storybook" / "model_index.json").write_text("{}")
     found = doctor.examine()
     assert found.faults == 1
-    assert "cut short or changed" in lines(found, "zoo storybook-pixel")[0]
+    assert "cut short or changed" in lines(found, "zoo storybook")[0]
 
 
 def test_an_empty_zoo_is_a_fault(tmp_path, monkeypatch):
@@ -79,4 +79,4 @@ def test_a_device_that_is_not_there_is_a_fault_and_the_rest_is_examined(small_zo
     found = doctor.examine()
     assert found.faults == 1
     assert "'warp'" in lines(found, "device")[0]
-    assert lines(found, "zoo storybook-pixel")
+    assert lines(found, "zoo storybook")

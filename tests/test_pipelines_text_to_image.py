@@ -329,14 +329,14 @@ def test_a_published_tokenizer_opens_its_vocabulary(folder, tokenizer):
 
 def test_the_zoos_name_goes_before_a_folder_of_that_name(small_zoo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "storybook-pixel").mkdir()  # such as the folder of a training run
-    assert TextToImage.from_pretrained("storybook-pixel", "cpu").image_size == 16
+    (tmp_path / "storybook").mkdir()  # such as the folder of a training run
+    assert TextToImage.from_pretrained("storybook", "cpu").image_size == 16
     with pytest.raises(OSError, match=r"model_index\.json is missing"):
-        TextToImage.from_pretrained("./storybook-pixel", "cpu")
+        TextToImage.from_pretrained("./storybook", "cpu")
 
 
 def test_an_unknown_name_gets_the_nearest(small_zoo):
-    with pytest.raises(ValueError, match=r"The zoo has no 'story-pixels'; the nearest it has: storybook-pixel\."):
+    with pytest.raises(ValueError, match=r"The zoo has no 'story-pixels'; the nearest it has: storybook\."):
         TextToImage.from_pretrained("story-pixels")
 
 
@@ -353,7 +353,7 @@ def test_a_model_of_another_kind_is_said(folder, tmp_path):
 
 def test_a_device_that_is_not_there_is_said_first(small_zoo):
     with pytest.raises(ValueError, match="'warp'"):
-        TextToImage.from_pretrained("storybook-pixel", device="warp")
+        TextToImage.from_pretrained("storybook", device="warp")
 
 
 FILES = [

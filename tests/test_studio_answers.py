@@ -30,7 +30,7 @@ def models(small_zoo):
 
 def last(models, **changed):
     """The last answer to what is asked with a few steps, and how many came before it."""
-    settings = {"prompt": RED, "model": "storybook-pixel", "num_inference_steps": 3, "seed": 4}
+    settings = {"prompt": RED, "model": "storybook", "num_inference_steps": 3, "seed": 4}
     mine = {name: changed.pop(name) for name in list(changed) if name in Settings.__dataclass_fields__}
     *before, end = answer(models, Asked(Settings(**(settings | mine)), **changed))
     return end, len(before)

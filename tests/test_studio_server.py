@@ -48,7 +48,7 @@ def address(small_zoo, tmp_path, monkeypatch):
 
 def draw(client, session, **settings):
     """Presses Draw as the page does, for a visitor of that name."""
-    usual = {"prompt": RED, "model": "storybook-pixel", "negative": "", "steps": 3, "guidance": 3, "sampler": "ddim",
+    usual = {"prompt": RED, "model": "storybook", "negative": "", "steps": 3, "guidance": 3, "sampler": "ddim",
              "seed": 0, "shape": "square", "strength": 0.7}  # fmt: skip
     config = client.get("/config").raise_for_status().json()
     (number,) = (one["id"] for one in config["dependencies"] if one["api_name"] == "draw")

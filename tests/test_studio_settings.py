@@ -76,7 +76,7 @@ def test_settings_of_t2ilab_generate_come_back(command, small_zoo):
         "num_inference_steps": 2,
         "guidance_scale": 2.0,
         "sampler": "ddim",
-        "model": "storybook-pixel",
+        "model": "storybook",
         "seed": 4,
     }
 

@@ -38,52 +38,52 @@ def flip(path, position):
 
 
 def test_a_whole_checkpoint_is_given(small_zoo):
-    assert zoo.names() == ["storybook-pixel"]
-    assert zoo.folder("storybook-pixel") == small_zoo / "storybook-pixel"
+    assert zoo.names() == ["storybook"]
+    assert zoo.folder("storybook") == small_zoo / "storybook"
 
 
 def test_a_card_holds_the_hash_of_every_file_below_it(small_zoo):
-    folder = small_zoo / "storybook-pixel"
+    folder = small_zoo / "storybook"
     files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert zoo.card("storybook-pixel").sha256.keys() == files - {"card.json"}
+    assert zoo.card("storybook").sha256.keys() == files - {"card.json"}
     assert "unet/diffusion_pytorch_model.safetensors" in files
 
 
 @pytest.mark.parametrize("position", [0, 1000, -1])
 def test_a_changed_byte_is_seen(small_zoo, position):
-    flip(small_zoo / "storybook-pixel" / "unet" / "diffusion_pytorch_model.safetensors", position)
+    flip(small_zoo / "storybook" / "unet" / "diffusion_pytorch_model.safetensors", position)
     with pytest.raises(
         OSError, match=r"is not the file that was trained: its SHA-256 begins with \w{12}, not \w{12}\."
     ):
-        zoo.folder("storybook-pixel")
+        zoo.folder("storybook")
 
 
 def test_a_changed_byte_in_a_small_file_is_seen_too(small_zoo):
-    for file in zoo.card("storybook-pixel").sha256:
-        path = small_zoo / "storybook-pixel" / file
+    for file in zoo.card("storybook").sha256:
+        path = small_zoo / "storybook" / file
         before = path.read_bytes()
         flip(path, len(before) // 2)
         with pytest.raises(OSError, match=re.escape(path.name)):
-            zoo.folder("storybook-pixel")
+            zoo.folder("storybook")
         path.write_bytes(before)
-    assert zoo.folder("storybook-pixel")
+    assert zoo.folder("storybook")
 
 
 def test_a_file_cut_in_half_is_seen(small_zoo):
-    path = small_zoo / "storybook-pixel" / "text_encoder" / "model.safetensors"
+    path = small_zoo / "storybook" / "text_encoder" / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(
-        OSError, match=r"cut short or changed; install the package again, or run `t2ilab train storybook-"
+        OSError, match=r"cut short or changed; install the package again, or run `t2ilab train storybook "
     ):
-        zoo.folder("storybook-pixel")
+        zoo.folder("storybook")
 
 
 def test_a_missing_file_is_seen(small_zoo):
-    (small_zoo / "storybook-pixel" / "tokenizer" / "vocab.json").unlink()
+    (small_zoo / "storybook" / "tokenizer" / "vocab.json").unlink()
     with pytest.raises(
-        OSError, match=r"vocab\.json is missing; install the package again, or run `t2ilab train storybook-"
+        OSError, match=r"vocab\.json is missing; install the package again, or run `t2ilab train storybook "
     ):
-        zoo.folder("storybook-pixel")
+        zoo.folder("storybook")
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_a_missing_file_is_seen(small_zoo):
     [("{", "not readable as JSON"), ("{}", "is not a card"), ('{"name": "x", "color": 1}', "is not a card")],
 )
 def test_a_broken_card_is_said(small_zoo, content, sentence):
-    (small_zoo / "storybook-pixel" / "card.json").write_text(content)
+    (small_zoo / "storybook" / "card.json").write_text(content)
     with pytest.raises(OSError, match=sentence):
-        zoo.card("storybook-pixel")
+        zoo.card("storybook")
 
 
-@pytest.mark.parametrize("name", ["story-pixels", "", "../zoo/storybook-pixel", "STORY"])
+@pytest.mark.parametrize("name", ["story-pixels", "", "../zoo/storybook", "STORY"])
 def test_an_unknown_name_gets_the_nearest(small_zoo, name):
-    with pytest.raises(ValueError, match=r"The zoo has no .*; the nearest it has: storybook-pixel\.$"):
+    with pytest.raises(ValueError, match=r"The zoo has no .*; the nearest it has: storybook\.$"):
         zoo.folder(name)
 
 

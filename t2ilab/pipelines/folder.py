@@ -31,14 +31,14 @@ def open_parts(name: str | Path, revision: str | None = None, variant: str | Non
     """Opens a model by its name; arguments and errors as `TextToImage.from_pretrained` has them."""
     folder = find(str(name), PARTS, revision, variant)
     if (folder / "config.json").exists() and not (folder / "model_index.json").exists():
-        raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook-pixel'.")
+        raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook'.")
     index = read_config(folder / "model_index.json")
     kind = index.get("_class_name")
     if kind in (PIPELINE, INPAINTING):
         return read_parts(folder, variant)
     if kind not in (None, OWN):
         raise ValueError(
-            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook-pixel', or diffusers' {PIPELINE} "
+            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook', or diffusers' {PIPELINE} "
             f"or {INPAINTING}. "
             "Parts of others open one by one, with read_unet and its like in t2ilab.interop.stable_diffusion."
         )

@@ -101,7 +101,7 @@ class TextToImage:
     @classmethod
     def from_pretrained(
         cls,
-        name: str | Path = "storybook-pixel",
+        name: str | Path = "storybook",
         device: str | None = None,
         *,
         revision: str | None = None,
@@ -114,7 +114,7 @@ class TextToImage:
         card lies in it, its hashes are checked. What is drawn in another way than by diffusers is said in a warning.
 
         Args:
-            name: such as "storybook-pixel", "runs/mine", "stable-diffusion-v1-5/stable-diffusion-v1-5".
+            name: such as "storybook", "runs/mine", "stable-diffusion-v1-5/stable-diffusion-v1-5".
             device: "cpu", "cuda", ...; by default the machine's best.
             revision: of a hub's model: a branch, tag or commit.
             variant: of published weights, such as "fp16"; it computes in the device's own precision all the same.
