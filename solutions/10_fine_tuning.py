@@ -51,9 +51,10 @@ from tqdm.auto import tqdm
 from t2ilab.data.monsters import describe, draw, monsters, pet_items
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
+from t2ilab.distances import kid
 from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
 from t2ilab.lab.translate import tr
-from t2ilab.metrics import faithfulness, kernel_distance
+from t2ilab.metrics import faithfulness
 from t2ilab.nets.layers import Attention
 from t2ilab.pipelines.editing import to_latents
 from t2ilab.pipelines.text_to_image import TextToImage
@@ -140,7 +141,7 @@ for monster in chosen[:4]:
 # Three figures, for every model of this lab, each from the same noise:
 #
 # - **distance**: how far its monsters are from drawn ones, as the zoo's CLIP sees them. It is the kernel distance (KID,
-#   [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401), section 4): 0 on average for two halves of one set of pictures. (With few
+#   [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401), section 4.1): 0 on average for two halves of one set of pictures. (With few
 #   pictures it scatters, and may come out a little below.)
 # - **colours**: how often a monster has the two colours that were asked for, and no other in their place. Its reader
 #   counts pixels; it is tested first on drawn monsters.
@@ -151,7 +152,7 @@ for monster in chosen[:4]:
 #
 # このラボのどのモデルも、同じノイズから描かせて、3 つの数で測ります。
 #
-# - **距離**：そのモデルのモンスターが、本物の絵からどれだけ離れているか。zoo の CLIP の目で測ります。カーネル距離（KID、[Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401)、4 節）といい、同じ画像集を 2 つに分けて比べると、平均 0 です。（枚数が少ないとばらつき、0 を少し下回ることもあります。）
+# - **距離**：そのモデルのモンスターが、本物の絵からどれだけ離れているか。zoo の CLIP の目で測ります。カーネル距離（KID、[Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401)、4.1 節）といい、同じ画像集を 2 つに分けて比べると、平均 0 です。（枚数が少ないとばらつき、0 を少し下回ることもあります。）
 # - **色**：頼んだ 2 色になっていて、ほかの色になっていない割合。読み取り器は画素を数えます。まず、本物の絵で試します。
 # - **以前のプロンプト**：絵本の世界のプロンプトが頼んだものを、すべて描いた割合。
 
@@ -176,7 +177,7 @@ def measure(name, unet):
     model = with_unet(unet)
     new, old = pictures(model, wishes, WALK, 100), pictures(model, old_prompts, WALK, 200)
     table[name] = {
-        "distance": kernel_distance(features(new), real_features),
+        "distance": kid(real_features, features(new)),
         "colors": colors.right(new, asked),
         "old": faithfulness(old, old_scenes).all,
     }
@@ -202,13 +203,13 @@ base_monsters = measure(tr("the base"), pipe.unet)
 #
 # **Why not simply go on training?** The loss is the base's own, the error of the velocity with Lab 08's weights. The
 # pictures are new, and the training begins where the other one ended. That is all of **fine-tuning**.
-# The lecture's model, a thousand times as large, took 15,000 iterations on 416 pictures, and draws with 1,000 denoising steps. Here it
+# The lecture's model, hundreds of times as large, took 15,000 iterations on 416 pictures, and draws with 1,000 denoising steps. Here it
 # is a few hundred, and twenty. One caption in ten is left empty, so that guidance still works.
 
 # %% [markdown] tags=["ja"]
 # # 2. 全体を学習させる
 #
-# **そのまま学習を続けるだけでは、いけないのでしょうか。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。画像は新しく、学習は、前の学習が終わったところから始まります。**ファインチューニング**（fine-tuning）とは、それだけのことです。講義で紹介されたモデルは、千倍ほどの大きさで、416 枚を 15,000 回の繰り返しで学び、1,000 ステップで描きます。こちらは数百回と 20 ステップです。キャプションの 10 分の 1 は空にして、ガイダンスが働き続けるようにします。
+# **そのまま学習を続けるだけでは、いけないのでしょうか。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。画像は新しく、学習は、前の学習が終わったところから始まります。**ファインチューニング**（fine-tuning）とは、それだけのことです。講義で紹介されたモデルは、数百倍の大きさで、416 枚を 15,000 回の繰り返しで学び、1,000 ステップで描きます。こちらは数百回と 20 ステップです。キャプションの 10 分の 1 は空にして、ガイダンスが働き続けるようにします。
 
 # %% tags=["nbval-ignore-output"]
 weights = (5 / (schedule.snr + 1)).clamp(max=1).to(device)  # as in Lab 08
@@ -581,7 +582,7 @@ for name, parts in {
     say(
         "{name:20} distance of its monsters {distance:5.2f}, their saturation {saturation:.2f}",
         name=name,
-        distance=kernel_distance(features(new), real_features),
+        distance=kid(real_features, features(new)),
         saturation=saturation(new),
     )
 plots.images(

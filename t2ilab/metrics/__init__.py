@@ -292,38 +292,6 @@ def edges_met(asked: Tensor, drawn: Tensor, within: int = 2) -> Tensor:
     return torch.where(all_of_them > 0, met / all_of_them.clamp(min=1), 1.0)
 
 
-def kernel_distance(drawn: Tensor, real: Tensor) -> float:
-    """How far two sets of pictures are apart by their features: the kernel distance, KID (Binkowski et al. 2018).
-
-    The squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, estimated without bias: sets from one source
-    give 0 on average, and may give a little less. Few pictures do, as no covariance is estimated. For features of
-    length 1, such as CLIP's, give sqrt(D) times these, so that x.y / D is their cosine.
-
-    Args:
-        drawn: float (M, D). real: float (N, D). M and N are at least 2.
-
-    Raises:
-        ValueError: other shapes, fewer than 2 of one, or features that are not finite.
-    """
-    if drawn.ndim != 2 or real.ndim != 2 or drawn.shape[1] != real.shape[1] or min(len(drawn), len(real)) < 2:
-        raise ValueError(
-            f"A kernel distance needs features (M, D) and (N, D), two of each; got {tuple(drawn.shape)} and "
-            f"{tuple(real.shape)}."
-        )
-    x, y = drawn.double(), real.double()
-    if not (x.isfinite().all() and y.isfinite().all()):
-        raise ValueError("Features must be finite to be compared; got NaN or infinity. Look at the pictures.")
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / a.shape[1] + 1) ** 3
-
-    def within(a: Tensor) -> Tensor:  # a picture is not compared with itself: that is what would bias it
-        every = kernel(a, a)
-        return (every.sum() - every.trace()) / (len(a) * (len(a) - 1))
-
-    return float(within(x) + within(y) - 2 * kernel(x, y).mean())
-
-
 @cache
 def default_reader() -> Reader:
     """The zoo's reader, loaded once."""

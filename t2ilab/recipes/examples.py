@@ -84,9 +84,12 @@ def monster_examples(pipe: TextToImage, seed: int, japanese: float) -> Examples:
         texts = [describe(monster, LANGUAGES[rng.random() < japanese], rng) for _ in range(WORDINGS)]
         return tuple(text for text in texts if not pipe.tokenizer.unread(text)) or (describe(monster),)
 
+    device = pipe.device.device  # at 512 pixels drawing takes a while on a CPU
     parts = (chosen[first : first + TOGETHER] for first in range(0, len(chosen), TOGETHER))
     drawn = (
-        (image, monster) for part in parts for image, monster in zip(draw(part, pipe.image_size), part, strict=True)
+        (image, monster)
+        for part in parts
+        for image, monster in zip(draw(part, pipe.image_size, device=device), part, strict=True)
     )
     return encoded(pipe, ((image, worded(monster)) for image, monster in drawn))
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from t2ilab.data.words import SURROUNDINGS
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.losses import diffusion_loss
-from t2ilab.metrics import faithfulness, kernel_distance
+from t2ilab.distances import kid
+from t2ilab.metrics import faithfulness
 from t2ilab.pipelines.editing import to_latents
 from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes.examples import TOGETHER, Examples, monster_examples, own_examples, pet_examples, thumbnails
@@ -118,7 +120,7 @@ class FineTuningRecipe:
     def _error(self, step: int, x0: Tensor, captions: list[str], drop: float = DROP) -> Tensor:
         """The base's own loss on latents x0 (B, C, h, w), of whose captions such a share is left empty."""
         pipe = self.pipe
-        t, noise, captions = noised(self.seed, step, x0, captions, pipe.schedule, drop)
+        x0, t, noise, captions = noised(self.seed, step, x0, captions, pipe.schedule, drop)
         with self.device.autocast():
             context = pipe.text_encoder(pipe.tokenizer(captions).to(self.device.device))
             weights = None if self.weights is None else self.weights[t]
@@ -212,18 +214,27 @@ class StyleRecipe(FineTuningRecipe):
         if self.numbers.data:
             rows = range(min(count, len(self.examples)))
             drawn = pictures(pipe, [self.examples.captions[row][0] for row in rows])
-            return {"distance (KID)": kernel_distance(features(drawn), features(self.examples.images(len(rows))))}
+            return {"distance (KID)": kid(features(self.examples.images(len(rows))), features(drawn))}
         asked = monsters(count, held_out=True)
-        drawn, real = pictures(pipe, [describe(monster) for monster in asked]), draw(asked)
-        colors = self._color_reader()
-        back = torch.cat([seen_through(pipe, some) for some in real.split(TOGETHER)])
+        drawn, real = pictures(pipe, [describe(monster) for monster in asked]), self._real(count)
         return {
-            "distance (KID)": kernel_distance(features(drawn), features(real)),
-            "colors": colors.right(drawn, asked),
-            "colors of the drawings, through its autoencoder": colors.right(back, asked),
+            "distance (KID)": kid(features(real), features(drawn)),
+            "colors": self._colors.right(drawn, asked),
         }
 
-    def _color_reader(self) -> ColorReader:
+    def others(self, pipe: TextToImage, count: int) -> dict[str, float]:
+        """What its autoencoder leaves of drawings' colours, which is as much as can be reached."""
+        if self.numbers.data:
+            return {}
+        back = torch.cat([seen_through(pipe, some) for some in self._real(count).split(TOGETHER)])
+        return {"drawings: colors": self._colors.right(back, monsters(count, held_out=True))}
+
+    @cache  # noqa: B019 (a recipe lives as long as its run)
+    def _real(self, count: int) -> Tensor:
+        return draw(monsters(count, held_out=True))
+
+    @cached_property
+    def _colors(self) -> ColorReader:
         known = monsters()
         return color_reader(self.pipe, self.examples.images(len(known)), known)
 
@@ -299,5 +310,8 @@ class WordRecipe(FineTuningRecipe):
                 )
                 for name, prompts in asked.items()
             }
-        reader = PetReader(through=lambda images: seen_through(pipe, images))
-        return {f"{name}: the pet": reader.share(pictures(pipe, prompts)) for name, prompts in asked.items()}
+        return {f"{name}: the pet": self._reader.share(pictures(pipe, prompts)) for name, prompts in asked.items()}
+
+    @cached_property
+    def _reader(self) -> PetReader:
+        return PetReader(through=lambda images: seen_through(self.pipe, images))

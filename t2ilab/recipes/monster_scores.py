@@ -107,7 +107,7 @@ def asked_colors(asked: Sequence[Monster]) -> Tensor:
 
 def features(images: Tensor, clip: ImageText | None = None) -> Tensor:
     """What a CLIP of the zoo sees in pictures (B, 3, H, W) in [-1, 1]: (B, D), of length sqrt(D), as
-    `kernel_distance` takes them."""
+    `distances.kid` takes them, so that its x . y / D is their cosine."""
     clip = clip or ImageText.from_pretrained(CLIP_NAME)
     seen = clip.encode_image(images.clamp(-1, 1))
     return seen.cpu() * seen.shape[1] ** 0.5

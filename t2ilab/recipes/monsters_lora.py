@@ -45,7 +45,7 @@ class Recipe(StyleRecipe):
 
     def others(self, pipe: TextToImage, count: int) -> dict[str, float]:
         """What is kept of the old prompts at half the strength, and with the adapter off."""
-        found = {}
+        found = super().others(pipe, count)
         for name, strength in {"at half": 0.5, "off": 0.0}.items():
             set_strength(pipe.unet, strength)
             found |= {f"{name}: {what}": share for what, share in old_prompts(pipe, count, self.seed).items()}
