@@ -351,6 +351,53 @@ for name, images in {
 # **ひとつ変えてみましょう**：穴を動かして、描かれたものを半分に切ってみてください。もともとそこにあるものを頼むとどうなりますか。別のものを頼むと？
 
 # %% [markdown]
+# Now with a pen. **Paint** over what is to change, say what the *whole* picture is to show, and press *draw*: the hole is
+# whatever you have painted, and the model that fills it walks with your `inpaint_blend`. Try half of the cat; a thin line
+# across it; everything but the cat. How small may a hole be, and still get a new thing into it?
+
+# %% [markdown] tags=["ja"]
+# 今度はペンを使いましょう。変えたいところを**塗り**、画像*全体*に何が見えるはずかを書いて、「描く」を押してください。塗ったところがそのまま穴になります。穴を埋めるモデルは、あなたの `inpaint_blend` を使って歩きます。猫を半分だけ塗る、猫の上に細い線を引く、猫以外をぜんぶ塗る、などを試してみましょう。新しいものが入る穴は、どこまで小さくできるでしょうか。
+
+# %% tags=["nbval-ignore-output"]
+from t2ilab.lab.canvas import Mask, Scribble
+from t2ilab.lab.drawing import drawing_box
+
+canvas = Mask(scenery[0])
+canvas.stroke([(9, 10), (23, 10), (9, 22), (23, 22)], width=10)  # a first hole, to be undone if you like
+
+
+def fill_painted(prompt, painted, seed):
+    """The picture on the canvas, filled where it is painted (32, 32)."""
+    hole = torch.from_numpy(painted)[None, None].float().to(device)
+    return fill(scenery[:1], hole, [prompt], seed=seed)
+
+
+drawing_box(canvas, fill_painted, "a big blue robot in the center by day", seed=1, world="storybook")
+
+# %% [markdown]
+# What was painted is an array, `canvas.value`, True in the hole. No widgets here? Then put an array there, or draw with
+# `canvas.stroke([(x, y), ...], width)`, and look at the same as a figure:
+
+# %% [markdown] tags=["ja"]
+# 塗ったものは `canvas.value` という配列で、穴のところが True です。ウィジェットが表示されませんか。それなら、配列を代入するか、`canvas.stroke([(x, y), ...], width)` で描いてください。同じものを図で示します。
+
+# %% tags=["nbval-ignore-output"]
+painted = torch.from_numpy(canvas.value).to(device)
+plots.images(
+    torch.cat(
+        [
+            torch.where(painted, 0.0, scenery[:1]),
+            fill_painted("a big blue robot in the center by day", canvas.value, 1),
+        ]
+    ),
+    "A picture with the hole that is painted on the canvas, and what fills it.",
+    columns=2,
+)
+
+# %%
+say("Painted: {count} of {all} pixels.", count=int(canvas.value.sum()), all=canvas.value.size)
+
+# %% [markdown]
 # # 3. A second network that whispers
 #
 # **How do you say *here*?** Words know nine places. A drawing can show any place. A model that has learnt only words cannot
@@ -734,6 +781,54 @@ plots.images(
     "A map with two squares, and what your ControlNet makes of it.",
     columns=2,
 )
+
+# %% [markdown]
+# Nor need it be numbers. **Draw an outline** with the mouse, closed all around, and name the shape and its background in
+# the line: what lies within the outline becomes that class of the map, the rest the other. How crooked may a star be? And
+# what is drawn where you draw a heart and say "circle"?
+
+# %% [markdown] tags=["ja"]
+# 番号を並べる必要もありません。マウスで**輪郭を描いて**ください。ぐるりと閉じた線にします。そして、図形の名前と背景を言葉で書きましょう。輪郭の中がマップのその図形のクラスに、外が背景のクラスになります。星はどこまでゆがんでいてもよいでしょうか。ハートの形を描いて「円」と言うと、何が描かれるでしょうか。
+
+# %% tags=["nbval-ignore-output"]
+from t2ilab import metrics
+
+sketch = Scribble(64)
+sketch.stroke([(30, 14), (50, 50), (12, 44), (30, 14)])  # a crooked triangle
+
+
+def map_of(prompt, lines):
+    """A map (1, 64, 64) of what a prompt names, in the outline that lines (64, 64) are."""
+    asked = understand(prompt, "shapes")[0]
+    shape, ground = NAMES.index(asked.thing or "circle"), NAMES.index(asked.background or "dark")
+    within = metrics.filled(torch.from_numpy(lines)[None] > 0.5)
+    return torch.where(within, shape, ground).to(device)
+
+
+def draw_outlined(prompt, lines, seed):
+    """What your ControlNet makes of an outline (64, 64)."""
+    return draw_to(whisper(control), map_of(prompt, lines), [prompt], seed)
+
+
+drawing_box(sketch, draw_outlined, "a yellow triangle on a dark background", seed=1, world="shapes")
+
+# %% [markdown]
+# And the same as a figure, with what is on the canvas now (`sketch.value`, 1 on a line and 0 elsewhere):
+
+# %% [markdown] tags=["ja"]
+# 同じものを、いまキャンバスにあるもの（`sketch.value`。線の上が 1、ほかは 0 です）を使って、図でも示します。
+
+# %% tags=["nbval-ignore-output"]
+prompt = "a yellow triangle on a dark background"
+outlined = map_of(prompt, sketch.value)
+pictures = draw_outlined(prompt, sketch.value, 1)
+plots.images(
+    torch.cat([sketch.picture.to(device) * 2 - 1, in_colours(outlined), pictures]),
+    "An outline, the map that it becomes, and what your ControlNet draws there.",
+    columns=3,
+)
+iou = overlap(pictures, outlined).item()
+say("{name:34} overlap {iou:.2f}", name=tr("your own drawing"), iou=iou)
 
 
 # %% [markdown]

@@ -71,4 +71,12 @@ LAB_09: dict[str, str] = {
     "Eight moved maps; drawn with your ControlNet; drawn with the map in the input.": (
         "上から、動かした 8 枚のマップ、あなたの ControlNet が描いたもの、マップを入力に加えた U-Net が描いたもの。"
     ),
+    "A picture with the hole that is painted on the canvas, and what fills it.": (
+        "キャンバスで塗ったところが穴になった画像と、その穴を埋めたもの。"
+    ),
+    "Painted: {count} of {all} pixels.": "塗ったところは、{all} 画素のうち {count} 画素。",
+    "An outline, the map that it becomes, and what your ControlNet draws there.": (
+        "輪郭、それからできるマップ、あなたの ControlNet がそこに描いたもの。"
+    ),
+    "your own drawing": "自分で描いた図",
 }
