@@ -50,6 +50,7 @@ bench: $(VENV)/installed
 
 pictures: $(VENV)/installed
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_studio_picture.py
 
 site: $(VENV)/installed
 	$(BIN)/python docs/make_site.py

@@ -161,6 +161,20 @@ def test_everything_has_a_name_and_what_happens_is_read_aloud(visit):
     page.context.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(visit, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = visit.open()
+    page.emulate_media(color_scheme=scheme)
+    for name in ("more", "words", "over"):
+        page.get_by_role("button", name=label(name)).click()
+    expect(page.get_by_label(label("negative"))).to_be_visible()
+    page.wait_for_timeout(1000)  # colours fade in
+    found = axe.Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+    page.context.close()
+
+
 def test_too_long_a_prompt_is_one_sentence(visit):
     page = visit.open()
     page.get_by_label(label("prompt")).fill("star " * 20_000)
