@@ -9,7 +9,7 @@ from t2ilab.clip.retrieval import search
 from t2ilab.diffusion.losses import diffusion_loss
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.lab import bank, check
-from t2ilab.pipelines import interpolation
+from t2ilab.pipelines import interpolation, prior
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +71,10 @@ def test_arguments_in_another_order_are_said():
 
 @pytest.mark.parametrize(("answer", "exercise"), [
     (lambda a, b, w: interpolation.slerp(a, b, w), "slerp"),
+    (lambda candidates, text: prior.best_of(candidates, text), "best_of"),
     (lambda image_features, text_feature, k: search(text_feature[None], image_features, k)[1][0], "rerank"),
-    (lambda prior, text, image, t, noise, ac: diffusion_loss(
-        lambda x_t, t: prior(x_t, t, text), image, t, noise, NoiseSchedule.cosine(10), "sample"), "prior_loss"),
+    (lambda net, text, image, t, noise, ac: diffusion_loss(
+        lambda x_t, t: net(x_t, t, text), image, t, noise, NoiseSchedule.cosine(10), "sample"), "prior_loss"),
 ])  # fmt: skip
 def test_the_packages_own_is_off_limits(answer, exercise):
     assert check(answer, exercise).status == "off_limits"

@@ -280,3 +280,8 @@ class CLIPTokenizer:
             ids = [self.start_id, *self.encode(text)[: self.context_length - 2], self.end_id]
             rows.append(ids + [self.pad_id] * (self.context_length - len(ids)))
         return torch.tensor(rows, dtype=torch.int64).reshape(-1, self.context_length)
+
+    def mask(self, ids: Tensor) -> Tensor:
+        """bool (B, L) of token ids (B, L): True up to the first end token, False for the padding after it."""
+        ends = ids == self.end_id
+        return ends.cumsum(1) - ends.long() == 0

@@ -35,6 +35,7 @@ from t2ilab.nets.unet import UNet
 from t2ilab.nets.vae import VAE
 from t2ilab.pipelines.arguments import check_length, check_output_type, prompts_of
 from t2ilab.pipelines.folder import open_parts, save_parts
+from t2ilab.pipelines.noise import Noise
 
 Sampler = Callable[..., Tensor]
 SAMPLERS: dict[str, Sampler] = {
@@ -302,15 +303,8 @@ class TextToImage:
                     "latents must be finite numbers; got NaN or infinity. Look at the step that made them."
                 )
             x = latents
-        elif generator is not None:
-            x = torch.randn(shape, generator=generator, device=generator.device)
-        elif seed is None:
-            x = torch.randn(shape)
-        elif not 0 <= seed < 2**63 - count:
-            raise ValueError(f"A seed is a whole number from 0 to 2^63; got {seed}.")
         else:
-            streams = [torch.Generator().manual_seed(seed + i) for i in range(count)]
-            x = torch.stack([torch.randn(shape[1:], generator=stream) for stream in streams])
+            x = Noise(count, seed, generator)(*shape[1:])
         return self._placed(x)
 
     def start(

@@ -31,6 +31,10 @@ from t2ilab.training.loop import Plan, Step, train
 NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"}
 NOT_RECIPES |= {"adversarial", "labelled"}
 NOT_RECIPES |= {"finetuning", "examples", "monster_scores"}
+NOT_RECIPES = {
+    "run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control", "language", "stages",
+    "priors",
+}  # fmt: skip
 
 
 class Recipe(Protocol):

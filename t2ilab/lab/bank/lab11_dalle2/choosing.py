@@ -255,5 +255,5 @@ BEST_OF = Exercise(
             ),
         ),
     },
-    off_limits=("t2ilab.pipelines.unclip.best_of",),
+    off_limits=("t2ilab.pipelines.prior.best_of",),
 )
