@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
-    """The squared Frechet distance of two Gaussians (Dowson & Landau 1982, eq. 4; the FID of Heusel et al. 2017).
+    """The squared Fréchet distance of two Gaussians (Dowson & Landau 1982; the FID of Heusel et al. 2017, eq. 6).
 
     |mu1 - mu2|^2 + trace(cov1 + cov2 - 2 (cov1 cov2)^(1/2)), in float64. The trace of the root is the sum of the
     singular values of cov1^(1/2) cov2^(1/2), which is exact for singular covariances too.
@@ -53,7 +53,7 @@ def _root(cov: Tensor) -> Tensor:
 
 
 def frechet(real: Tensor, fake: Tensor) -> float:
-    """The squared Frechet distance of two heaps of features (N, D), (M, D), each taken for a Gaussian.
+    """The squared Fréchet distance of two heaps of features (N, D), (M, D), each taken for a Gaussian.
 
     Named after its features: the FID has Inception's, and figures of different features do not compare. It is larger
     for fewer pictures, so compare at equal numbers only.
@@ -75,7 +75,7 @@ def frechet(real: Tensor, fake: Tensor) -> float:
 
 
 def kid(real: Tensor, fake: Tensor) -> float:
-    """The kernel distance (Binkowski et al. 2018, section 4.1): does not depend on the number of pictures.
+    """The kernel distance (Bińkowski et al. 2018, section 4): does not depend on the number of pictures.
 
     The unbiased squared maximum mean discrepancy with the kernel (x . y / D + 1)^3; about 0, or a hair below, for heaps
     from one distribution.
@@ -99,10 +99,10 @@ def kid(real: Tensor, fake: Tensor) -> float:
 
 
 def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[float, float]:
-    """How many painted pictures could be real, and how many real ones could be painted (Kynkaanniemi et al. 2019).
+    """How many painted pictures could be real, and how many real ones could be painted (Kynkäänniemi et al. 2019).
 
     A picture could be of a heap if it is no farther from one in the heap than that one's k-th nearest neighbour there
-    (eqs. 1-3).
+    (eqs. 1 and 2).
 
     Args:
         real, fake: features (N, D), (M, D).

@@ -152,6 +152,12 @@ def test_a_gradient_that_is_not_finite_stops_it_too():
         list(train_adversarially(rivals, lambda _: rivals.judge.weight.sqrt().sum(), lambda _: None, plan()))
 
 
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setattr("t2ilab.training.processes.count", lambda: 2)
+    with pytest.raises(ValueError, match=r"trains in one process, .*; got 2\. Leave --processes out"):
+        list(begin(Problem()))
+
+
 @pytest.mark.parametrize(("values", "sentence"), [
     ({"steps": 0}, "at least one step; got 0"),
     ({"steps": 5, "learning_rate": 0.0}, r"positive number; got 0\.0"),

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from t2ilab.training import processes
 from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
 from t2ilab.training.ema import Average
 from t2ilab.training.loop import Step
@@ -96,9 +97,15 @@ def train_adversarially(
         every_seconds: how often.
 
     Raises:
+        ValueError: several processes have joined: norms and deviations here look at whole batches.
         FloatingPointError: a loss or its gradient is no longer finite; the last checkpoint is from before.
         OSError: a checkpoint that cannot be read or written, or is of another run.
     """
+    if processes.count() > 1:
+        raise ValueError(
+            f"A GAN trains in one process, since its layers look at whole batches; got {processes.count()}. Leave "
+            "--processes out."
+        )
     sides = {
         who: [p for p in net.parameters() if p.requires_grad]
         for who, net in (("painter", rivals.painter), ("judge", rivals.judge))

@@ -11,7 +11,7 @@ DIM = 4
 
 
 def frechet_distance(mu1, cov1, mu2, cov2):
-    """The squared Frechet distance of two Gaussians (Dowson & Landau 1982, eq. 4; Heusel et al. 2017, eq. 6).
+    """The squared Fréchet distance of two Gaussians (Dowson & Landau 1982; Heusel et al. 2017, eq. 6).
 
     mu1, mu2: (D,), the means; cov1, cov2: (D, D), the covariances, perhaps singular. Returns one number:
     |mu1 - mu2|^2 + trace(cov1 + cov2 - 2 (cov1 cov2)^(1/2)), with the root of a matrix, not of its entries.
