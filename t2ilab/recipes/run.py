@@ -28,13 +28,11 @@ from t2ilab.training import processes
 from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep
 from t2ilab.training.loop import Plan, Step, train
 
-NOT_RECIPES = {"run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"}
-NOT_RECIPES |= {"adversarial", "labelled"}
-NOT_RECIPES |= {"finetuning", "examples", "monster_scores"}
+# Files of this room that recipes share.
 NOT_RECIPES = {
-    "run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control", "language", "stages",
-    "priors",
-}  # fmt: skip
+    *("run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"),
+    *("adversarial", "labelled", "finetuning", "examples", "monster_scores", "language", "stages", "priors"),
+}
 
 
 class Recipe(Protocol):
