@@ -274,7 +274,8 @@ def train(unet, loss_of, steps, rate, look=()):
 
 
 # %% tags=["nbval-ignore-output"]
-FULL_STEPS = budget(lesson=400, ci=4)
+# On a slow machine lower this one; LORA_STEPS, SHORT and PET_STEPS below are of its kind.
+FULL_STEPS = budget(lesson=350, ci=4)
 LOOK = [FULL_STEPS // 16, FULL_STEPS // 4, FULL_STEPS]
 trial = copy.deepcopy(pipe.unet).requires_grad_(True)
 pace(lambda step: error(trial, LESSONS, step).backward(), FULL_STEPS)
@@ -409,7 +410,7 @@ with torch.no_grad():
     )
 
 # %% tags=["nbval-ignore-output"]
-LORA_STEPS = budget(lesson=300, ci=4)
+LORA_STEPS = budget(lesson=250, ci=4)
 lora, losses, seen = train(lora, lambda step: error(lora, LESSONS, step), LORA_STEPS, 4e-3, [LORA_STEPS])
 plots.loss_curve(losses)
 lora_monsters = measure(tr("LoRA of rank {rank}").format(rank=RANK), lora)
@@ -518,7 +519,7 @@ say(
 # **画風には、どれだけのランクが要るのでしょうか。** 教材もステップ数も学習率も同じで、ランクだけを変えます。（どれも短い学習です。上のものとではなく、おたがいに比べてください。）
 
 # %% tags=["nbval-ignore-output"]
-SHORT = budget(lesson=100, ci=3)
+SHORT = budget(lesson=80, ci=3)
 ranks = [1, 4, 16]
 swept = []
 for rank in ranks:
@@ -707,7 +708,7 @@ shown = [look_for_pet(tr("the base"), pipe)]
 # ### Exercise 3: <!-- exercise prior_preservation_loss -->
 
 # %% [markdown] tags=["ja"]
-# ## DreamBooth
+# ## DreamBooth：全体に覚えさせる
 #
 # 5 枚の画像で U-Net 全体をファインチューニングし、キャプションにはめったにない単語を使う。これが **DreamBooth** です（[Ruiz et al. 2023](https://arxiv.org/abs/2208.12242)）。ネットワーク全体には、5 枚の画像を何度覚えてもまだ余る広さがあります。そして、残りの知識がどうなるかは、もう見ました。そこで論文では、何かを変える前に、知っているものをモデル自身に*描かせて*おきます。新しいことを学びながら、それも描き続けなければなりません（eq. 2、**事前保存**（prior preservation）の損失）。
 #
@@ -750,7 +751,7 @@ def pet_error(unet, step, weight):
     return prior_preservation_loss(output, target, old, was, weight)
 
 
-PET_STEPS = budget(lesson=150, ci=3)
+PET_STEPS = budget(lesson=120, ci=3)
 for name, weight in {tr("DreamBooth without the prior"): 0.0, tr("DreamBooth"): 1.0}.items():
     dreamt = copy.deepcopy(pipe.unet).requires_grad_(True)
     dreamt, losses, _ = train(
@@ -788,7 +789,7 @@ plots.images(
 # ### Exercise 4: <!-- exercise token_only_gradient -->
 
 # %% [markdown] tags=["ja"]
-# ## Textual inversion
+# ## Textual inversion：1 行だけに覚えさせる
 #
 # **では、何も動かしてはいけないとしたら、どうでしょうか。** 単語は、テキストエンコーダの表の 1 行です。**Textual inversion**（[Gal et al. 2022](https://arxiv.org/abs/2208.01618)、4 節）は、行をひとつ足して、それだけを学びます。凍結したモデルに描けるものの中から、5 枚の画像にいちばん合う名前を探すのです。勾配を求めるにはネットワーク全体を使い、そのあと、1 行を残してすべて捨てます。
 #
@@ -1034,7 +1035,7 @@ if DOWNLOAD:
     few = sum(p.numel() for p in thin)
     say("Of {whole:,} numbers, {few:,} learn: {share:.1%}.", whole=whole, few=few, share=few / whole)
     one = some_monsters(1)
-    picture = drawing_of(one, stable.image_size)
+    picture = drawing_of(one, max(64, stable.image_size))
     x0, told = to_latents(stable, picture), stable.encode([caption_of(one[0])])
     optimizer = torch.optim.AdamW(thin, lr=1e-4)
     for step in range(3):

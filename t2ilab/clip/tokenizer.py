@@ -242,7 +242,8 @@ class CLIPTokenizer:
         if word in self.vocab or len(self.encode(word)) == 1:
             raise ValueError(f"{word!r} is a word of this model already, and a new one is wanted; choose another.")
         vocab = self.vocab | {word: max(self.vocab.values()) + 1}
-        return CLIPTokenizer(vocab, self.merges, self.context_length, self.pad, (*self.words, word))
+        merges = [(a, b) for a, b in self.merges]
+        return CLIPTokenizer(vocab, merges, self.context_length, self.pad, (*self.words, word))
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text, with neither start nor end."""

@@ -22,7 +22,7 @@ class LoRALinear(nn.Module):
         super().__init__()
         self.base = base.requires_grad_(False)
         self.down = nn.Parameter(torch.randn(rank, base.in_features) / base.in_features**0.5)
-        # Zero, so that a new layer does exactly what base does; down must not be, or neither would ever learn.
+        # Zero, so that a new layer does exactly what base does; down must not be, or neither would learn.
         self.up = nn.Parameter(torch.zeros(base.out_features, rank))
         self.scale = alpha / rank
 
