@@ -54,7 +54,7 @@ def add_word(text_encoder: TextEncoder, start: Tensor) -> NewWord:
         raise ValueError("This text encoder is learning a word already; settle_word ends that.")
     word = NewWord(embedding, start)
     text_encoder.requires_grad_(False)
-    text_encoder.embeddings.token_embedding = word
+    setattr(text_encoder.embeddings, "token_embedding", word)  # noqa: B010 (an Embedding to the type checker)
     text_encoder.config = replace(text_encoder.config, vocab_size=text_encoder.config.vocab_size + 1)
     return word
 

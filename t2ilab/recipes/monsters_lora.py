@@ -41,7 +41,8 @@ class Recipe(StyleRecipe):
         layers = add_adapter(self.pipe.unet, self.numbers.rank)
         for layer in layers:
             self.device.place(layer)
-        return nn.ParameterDict({f"{i:03}": p for i, p in enumerate(p for x in layers for p in (x.down, x.up))})
+        factors = [factor for layer in layers for factor in (layer.down, layer.up)]
+        return nn.ParameterDict({f"{i:03}": factor for i, factor in enumerate(factors)})
 
     def others(self, pipe: TextToImage, count: int) -> dict[str, float]:
         """What is kept of the old prompts at half the strength, and with the adapter off."""
