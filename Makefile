@@ -4,6 +4,7 @@
 # make bench    speed, as ratios within one run
 # make site     the web site of the solved labs, in build/site
 # make pictures the pictures of the README, drawn again by the zoo's model
+# make wheelhouse  a folder with all that pip needs, for a room without a network (docs/jupyterhub.md)
 # make format   formats and fixes what can be fixed
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ ARGS ?=
 WORKERS ?= 2
 QUIET := HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 OMP_NUM_THREADS=1 MPLBACKEND=agg TOKENIZERS_PARALLELISM=false
 
-.PHONY: lab test lint unit notebooks course bench pictures site format
+.PHONY: lab test lint unit notebooks course bench pictures wheelhouse site format
 .DEFAULT_GOAL := test
 
 # One installation serves all targets; it is made again when pyproject.toml changes.
@@ -54,6 +55,10 @@ pictures: $(VENV)/installed
 
 site: $(VENV)/installed
 	$(BIN)/python docs/make_site.py
+
+# Everything as wheels, PyTorch's without CUDA; pip takes them by --no-index --find-links wheelhouse.
+wheelhouse: $(VENV)/installed
+	$(BIN)/pip wheel --quiet --wheel-dir wheelhouse --extra-index-url https://download.pytorch.org/whl/cpu '.[lab,studio]'
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .

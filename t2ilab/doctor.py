@@ -14,6 +14,7 @@ from t2ilab.device import DeviceManager
 NEEDED = ("torch", "numpy", "pillow", "safetensors", "tokenizers", "tqdm", "typer", "matplotlib", "ipywidgets")
 OPTIONAL = {
     "jupyterlab": ("the labs in a browser", "pip install 't2ilab[lab]'"),
+    "gradio": ("the studio", "pip install 't2ilab[studio]'"),
     "jupytext": ("building notebooks", "pip install 't2ilab[instructor]'"),
     "nbval": ("the tests", "pip install 't2ilab[test]'"),
     "diffusers": ("comparisons with published code", "pip install 't2ilab[test]'"),
@@ -32,8 +33,12 @@ class Findings:
         self.faults += fault
 
 
-def examine() -> Findings:
-    """Looks at Python, the packages, the device, the memory, the zoo's hashes and the font for Japanese."""
+def examine(offline: bool = False) -> Findings:
+    """Looks at Python, the packages, the device, the memory, the zoo's hashes and the font for Japanese.
+
+    offline: whether this is for a room without a network, where JupyterLab, which could be installed later elsewhere,
+        is needed too; and which models of the Hugging Face hub are on the disk is said.
+    """
     found = Findings()
     found.add(
         "t2ilab", f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -47,7 +52,8 @@ def examine() -> Findings:
         try:
             found.add(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            found.add(name, f"not installed; for {purpose}: {command}")
+            needed = offline and name == "jupyterlab"
+            found.add(name, f"{'missing' if needed else 'not installed'}; for {purpose}: {command}", fault=needed)
     try:
         manager = DeviceManager()
         found.add("device", manager.reason)
@@ -64,7 +70,19 @@ def examine() -> Findings:
             found.add(f"zoo {name}", str(error), fault=True)
     font = util.find_spec("matplotlib_fontja") is not None
     found.add("Japanese in plots", "yes" if font else "missing; pip install matplotlib-fontja", fault=not font)
+    if offline:
+        found.add("hub's models on disk", ", ".join(_kept()) or "none; the labs need none")
     return found
+
+
+def _kept() -> list[str]:
+    """The models in the Hugging Face hub's cache."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
+    except CacheNotFound:
+        return []
 
 
 def _free() -> float:

@@ -80,3 +80,19 @@ def test_a_device_that_is_not_there_is_a_fault_and_the_rest_is_examined(small_zo
     assert found.faults == 1
     assert "'warp'" in lines(found, "device")[0]
     assert lines(found, "zoo storybook")
+
+
+def test_without_a_network_jupyterlab_is_needed(small_zoo, without, monkeypatch):
+    monkeypatch.setattr(doctor, "_kept", lambda: ["someone/a-model"])
+    assert doctor.examine(offline=True).faults == 0
+    assert lines(doctor.examine(offline=True), "hub's models on disk")[0].endswith("someone/a-model")
+    without("jupyterlab")
+    found = doctor.examine(offline=True)
+    assert found.faults == 1
+    assert "FAULT jupyterlab: missing; for the labs in a browser" in lines(found, "jupyterlab")[0]
+
+
+def test_a_machine_without_the_hubs_cache_has_none_of_its_models(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "nothing"))
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(tmp_path / "nothing"))
+    assert doctor._kept() == []

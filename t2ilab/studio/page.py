@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -63,11 +63,7 @@ class Page:
         """An update for each part of `texts`, in that language."""
         import gradio as gr
 
-        return [
-            gr.update(**{of: choices(name, language) if of == "choices" else label(name, language)
-                         for of, name in texts.items()})
-            for texts in self.texts.values()
-        ]  # fmt: skip
+        return [gr.update(**_told(says, language)) for says in self.texts.values()]
 
     # ---- what stands where -----------------------------------------------------------------------------------------
 
@@ -76,15 +72,14 @@ class Page:
         says = {text: name} | {of: f"{name}_{of}" for of in more}
         if name in CHOICES:
             says["choices"] = name
-        told = {of: choices(key) if of == "choices" else label(key) for of, key in says.items()}
-        self.parts[name], self.texts[name] = kind(**told, **options), says
+        self.parts[name], self.texts[name] = kind(**_told(says), **options), says
         return self.parts[name]
 
     def _ask(self, gr: Any) -> None:
         with gr.Row(elem_id="t2-ask", equal_height=True):
             self._add("prompt", gr.Textbox, more=["placeholder"], value=EXAMPLES["en"][0], lines=1, max_lines=4,
                       autofocus=True, elem_id="t2-prompt", scale=8)  # fmt: skip
-            button = {"kind": gr.Button, "text": "value", "scale": 1, "min_width": 130}
+            button: dict[str, Any] = {"kind": gr.Button, "text": "value", "scale": 1, "min_width": 130}
             self._add("draw", variant="primary", elem_id="t2-draw", **button)
             self._add("stop", variant="stop", visible=False, elem_id="t2-stop", **button)
         with gr.Row(elem_id="t2-examples"):
@@ -108,13 +103,14 @@ class Page:
     def _settings(self, gr: Any) -> None:
         pipe = self.models.open(self.models.names[0])
         self._add("model", gr.Dropdown, choices=self.models.names, value=self.models.names[0])
-        slider = {"kind": gr.Slider, "step": 1}
+        slider: dict[str, Any] = {"kind": gr.Slider, "step": 1}
         self._add("count", minimum=1, maximum=MOST_PICTURES, value=1, **slider)
         self._add("steps", more=["info"], minimum=1, maximum=MOST_STEPS, value=20, **slider)
         self._add("guidance", gr.Slider, more=["info"], minimum=1, maximum=MOST_GUIDANCE, value=pipe.guidance_scale,
                   step=0.5)  # fmt: skip
         with gr.Group():
-            self._add("seed", gr.Number, more=["info"], value=0, precision=0, minimum=0, maximum=LARGEST_SEED)
+            self._add("seed", gr.Number, more=["info"], value=0, precision=0, minimum=0, maximum=LARGEST_SEED,
+                      elem_id="t2-seed")  # fmt: skip
             self._add("new_seed", gr.Checkbox, value=True)
         with self._add("more", gr.Accordion, open=False):
             self._add("negative", gr.Textbox, more=["placeholder"], max_lines=3)
@@ -127,7 +123,7 @@ class Page:
         kinds = [f".{kind.lower()}" for kind in (*uploads.FORMATS, "jpg")]
         with self._add("over", gr.Accordion, open=False, elem_id="t2-over"):
             with gr.Row():
-                small = {"size": "sm", "min_width": 80}
+                small: dict[str, Any] = {"size": "sm", "min_width": 80}
                 self._add("open", gr.UploadButton, file_types=kinds, elem_id="t2-open", **small)
                 self._add("use_last", gr.Button, text="value", **small)
                 self._add("remove", gr.Button, text="value", **small)
@@ -152,6 +148,11 @@ class Page:
                 )
             else:
                 self.parts["scribble"] = gr.State()
+
+
+def _told(says: Mapping[str, str], language: str = "en") -> dict[str, Any]:
+    """Properties of a part, in that language."""
+    return {of: choices(name, language) if of == "choices" else label(name, language) for of, name in says.items()}
 
 
 def _canvas(gr: Any, colour: str, width: int) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def application(models: Models, token: str | None = None) -> fastapi.FastAPI:
         css_paths=[STYLE],
         js=LIVE,
     )
-    outer.add_middleware(Doors, token=token)  # type: ignore[arg-type]
+    outer.add_middleware(Doors, token=token)
     return outer
 
 

@@ -133,7 +133,8 @@ def read_notes(entries: Mapping[str, str]) -> dict[str, Any]:
 
 def size_of(shape: str, image_size: int) -> tuple[int, int]:
     """Width and height in pixels of a shape, for a model that was trained at image_size pixels a side."""
-    return tuple(int(side * image_size) for side in SHAPES[shape])  # type: ignore[return-value]
+    width, height = SHAPES[shape]
+    return int(width * image_size), int(height * image_size)
 
 
 def _between(value: float, low: float, high: float) -> float | None:

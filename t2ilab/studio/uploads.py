@@ -46,10 +46,10 @@ def open_picture(path: str | Path, language: str = "en") -> Image.Image:
 def on_canvas(picture: Image.Image) -> Image.Image:
     """A picture with its longer side CANVAS pixels; small ones of ours grow by whole squares where they can."""
     scale = CANVAS / max(picture.size)
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
     if scale < 1:
-        return picture.resize(size, Image.Resampling.LANCZOS)  # type: ignore[arg-type]
-    return picture.resize(size, Image.Resampling.NEAREST if scale >= 4 else Image.Resampling.BICUBIC)  # type: ignore[arg-type]
+        return picture.resize((width, height), Image.Resampling.LANCZOS)
+    return picture.resize((width, height), Image.Resampling.NEAREST if scale >= 4 else Image.Resampling.BICUBIC)
 
 
 def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
