@@ -1,9 +1,12 @@
 """`t2ilab release` as an instructor meets it."""
 
+import csv
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
+from grading_class import lay, needs_bubblewrap
 from said import sentence
 
 
@@ -23,6 +26,23 @@ def test_an_assignment_is_made(command):
     assert (
         sentence(again, 2) == "An assignment goes into a new or an empty folder, but week4 holds files; name another."
     )
+
+
+@needs_bubblewrap
+def test_what_comes_back_is_graded_by_its_rules(command):
+    """Only what was asked counts, for the points of the assignment; what was given earns nothing."""
+    choice = ["--exercises", "to_model_range", "--points", "to_model_range=7"]
+    assert command("release", "--lab", "00", "-o", "week0", *choice).code == 0
+    blank = nbformat.read("week0/students/00_welcome.ipynb", as_version=4)
+    solved = nbformat.read("week0/nbgrader/source/00_welcome/00_welcome.ipynb", as_version=4)
+    files = {"Ann/x.ipynb": solved, "Bob/x.ipynb": blank}
+    lay(Path("in"), {place: nbformat.writes(notebook).encode() for place, notebook in files.items()})
+    result = command("grade", "in", "--lab", "00", "--policy", "week0/policy.toml", "--seconds", "60")
+    assert result.code == 0, result.err
+    with open("grades.csv", encoding="utf-8-sig", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert {name: (row["total"], row["out of"]) for name, row in rows.items()} == {"Ann": ("7", "7"), "Bob": ("0", "7")}
+    assert rows["Bob"]["cosine_similarity status"] == "right"  # it was given
 
 
 @pytest.mark.parametrize(

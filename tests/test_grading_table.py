@@ -226,6 +226,18 @@ def test_the_class_page_counts(tmp_path):
     assert hardest[-1].name == EXERCISES[0].name  # the one that all have right
 
 
+def test_what_counts_nothing_stands_on_no_page(tmp_path):
+    given, other = EXERCISES[1].name, EXERCISES[2].name
+    policy = table.Policy(points={given: 0})
+    texts = ["".join(page.words) for page in pages(tmp_path, made(tmp_path, policy=policy)).values()]
+    assert len(texts) == 2
+    assert all(given not in text and other in text for text in texts)
+    # What a human wrote of it is told all the same.
+    told = made(tmp_path, policy=policy, overrides=f"student,number,exercise,points,comment\nYuki,7,{given},1,a gift\n")
+    student = pages(tmp_path, told)[feedback.page_name(told.rows[0])]
+    assert "a gift" in "".join(student.words)
+
+
 def test_an_empty_class_has_a_page(tmp_path):
     broken = submission("d", cells={}, problem="d/x.ipynb is no notebook.")
     assert "class.html" in pages(tmp_path, made(tmp_path, broken))

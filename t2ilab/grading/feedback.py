@@ -49,6 +49,7 @@ def of_student(table: Table, row: Row) -> dict[str, Any]:
     """What a student's page says, in plain text: the head of it, and a dict for each exercise."""
     one = row.submission
     marks = dict(zip((asked.name for asked in table.exercises), row.marks, strict=True))
+    counting = [asked for asked in table.exercises if marks[asked.name].out_of or asked.name in row.comments]
     return {
         "title": word("title", lab=table.lab, student=one.student.name),
         "handed_in": word("handed_in", file=one.file, time=moment(one.modified)),
@@ -57,7 +58,7 @@ def of_student(table: Table, row: Row) -> dict[str, Any]:
         if row.penalty
         else "",
         "problem": word("ungraded", problem=one.problem) if one.problem else "",
-        "exercises": [_of_exercise(asked, marks[asked.name], row) for asked in table.exercises],
+        "exercises": [_of_exercise(asked, marks[asked.name], row) for asked in counting],
     }
 
 
@@ -89,6 +90,8 @@ def _of_class(table: Table) -> dict[str, Any]:
     mistakes: list[tuple[int, str, str, str]] = []
     for i, asked in enumerate(table.exercises):
         marks = [row.marks[i] for row in graded]
+        if marks and not any(mark.out_of for mark in marks):
+            continue  # given, already solved
         counts = Counter(status(mark, row) for mark, row in zip(marks, graded, strict=True))
         mean = sum(mark.points / mark.out_of for mark in marks if mark.out_of) / len(marks) if marks else 0.0
         exercises.append((mean, asked.name, sum(mark.status == "right" for mark in marks), counts.most_common()))
