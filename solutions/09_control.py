@@ -379,7 +379,7 @@ drawing_box(canvas, fill_painted, "a big blue robot in the center by day", seed=
 # `canvas.stroke([(x, y), ...], width)`, and look at the same as a figure:
 
 # %% [markdown] tags=["ja"]
-# 塗ったものは `canvas.value` という配列で、穴のところが True です。ウィジェットが表示されませんか。それなら、配列を代入するか、`canvas.stroke([(x, y), ...], width)` で描いてください。同じものを図で示します。
+# 塗ったものは、このキャンバス（canvas）の `canvas.value` という配列で、穴のところが True です。ウィジェットが表示されませんか。それなら、配列を代入するか、`canvas.stroke([(x, y), ...], width)` で描いてください。同じものを図で示します。
 
 # %% tags=["nbval-ignore-output"]
 painted = torch.from_numpy(canvas.value).to(device)

@@ -246,5 +246,6 @@ def test_the_zoos_base_has_the_size_that_the_widths_are_for(cpu):
     """Maps of 8x8 under pictures of 64x64: four widths."""
     recipe = control_semantic.Recipe(cpu, 0)
     assert recipe.model.control_config.factor == 8
-    assert recipe.model(torch.zeros(1, 4, 8, 8), torch.tensor([3]), torch.zeros(1, 24, 64), torch.zeros(1, 3, 64, 64))
-    assert sum(p.numel() for p in recipe.model.parameters()) < 800_000
+    x, words = torch.zeros(1, 16, 8, 8), recipe.base.encode([""])
+    assert recipe.model(x, torch.tensor([3]), words, torch.zeros(1, 3, 64, 64))
+    assert sum(p.numel() for p in recipe.model.parameters()) < 2_000_000

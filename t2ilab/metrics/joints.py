@@ -35,8 +35,9 @@ OF_MAIN = {Paint.MAIN: 1.0, Paint.DARK: 0.68, Paint.PALE: 0.5}  # how much of th
 def joints(images: Tensor, asked: Sequence[Scene]) -> Tensor:
     """Reads where the joints of the figures are that pictures were to show, wherever that is.
 
-    In the world's own 64x64 pictures 97% of the joints that can be seen are read within 3 pixels of where they are. It
-    takes a good quarter of a second for each figure, and finds none that is turned by much more than 20 degrees.
+    Of the joints that can be seen in the world's own 64x64 pictures, 95% are read within 3 pixels of where they are,
+    and 83% where these have been through vae-storybook: what is blurred is more often not found. (64 pictures each.)
+    It takes a good quarter of a second for each figure, and finds none that is turned by much more than 20 degrees.
 
     Args:
         images: (B, 3, H, W) in [-1, 1], square.
