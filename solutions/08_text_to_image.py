@@ -72,7 +72,7 @@ from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
 
-STORYBOOK = "storybook-pixel"  # the model of the zoo that sections 1 to 4 look into
+STORYBOOK = "storybook"  # the model of the zoo that sections 1 to 4 look into
 machine = DeviceManager()
 device = machine.device
 pipe = TextToImage.from_pretrained(STORYBOOK)
@@ -547,8 +547,8 @@ difference = (yours.clamp(-1, 1) - own).abs().max()
 say("Your pictures and the pipeline's differ by at most {d:.1e}.", d=difference.item())
 
 # %% [markdown]
-# That is no fault of yours. This model paints pixels, and its guesses are cut off at -1 and 1. Here each of the two is cut, and then you mix them; the pipeline mixes first and cuts once. Where the guesses agree you see
-# nothing of it; at a few edges the walks part. Latents are not cut at all, so in section 5 both orders are one.
+# What is left is rounding. (This model works on latents, which know no bounds. One that paints pixels, such as the zoo's `storybook-pixel`, cuts its guesses off at -1 and 1: here each of the two would be cut, and then you
+# mix them; the pipeline mixes first and cuts once. There the walks part at a few edges. Try it: the model's name stands in the first cell.)
 #
 # # 4. How hard should it listen?
 #
@@ -558,7 +558,7 @@ say("Your pictures and the pipeline's differ by at most {d:.1e}.", d=difference.
 # different surroundings? (Ecologists call this Simpson's index.) If all eight are equally frequent, in seven pairs of eight.
 
 # %% [markdown] tags=["ja"]
-# これはあなたの間違いではありません。このモデルは画素を描くので、推定値は -1 から 1 の範囲に切り詰められます。ここでは 2 つの推定値をそれぞれ切り詰めてから、あなたが混ぜています。パイプラインは、先に混ぜてから一度だけ切り詰めます。2 つの推定値が近いところでは違いは見えませんが、ふちのいくつかの画素で道が分かれます。潜在変数は切り詰めないので、5 節ではどちらの順番でも同じになります。
+# 残った差は丸め誤差です。（このモデルは潜在変数の上で働き、潜在変数に上限や下限はありません。zoo の `storybook-pixel` のように画素を描くモデルでは、推定値が -1 から 1 の範囲に切り詰められます。ここでは 2 つの推定値をそれぞれ切り詰めてから混ぜますが、パイプラインは先に混ぜてから一度だけ切り詰めるので、ふちのいくつかの画素で道が分かれます。最初のセルのモデル名を変えて、試してみてください。）
 #
 # # 4. どれくらい言葉に従うべきか
 #
@@ -716,14 +716,14 @@ say(
 )
 
 # %% [markdown]
-# (Two shares of 32 pictures each: only a difference of more than 20 points or so would mean something. The cards of the zoo's models, `t2ilab zoo storybook-pixel` for example, have both languages measured on 512.)
+# (Two shares of 32 pictures each: only a difference of more than 20 points or so would mean something. The cards of the zoo's models, `t2ilab zoo storybook` for example, have both languages measured on 512.)
 #
 # ## Between two prompts
 #
 # A row of tokens is a row of vectors, and between two of those lie others, which no sentence has. `interpolate` goes from one prompt to the other, with the noise held still:
 
 # %% [markdown] tags=["ja"]
-# （32 枚ずつの割合なので、20 ポイントほどより大きい差でなければ、意味はありません。zoo のモデルのカードには、どちらの言語も 512 枚で測った値があります。たとえば `t2ilab zoo storybook-pixel` で読めます。）
+# （32 枚ずつの割合なので、20 ポイントほどより大きい差でなければ、意味はありません。zoo のモデルのカードには、どちらの言語も 512 枚で測った値があります。たとえば `t2ilab zoo storybook` で読めます。）
 #
 # ## 2 つのプロンプトのあいだ
 #
