@@ -78,7 +78,7 @@ def world() -> None:
 
 def model() -> None:
     """Writes prompts.png, denoising.gif, lecture.png and sheet.png, drawn by the zoo's models."""
-    pipe = TextToImage.from_pretrained("storybook-pixel")
+    pipe = TextToImage.from_pretrained("storybook")
     prompts = [prompt.replace("\n", " " if prompt.isascii() else "") for prompt in PROMPTS]
 
     figure, axes = plt.subplots(1, len(PROMPTS), figsize=(11, 2.4))
@@ -90,12 +90,12 @@ def model() -> None:
     figure.savefig(FOLDER / "prompts.png", dpi=110)
     plt.close(figure)
 
-    frames = Frames()
+    frames = Frames(pipe.decode)
     last = pipe(prompts[:1], seed=0, callback=frames)
-    frames.save(FOLDER / "denoising.gif", last, 6)
+    frames.save(FOLDER / "denoising.gif", last, 4)
 
     rows = [pipe([prompt] * 16, seed=0, output_type="pt") * 2 - 1 for prompt in LECTURE]
-    enlarged(to_pil(grid(torch.cat(rows), columns=16)[None])[0], 2).save(FOLDER / "lecture.png")
+    to_pil(grid(torch.cat(rows), columns=16)[None])[0].save(FOLDER / "lecture.png")
 
     prompts, _ = World(seed=1).prompts(16)
     sheet = grid(TextToImage.from_pretrained("shapes-pixel")(prompts, seed=0, output_type="pt") * 2 - 1, columns=8)
