@@ -125,6 +125,8 @@ def _index(source: Path, labs: list[str], rooms: Sequence[str], root: Path) -> N
     text = text.replace("<!-- labs -->", "\n".join(f"solutions/{stem}" for stem in labs))
     text = text.replace("<!-- labs ja -->", "\n".join(f"solutions/ja/{stem}" for stem in labs))
     text = text.replace("<!-- rooms -->", "\n".join(f"reference/{room}" for room in rooms))
+    others = sorted(p.stem for p in (source / "docs").glob("*.md") if p.stem not in ("teaching", "instructors"))
+    text = text.replace("<!-- pages -->", "\n".join(f"docs/{stem}" for stem in others))
     teaching = sorted((source / "docs" / "teaching").glob("*.md")), sorted((source / "docs/ja/teaching").glob("*.md"))
     for mark, pages in zip(("<!-- teaching -->", "<!-- teaching ja -->"), teaching, strict=True):
         text = text.replace(mark, "\n".join(p.relative_to(source).with_suffix("").as_posix() for p in pages))

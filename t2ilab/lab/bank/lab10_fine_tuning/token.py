@@ -12,7 +12,7 @@ WORDS, WIDTH = 8, 5
 
 
 def token_only_gradient(grad, token_id):
-    """The gradient of a table of words, with nothing in it but the row of one word (Gal et al. 2023, section 4).
+    """The gradient of a table of words, with nothing in it but the row of one word (Gal et al. 2022, section 4).
 
     grad: (V, D), one row for each word, which stays as it is; token_id: the number of the new word, an int.
     Returns (V, D): that row as it is, and zeros in all others.
