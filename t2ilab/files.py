@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
@@ -22,6 +20,8 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk is full or the folder cannot be written, in one sentence.
     """
+    from safetensors import SafetensorError  # here, as the command's help reads this file too
+
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """The studio in a real browser, in both languages: typed in, watched, saved, painted on, left in the middle."""
 
+import base64
 import io
 import os
 import re
@@ -99,6 +100,12 @@ def saved(page):
     return download.value.suggested_filename, download.value.path()
 
 
+def pixels(path):
+    """A saved picture as the model drew it, whose pixels are squares of 8 in the file."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), dtype=int)[4::8, 4::8]
+
+
 def choose(page, button, file):
     """Clicks a button that asks for a file, and gives it one."""
     with page.expect_file_chooser() as chooser:
@@ -118,14 +125,14 @@ def test_a_prompt_is_typed_watched_and_saved_and_its_settings_come_back(visit, l
     (final,) = loaded(pictures)
     coming = [source.split(",")[1] for source in page.evaluate("window.seen")]
     assert len(coming) >= 2
-    assert roughness(coming[0]) > 2 * roughness(final)  # it begins as noise
+    assert roughness(coming[0]) > 1.3 * roughness(final)  # it begins as noise; that of latents is coarser
 
     name, path = saved(page)
     settings = from_png(path)
     assert name.endswith(f"-seed-{settings['seed']}.png")
     assert settings["prompt"] == RIDER[language]
-    with Image.open(path) as picture:
-        assert picture.size == (256, 256)
+    with Image.open(path) as picture, Image.open(io.BytesIO(base64.b64decode(coming[0]))) as small:
+        assert picture.size == (8 * small.width, 8 * small.height)
 
     page.get_by_label(label("prompt", language)).fill("x")
     choose(page, "#t2-restore", path)
@@ -194,7 +201,7 @@ def test_too_long_a_prompt_is_one_sentence(visit):
 def test_a_mask_is_painted_and_the_rest_stays(visit):
     page = visit.open()
     drawn(page, "en", prompt="a white dog riding a horse")
-    before = np.asarray(Image.open(saved(page)[1]).resize((32, 32), Image.Resampling.NEAREST), dtype=int)
+    before = pixels(saved(page)[1])
     page.get_by_role("button", name=label("over")).click()
     page.get_by_role("button", name=label("use_last")).click()
     canvas = page.locator("#t2-editor canvas").first
@@ -212,10 +219,9 @@ def test_a_mask_is_painted_and_the_rest_stays(visit):
     page.mouse.up()
     page.wait_for_timeout(1000)
     drawn(page, "en", prompt="a purple cat riding a horse")
-    after = np.asarray(Image.open(saved(page)[1]).resize((32, 32), Image.Resampling.NEAREST), dtype=int)
-    changed = np.abs(after - before).max(axis=-1) > 0
+    changed = np.abs(pixels(saved(page)[1]) - before).max(axis=-1) > 0
     assert 0.005 < changed.mean() < 0.3
-    assert not changed[20:].any()  # below what was painted
+    assert not changed[len(changed) * 2 // 3 :].any()  # below what was painted
     page.context.close()
 
 
