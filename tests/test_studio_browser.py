@@ -86,9 +86,10 @@ def speak(page, language):
 def drawn(page, language, **changed):
     """Types a prompt, presses Enter, and waits for the picture: what is shown of it."""
     page.get_by_label(label("prompt", language)).fill(changed.get("prompt", RIDER[language]))
-    before = page.locator("#t2-stage a.t2-save").first.get_attribute("href")
+    page.evaluate("window.seen = []")
     page.keyboard.press("Enter")
-    expect(page.locator("#t2-stage a.t2-save").first).not_to_have_attribute("href", before)
+    page.wait_for_function("window.seen.length > 0")
+    expect(page.locator(".t2-coming")).to_have_count(0)
     expect(page.locator("#t2-draw")).to_be_visible()
     return page.locator("#t2-stage .t2-pictures img")
 
