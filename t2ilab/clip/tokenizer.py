@@ -285,4 +285,4 @@ class CLIPTokenizer:
     def mask(self, ids: Tensor) -> Tensor:
         """bool (B, L) of token ids (B, L): True up to the first end token, False for the padding after it."""
         ends = ids == self.end_id
-        return ends.cumsum(1) - ends.long() == 0
+        return (ends.cumsum(1) - ends.long()).eq(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -103,8 +103,14 @@ class Sublayer(nn.Module):
 
     def __init__(self, config: T5Config, name: str, layer: nn.Module):
         super().__init__()
+        self.name = name
         self.add_module(name, layer)
         self.layer_norm = nn.RMSNorm(config.width, eps=1e-6)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None, context: Tensor | None = None) -> Tensor:
+        """x (B, N, width) with what the layer says added; an attention has a bias, and may look at a context."""
+        h, layer = self.layer_norm(x), getattr(self, self.name)
+        return x + (layer(h) if bias is None else layer(h, h if context is None else context, bias))
 
 
 class Block(nn.Module):
@@ -121,11 +127,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor, bias: Tensor, context: Tensor | None = None, seen: Tensor | None = None) -> Tensor:
         """x (B, N, width); of a decoder, context (B, L, width) and what is seen of it -> (B, N, width)."""
         own, *cross, last = self.layer
-        h = own.layer_norm(x)
-        x = x + own.SelfAttention(h, h, bias)
+        x = own(x, bias)
         for one in cross:
-            x = x + one.EncDecAttention(one.layer_norm(x), context, seen)
-        return x + last.DenseReluDense(last.layer_norm(x))
+            x = one(x, seen, context)
+        return last(x)
 
 
 class Stack(nn.Module):
@@ -143,7 +148,8 @@ class Stack(nn.Module):
         """x (B, N, width), masks (B, N) and (B, L), False for padding -> (B, N, width)."""
         n = x.shape[1]
         buckets = distance_buckets(n, n, not self.decodes, x.device)
-        bias = self.block[0].layer[0].SelfAttention.relative_attention_bias(buckets)  # (N, N, heads)
+        first: Any = self.block[0]
+        bias = first.layer[0].SelfAttention.relative_attention_bias(buckets)  # (N, N, heads)
         bias = bias.permute(2, 0, 1)[None].to(x.dtype)  # (1, heads, N, N)
         if self.decodes:
             ahead = torch.ones(n, n, dtype=torch.bool, device=x.device).triu(1)

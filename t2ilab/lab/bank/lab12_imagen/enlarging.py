@@ -44,8 +44,8 @@ def _probe(super_resolution_input, inputs):
     yield "sizes", lambda: super_resolution_input(inputs["other_x_t"], inputs["other_low_res"])
 
 
-def _enlarged(x_t, low_res, **how):
-    return F.interpolate(low_res, size=x_t.shape[-2:], **({"mode": "bilinear", "align_corners": False} | how))
+def _enlarged(x_t, low_res, mode="bilinear", align_corners=False):
+    return F.interpolate(low_res, size=x_t.shape[-2:], mode=mode, align_corners=align_corners)
 
 
 def _mistaken(enlarge=_enlarged, join=lambda x_t, large: torch.cat([x_t, large], 1)):
