@@ -82,8 +82,8 @@ def concatenation_to_image(
         unet: a U-Net of the same latents and words, such as the recipe `semantic-concat` trains.
         prompt: one caption or several.
         image: what it reads: PIL, one for all prompts or one each; or a tensor (B, 3, H, W) in [0, 1].
-        negative_prompt, num_inference_steps, guidance_scale, seed, generator, latents, sampler, spacing, output_type,
-            callback: as in `TextToImage`.
+        negative_prompt, num_inference_steps, guidance_scale, seed, generator, latents: as in `TextToImage`.
+        sampler, spacing, output_type, callback: as in `TextToImage`.
 
     Returns:
         A list of PIL pictures, or a tensor (B, 3, H, W) in [0, 1].
