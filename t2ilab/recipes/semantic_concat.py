@@ -15,7 +15,7 @@ from t2ilab.device import DeviceManager
 from t2ilab.interop.stable_diffusion import read_unet, write_unet
 from t2ilab.nets.widening import widened
 from t2ilab.pipelines.concatenation import beside, beside_channels, concatenation_to_image
-from t2ilab.recipes.control import TOGETHER, ControlRecipe, Numbers
+from t2ilab.recipes.control import TOGETHER, Numbers
 from t2ilab.recipes.control_semantic import Recipe as ControlSemantic
 from t2ilab.training.processes import share
 
@@ -28,10 +28,8 @@ DATA = (
 LIMITS = "A U-Net alone: words and latents are its base's. For maps in the colours of this world's classes (`PALETTE`)."
 
 
-class Recipe(ControlRecipe):
+class Recipe(ControlSemantic):
     """What is trained, as latent diffusion had it (Rombach et al. 2022, section 4.3.2), and what is measured."""
-
-    follows = ControlSemantic.follows
 
     def __init__(self, device: DeviceManager, seed: int = 0, numbers: Numbers = NUMBERS):
         super().__init__(device, seed, numbers)
