@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -134,7 +135,11 @@ class Stage:
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes its configuration and its weights, in half precision. Raises OSError where that cannot be."""
         folder = Path(folder)
-        config = {"_class_name": KIND, "unet": self.unet.config.to_dict(), "schedule": self.schedule.to_dict()}
+        config: dict[str, Any] = {
+            "_class_name": KIND,
+            "unet": self.unet.config.to_dict(),
+            "schedule": self.schedule.to_dict(),
+        }
         config |= {"prediction_type": self.prediction_type, "image_size": self.image_size}
         write_json(folder / "config.json", config)
         write_weights(folder / f"{STEM}.safetensors", self.unet)

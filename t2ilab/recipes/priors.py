@@ -99,7 +99,7 @@ class PriorRecipe:
         again, index = divmod(step, self.numbers.cached)
         x0 = self.model.normalise(self.embeddings(index))
         captions = self.world.captions(index, self.numbers.batch, again)
-        t, noise, captions = noised(self.seed, step, x0, captions, self.schedule, DROP)
+        x0, t, noise, captions = noised(self.seed, step, x0, captions, self.schedule, DROP)
         text, tokens, mask = (one.clone() for one in read_texts(self.clip, captions))
         with self.device.autocast():
             return diffusion_loss(

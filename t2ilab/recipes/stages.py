@@ -29,6 +29,7 @@ from t2ilab.pipelines.stage import Guidance, Stage, enlarged
 from t2ilab.recipes.autoencoder import psnr
 from t2ilab.recipes.text_to_image import error_weights, noised
 from t2ilab.training.loop import Plan
+from t2ilab.training.processes import share
 
 DROP = 0.1  # of the conditions, which teaches the unconditional half of guidance
 TOGETHER = 64  # pictures drawn at a time
@@ -90,7 +91,7 @@ class StageRecipe:
     def _world(self, partial: float, **others: Any) -> World:
         n = self.numbers
         values = {"size": max(DRAWN, n.size), "seed": self.seed, "partial": partial, "japanese": n.japanese}
-        return World(**(values | {"level": n.level} | others))  # type: ignore[arg-type]
+        return World(**(values | {"level": n.level} | others))
 
     def start_from(self, start: str) -> None:
         """Takes over the weights of a saved stage. Raises ValueError for one of another layout."""
@@ -139,10 +140,10 @@ class StageRecipe:
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
         batch = self.batch(step)
-        image = batch["image"]
-        t, noise, captions = noised(self.seed, step, image, batch["caption"], self.schedule, DROP)
+        rows = share(len(batch["image"]))
+        low_res, levels = (one if one is None else one[rows] for one in self.spoilt(batch["image"], step))
+        image, t, noise, captions = noised(self.seed, step, batch["image"], batch["caption"], self.schedule, DROP)
         context, mask = self.tell(captions, image)
-        low_res, levels = self.spoilt(image, step)
 
         def net(x_t: Tensor, t: Tensor) -> Tensor:
             read = x_t if low_res is None else torch.cat([x_t, enlarged(low_res, x_t.shape[-1])], dim=1)
