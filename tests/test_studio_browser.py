@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import re
+import shutil
 import time
 from types import SimpleNamespace
 
@@ -136,7 +137,7 @@ def test_a_prompt_is_typed_watched_and_saved_and_its_settings_come_back(visit, l
         assert picture.size == (8 * small.width, 8 * small.height)
 
     page.get_by_label(label("prompt", language)).fill("x")
-    choose(page, "#t2-restore", path)
+    choose(page, "#t2-restore", shutil.copy(path, tmp_path / name))  # as it is named, or the page would not take it
     expect(page.get_by_label(label("prompt", language))).to_have_value(RIDER[language])
     expect(page.locator("#t2-seed input")).to_have_value(str(settings["seed"]))
     expect(page.get_by_label(label("new_seed", language))).not_to_be_checked()
