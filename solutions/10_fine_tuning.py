@@ -411,8 +411,10 @@ with torch.no_grad():
 
 # %% tags=["nbval-ignore-output"]
 LORA_STEPS = budget(lesson=250, ci=4)
-lora, losses, seen = train(lora, lambda step: error(lora, LESSONS, step), LORA_STEPS, 4e-3, [LORA_STEPS])
-plots.loss_curve(losses)
+lora, lora_losses, seen = train(
+    lora, lambda step: error(lora, LESSONS, step), LORA_STEPS, 4e-3, [LORA_STEPS]
+)
+plots.loss_curve(lora_losses)
 lora_monsters = measure(tr("LoRA of rank {rank}").format(rank=RANK), lora)
 plots.images(
     torch.cat([before, seen[LORA_STEPS], full_monsters[:3], lora_monsters[:3]]),
@@ -751,11 +753,11 @@ def pet_error(unet, step, weight):
     return prior_preservation_loss(output, target, old, was, weight)
 
 
-PET_STEPS = budget(lesson=120, ci=3)
+PET_STEPS = budget(lesson=240, ci=3)
 for name, weight in {tr("DreamBooth without the prior"): 0.0, tr("DreamBooth"): 1.0}.items():
     dreamt = copy.deepcopy(pipe.unet).requires_grad_(True)
     dreamt, losses, _ = train(
-        dreamt, lambda step, u=dreamt, w=weight: pet_error(u, step, w), PET_STEPS, 7e-4
+        dreamt, lambda step, u=dreamt, w=weight: pet_error(u, step, w), PET_STEPS, 1e-3
     )
     shown.append(look_for_pet(name, with_unet(dreamt)))
 plots.images(
@@ -954,15 +956,19 @@ for name, row in table.items():
 faulty = [
     (pictures_, [texts[(i + 7) % len(texts)] for i in range(len(texts))]) for pictures_, texts in LESSONS
 ]
-curves, rows = {}, [real[:8]]
-for name, lessons in {tr("sound"): LESSONS, tr("faulty"): faulty}.items():
-    unet = adapted(pipe.unet, RANK)
-    unet, losses, _ = train(unet, lambda step, u=unet, own=lessons: error(u, own, step), SHORT, 4e-3)
-    late = losses[len(losses) // 2 :]
+unet = adapted(pipe.unet, RANK)
+unet, losses, _ = train(unet, lambda step: error(unet, faulty, step), LORA_STEPS, 4e-3)
+for name, curve in {tr("sound"): lora_losses, tr("faulty"): losses}.items():
+    late = curve[len(curve) // 2 :]
     say("{name}: loss of the last half {loss:.3f}", name=name, loss=sum(late) / len(late))
-    rows.append(measure(name, unet)[:8])
+say(
+    "{name:36} distance {distance:5.2f}, colours {colors:4.0%}, old prompts {old:4.0%}",
+    name=tr("sound"),
+    **table[tr("LoRA of rank {rank}").format(rank=RANK)],
+)
+faulty_monsters = measure(tr("faulty"), unet)
 plots.images(
-    torch.cat(rows),
+    torch.cat([real[:8], lora_monsters[:8], faulty_monsters[:8]]),
     "Eight drawn monsters; from their captions, by the sound adapter and by the faulty one.",
     columns=8,
     inches=1,
