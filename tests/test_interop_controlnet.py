@@ -157,7 +157,10 @@ def test_the_published_configuration_is_stable_diffusions():
     [
         ({"global_pool_conditions": True}, "global_pool_conditions=False; got True, which is another network"),
         ({"controlnet_conditioning_channel_order": "bgr"}, "got 'bgr'"),
-        ({"addition_embed_type": "text_time"}, "addition_embed_type is None or 'text' here; got 'text_time'"),
+        (
+            {"addition_embed_type": "text_time"},
+            "addition_embed_type is None or 'text' here, or 'image' with .*; got 'text_time'",
+        ),
         ({"num_control_type": 6}, "knows no 'num_control_type'"),
     ],
 )

@@ -413,7 +413,11 @@ def test_tensors_that_are_missing_too_many_or_of_another_shape_are_named(folder)
         ("unet", {"wings": 2}, "unet.config.json: This course's UNet2DConditionModel knows no 'wings'"),
         ("unet", {"down_block_types": ["AttnDownBlock2D", "DownBlock2D"]}, "got 'AttnDownBlock2D'"),
         ("unet", {"up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"]}, "mirror its down_block_types"),
-        ("unet", {"addition_embed_type": "text_time"}, "addition_embed_type is None or 'text' here; got 'text_time'"),
+        (
+            "unet",
+            {"addition_embed_type": "text_time"},
+            "addition_embed_type is None or 'text' here, or 'image' with .*; got 'text_time'",
+        ),
         ("unet", {"only_cross_attention": True}, "one flag for each level"),
         ("unet", {"block_out_channels": [16, 33]}, "multiple of norm_num_groups=8"),
         (

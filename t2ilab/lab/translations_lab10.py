@@ -71,7 +71,7 @@ LAB_10: dict[str, str] = {
         "{name:36} 言葉ありのペット {there:4.0%}、言葉なし {elsewhere:4.0%}、以前のプロンプト {old:4.0%}"
     ),
     "DreamBooth without the prior": "事前保存なしの DreamBooth",
-    "DreamBooth": "DreamBooth",
+    "DreamBooth": "事前保存ありの DreamBooth",
     "With the new word: by the base, by DreamBooth without the prior, and with it. The kitchen, the sunset and the "
     "dark were in none of the five pictures.": (
         "新しい言葉を使って描いたもの。上から、もとのモデル、事前保存なしの DreamBooth、事前保存ありの DreamBooth。"
@@ -83,7 +83,7 @@ LAB_10: dict[str, str] = {
     "With the new word, for the base and for the model that you trained on monsters; all else is frozen.": (
         "新しい言葉を使って描いたもの。上はもとのモデル、下はあなたがモンスターで学習させたモデル。ほかはすべて凍結。"
     ),
-    "textual inversion": "textual inversion",
+    "textual inversion": "新しい言葉ひとつ（textual inversion）",
     "{name:24} learns {numbers:>9,} numbers, saved in {saved:>8,.1f} kB; in memory: gradients and optimizer "
     "{learning:>8,.1f} kB, for the backward pass {backward:>8,.0f} kB": (
         "{name:24} 学習する数 {numbers:>9,} 個、保存 {saved:>8,.1f} kB。メモリは、勾配と最適化手法 "

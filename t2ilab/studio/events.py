@@ -70,8 +70,10 @@ def connect(page: Page, blocks: Any) -> None:
                          show_progress_on=p["stage"], api_name="draw", **IN_TURN)  # fmt: skip
     drawing.then(end, None, buttons, **AT_ONCE)
     drawing.failure(lambda: "", None, p["status"], **AT_ONCE)  # a value that gradio itself refused, with its own words
-    p["stop"].click(stopped, [p["language"], p["shown"]], [*buttons, p["status"], p["stage"]], cancels=[drawing],
-                    **AT_ONCE)  # fmt: skip
+    halted = p["stop"].click(stopped, [p["language"], p["shown"]], [*buttons, p["status"], p["stage"]],
+                             cancels=[drawing], **AT_ONCE)  # fmt: skip
+    # Once more, for a picture on its way that arrived in between.
+    halted.then(lambda language, shown: shown.html(language), [p["language"], p["shown"]], p["stage"], **AT_ONCE)
 
     # ---- settings that come back -----------------------------------------------------------------------------------
 
