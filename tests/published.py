@@ -50,8 +50,9 @@ def bare(state):
     return {names[k]: v for k, v in state.items() if not k.endswith("position_ids")}
 
 
-def latent_pipe(tokenizer, device, sampling=None, schedule=None, **layout):
+def latent_pipe(tokenizer, device, sampling=None, schedule=None, upscales=False, **layout):
     """A small text-to-image model of latents, of random weights, in our classes; `layout` is its U-Net's."""
+    from t2ilab.diffusion.augmentation import LowResNoise
     from t2ilab.diffusion.schedule import NoiseSchedule
     from t2ilab.nets.text import TextConfig, TextEncoder
     from t2ilab.nets.unet import UNet, UNetConfig
@@ -62,11 +63,12 @@ def latent_pipe(tokenizer, device, sampling=None, schedule=None, **layout):
                "norm_num_groups": 4, "cross_attention_dim": 16, "in_channels": 4, "out_channels": 4}  # fmt: skip
     unet = UNet(UNetConfig(**(options | layout)))
     text = TextEncoder(TextConfig(len(tokenizer.vocab), tokenizer.context_length, width=16, layers=1, heads=2))
-    vae = VAE(VAEConfig(block_out_channels=(8, 16), scaling_factor=0.7))
+    vae = VAE(VAEConfig(block_out_channels=(8, 16), scaling_factor=0.08333 if upscales else 0.7))
     for seed, part in enumerate((unet, text, vae)):
         randomised(part, seed).float()
     parts = (unet, text, tokenizer, schedule or NoiseSchedule.cosine(), "v_prediction", 16, device, "shapes", vae)
-    return TextToImage(*parts, sampling, guidance_scale=2.5)
+    noise = LowResNoise(NoiseSchedule.cosine(), layout["num_class_embeds"] - 1) if upscales else None
+    return TextToImage(*parts, sampling, guidance_scale=2.5, low_res_noise=noise)
 
 
 def stable_diffusion(tokenizer, root):

@@ -25,6 +25,8 @@ WANTED = (
     "shapes",
     "vae-storybook",
     "storybook",
+    "gan-conditional",
+    "language-shapes",
 )
 
 

@@ -6,10 +6,35 @@ level anew for each picture and tells the network of it; when drawing, a low lev
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from t2ilab.diffusion.schedule import NoiseSchedule
+
+
+@dataclass(frozen=True)
+class LowResNoise:
+    """The noise that an upscaler of latents has learnt to see in its small pictures, and is told the level of.
+
+    Args:
+        schedule: whose timesteps are the levels; it need not be the one that the latents are drawn on.
+        max_noise_level: the highest that it has learnt; Stable Diffusion's is 350 of 1,000.
+
+    Raises:
+        ValueError: a highest level that is no timestep of the schedule.
+    """
+
+    schedule: NoiseSchedule
+    max_noise_level: int = 350
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_noise_level < self.schedule.num_train_timesteps:
+            raise ValueError(
+                f"max_noise_level is a timestep, 0 to {self.schedule.num_train_timesteps - 1}; got "
+                f"{self.max_noise_level}."
+            )
 
 
 def augmentation_timesteps(level: float | Tensor, schedule: NoiseSchedule, count: int = 1) -> Tensor:

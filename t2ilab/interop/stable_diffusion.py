@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
+from t2ilab.diffusion.augmentation import LowResNoise
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.files import read_config, write_json
 from t2ilab.interop import clip, layouts
@@ -23,8 +24,12 @@ from t2ilab.nets.vae import VAE
 
 PIPELINE = "StableDiffusionPipeline"
 INPAINTING = "StableDiffusionInpaintPipeline"  # of the same parts; its U-Net reads a mask too, or is an ordinary one
+UPSCALING = "StableDiffusionUpscalePipeline"  # its U-Net reads a small picture, noised on a schedule of its own
+PIPELINES = (PIPELINE, INPAINTING, UPSCALING)
+UPSCALING_FACTOR = 0.08333  # of its VAE's latents; diffusers sets it whatever a folder says
 STEM = "diffusion_pytorch_model"
-PARTS = {"": None, "scheduler": None, "tokenizer": None, "text_encoder": "model", "unet": STEM, "vae": STEM}
+SCHEDULES = {"scheduler": None, "low_res_scheduler": None}
+PARTS = {"": None, **SCHEDULES, "tokenizer": None, "text_encoder": "model", "unet": STEM, "vae": STEM}
 _CLASSES = {  # of the parts that are read; their libraries and the others do not matter
     "unet": ("UNet2DConditionModel",),
     "vae": ("AutoencoderKL",),
@@ -45,6 +50,7 @@ class Parts:
         image_size: pixels a side that it was trained at.
         world: the level of this course's world whose words it knows; None for a model of any words.
         guidance_scale: that it is drawn with where its user names none.
+        low_res_noise: of an upscaler, in its small pictures.
         remarks: a sentence for each thing that is drawn in another way than diffusers draws it.
     """
 
@@ -58,11 +64,12 @@ class Parts:
     image_size: int
     world: str | None = None
     guidance_scale: float = 7.5
+    low_res_noise: LowResNoise | None = None
     remarks: list[str] = field(default_factory=list)
 
 
 def read_parts(folder: Path, variant: str | None = None) -> Parts:
-    """Opens a folder of diffusers' StableDiffusionPipeline or StableDiffusionInpaintPipeline, weights in float32.
+    """Opens a folder of one of diffusers' `PIPELINES`, weights in float32.
 
     Args:
         folder: with model_index.json in it.
@@ -74,8 +81,8 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
     """
     index = read_config(folder / "model_index.json")
     try:
-        if (kind := index["_class_name"]) not in (PIPELINE, INPAINTING):
-            raise ValueError(f"{folder} holds a {kind}; this call opens a {PIPELINE} or a {INPAINTING}.")
+        if (kind := index["_class_name"]) not in PIPELINES:
+            raise ValueError(f"{folder} holds a {kind}; this call opens one of {', '.join(PIPELINES)}.")
         for part, classes in _CLASSES.items():
             if (got := index[part][1]) not in classes:
                 raise ValueError(f"{folder}: its {part} is a {got}; this call opens a {classes[0]}.")
@@ -85,6 +92,10 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
         unet = read_unet(folder / "unet", variant)
         vae = read_vae(folder / "vae", variant)
         text_encoder = read_text_encoder(folder / "text_encoder", variant)
+        low_res_noise = None
+        if kind == UPSCALING:
+            theirs = read_config(folder / "low_res_scheduler" / "scheduler_config.json")
+            low_res_noise = LowResNoise(read_scheduler(theirs)[0], index.get("max_noise_level", 350))
         size = config.get("sample_size") or 64
         size = (size if isinstance(size, int) else size[0]) * vae.config.factor
         own = {key: value for key, value in index.get(OWN, {}).items() if key in ("world", "guidance_scale")}
@@ -98,11 +109,16 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
     if unet.config.x_channels != vae.config.latent_channels:
         raise ValueError(
             f"{folder}: its U-Net reads {unet.config.in_channels} channels and its autoencoder's latents have "
-            f"{vae.config.latent_channels}; an upscaling model opens part by part, with read_unet and read_vae of this "
-            "module."
+            f"{vae.config.latent_channels}; these two are not of one model."
+        )
+    if unet.config.reads_small_picture != (kind == UPSCALING):
+        raise ValueError(
+            f"{folder} is a {kind}, and its U-Net reads {'a' if unet.config.reads_small_picture else 'no'} small "
+            "picture; one of the two is of another model."
         )
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     parts = Parts(unet, vae, text_encoder, tokenizer, schedule, prediction_type, sampling, size, **own)
+    parts.low_res_noise = low_res_noise
     parts.remarks += remarks
     return parts
 
@@ -110,7 +126,8 @@ def read_parts(folder: Path, variant: str | None = None) -> Parts:
 def write_parts(folder: Path, parts: Parts) -> None:
     """Writes a folder that diffusers' StableDiffusionPipeline.from_pretrained opens, weights in half precision.
 
-    Where the U-Net reads a mask, it is the StableDiffusionInpaintPipeline that opens it.
+    Where the U-Net reads a mask, it is the StableDiffusionInpaintPipeline that opens it, and where it reads a small
+    picture, the StableDiffusionUpscalePipeline.
 
     Raises:
         ValueError: a part that no class of diffusers is; nothing is written then.
@@ -122,6 +139,11 @@ def write_parts(folder: Path, parts: Parts) -> None:
         raise ValueError(
             "diffusers inpaints in latents of 4 channels, with a U-Net that reads 9, and this one reads "
             f"{parts.unet.config.in_channels}."
+        )
+    if (noise := parts.low_res_noise) and parts.vae.config.scaling_factor != UPSCALING_FACTOR:
+        raise ValueError(
+            f"diffusers scales an upscaler's latents by {UPSCALING_FACTOR}, and this one's by "
+            f"{parts.vae.config.scaling_factor}; vae.scaled_to({UPSCALING_FACTOR}) is the same autoencoder."
         )
     configs = {
         "unet": layouts.write_unet(parts.unet.config, parts.image_size // parts.vae.config.factor),
@@ -137,8 +159,11 @@ def write_parts(folder: Path, parts: Parts) -> None:
     write_weights(folder / "text_encoder" / "model.safetensors", parts.text_encoder, lambda name: f"text_model.{name}")
     parts.tokenizer.save_pretrained(folder / "tokenizer")
     write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
+    if noise:
+        of_small = write_scheduler(noise.schedule, "epsilon", Sampling("ddpm"))
+        write_json(folder / "low_res_scheduler" / "scheduler_config.json", of_small)
     index = {
-        "_class_name": INPAINTING if parts.unet.config.reads_mask else PIPELINE,
+        "_class_name": UPSCALING if noise else INPAINTING if parts.unet.config.reads_mask else PIPELINE,
         "_diffusers_version": layouts.WRITTEN_FOR,
         OWN: {"world": parts.world, "guidance_scale": parts.guidance_scale},
         "feature_extractor": [None, None],
@@ -151,6 +176,11 @@ def write_parts(folder: Path, parts: Parts) -> None:
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }
+    if noise:
+        for key in ("image_encoder", "requires_safety_checker"):  # which that pipeline does not know
+            del index[key]
+        index |= {"low_res_scheduler": ["diffusers", "DDPMScheduler"], "max_noise_level": noise.max_noise_level}
+        index |= {"watermarker": [None, None]}
     write_json(folder / "model_index.json", index)
 
 

@@ -147,9 +147,14 @@ class UNetConfig(Config):
         return self.in_channels == 2 * self.out_channels + 1
 
     @property
+    def reads_small_picture(self) -> bool:
+        """Whether it is an upscaling U-Net, which reads a small picture in colour beside x_t, and is told its noise."""
+        return bool(self.num_class_embeds) and self.in_channels == self.out_channels + 3
+
+    @property
     def x_channels(self) -> int:
-        """The channels of x_t, which an inpainting U-Net does not read alone."""
-        return self.out_channels if self.reads_mask else self.in_channels
+        """The channels of x_t, which an inpainting or upscaling U-Net does not read alone."""
+        return self.out_channels if self.reads_mask or self.reads_small_picture else self.in_channels
 
     @property
     def reads_class(self) -> bool:

@@ -5,8 +5,9 @@ The class holds Stable Diffusion's VAE, 83,653,863 parameters, or one that a lap
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -221,6 +222,23 @@ class VAE(nn.Module):
         own = dict(self.named_parameters())
         for name, value in (("encoder.conv_out.weight", 0), ("quant_conv.weight", 0), ("quant_conv.bias", -6)):
             own[name][spread] = value
+
+    @torch.no_grad()
+    def scaled_to(self, scaling_factor: float) -> VAE:
+        """The same autoencoder with latents of another size, so that this factor brings them to unit variance.
+
+        What comes back from them is the same: the last layer before the latents and the first after them take the
+        difference. Needed where a library knows one factor only.
+        """
+        times = self.config.scaling_factor / scaling_factor
+        other = VAE(replace(self.config, scaling_factor=scaling_factor)).to(next(self.parameters()))
+        other.load_state_dict(self.state_dict())
+        means = slice(self.config.latent_channels)
+        other.quant_conv.weight[means] *= times
+        other.quant_conv.bias[means] *= times
+        other.quant_conv.bias[self.config.latent_channels :] += 2 * math.log(times)  # of the log variance
+        other.post_quant_conv.weight /= times
+        return other.train(self.training)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, in_channels, H, W) in [-1, 1] -> mean and log variance, (B, latent_channels, h, w) each.

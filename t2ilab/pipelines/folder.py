@@ -17,7 +17,7 @@ from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.files import read_config, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.schedulers import Sampling
-from t2ilab.interop.stable_diffusion import INPAINTING, PARTS, PIPELINE, STEM, Parts, read_parts, write_parts
+from t2ilab.interop.stable_diffusion import PARTS, PIPELINES, STEM, Parts, read_parts, write_parts
 from t2ilab.interop.weights import PICKLES, read_weights, write_weights
 from t2ilab.nets.text import TextConfig, TextEncoder
 from t2ilab.nets.unet import UNet, UNetConfig
@@ -34,12 +34,12 @@ def open_parts(name: str | Path, revision: str | None = None, variant: str | Non
         raise ValueError(f"{folder} holds one network; this call opens a {OWN}, such as 'storybook'.")
     index = read_config(folder / "model_index.json")
     kind = index.get("_class_name")
-    if kind in (PIPELINE, INPAINTING):
+    if kind in PIPELINES:
         return read_parts(folder, variant)
     if kind not in (None, OWN):
         raise ValueError(
-            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook', or diffusers' {PIPELINE} "
-            f"or {INPAINTING}. "
+            f"{folder} holds a {kind}; this call opens a {OWN}, such as 'storybook', or one of diffusers': "
+            f"{', '.join(PIPELINES)}. "
             "Parts of others open one by one, with read_unet and its like in t2ilab.interop.stable_diffusion."
         )
     try:
@@ -94,11 +94,14 @@ def save_parts(folder: Path, parts: Parts) -> None:
     """Writes a model, weights in half precision: in diffusers' layout where it has one, else in ours, saying why.
 
     Raises:
+        ValueError: an upscaler that diffusers has no class for.
         OSError: the folder cannot be written.
     """
     try:
         return write_parts(folder, parts)
     except ValueError as error:
+        if parts.low_res_noise:  # our own layout has no place for it
+            raise
         why = str(error)
     (folder / "model_index.json").unlink(missing_ok=True)  # written last: without it nobody takes a mixture for a model
     write_json(folder / "unet" / "config.json", parts.unet.config.to_dict())

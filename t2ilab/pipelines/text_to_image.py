@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.data.words import LEVELS
 from t2ilab.device import DeviceManager
+from t2ilab.diffusion.augmentation import LowResNoise
 from t2ilab.diffusion.denoisers import Denoiser, NetworkDenoiser
 from t2ilab.diffusion.samplers import (
     Callback,
@@ -61,6 +63,7 @@ class TextToImage:
         vae: between pictures and latents; None for a U-Net that works on pixels.
         sampling: how it is drawn with where its caller does not say.
         guidance_scale: likewise.
+        low_res_noise: for a U-Net that enlarges small pictures: the noise that it knows in them.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class TextToImage:
         vae: VAE | None = None,
         sampling: Sampling | None = None,
         guidance_scale: float = 3.0,
+        low_res_noise: LowResNoise | None = None,
     ):
         if text_encoder.config.width != unet.config.cross_attention_dim:
             raise ValueError(
@@ -84,8 +88,14 @@ class TextToImage:
             )
         if vae is not None and vae.config.latent_channels != unet.config.x_channels:
             raise ValueError(
-                "The U-Net's in_channels must be the channels C of the VAE's latents, or 2 C + 1 for inpainting; got "
+                "The U-Net's in_channels must be the channels C of the VAE's latents, 2 C + 1 for inpainting, or C + 3 "
+                "for upscaling; got "
                 f"{unet.config.in_channels} and {vae.config.latent_channels}."
+            )
+        if (low_res_noise is not None) != unet.config.reads_small_picture:
+            raise ValueError(
+                "A U-Net that reads a small picture, and no other, comes with the noise that it knows in it; got "
+                f"low_res_noise={low_res_noise} for {unet.config.in_channels} channels."
             )
         if world is not None and world not in LEVELS:
             raise ValueError(f"world must be one of {', '.join(LEVELS)}, or None for any words; got {world!r}.")
@@ -95,7 +105,7 @@ class TextToImage:
             if part is not None:
                 self.device.place(part)
         self.sampling, self.guidance_scale = sampling or Sampling(), guidance_scale
-        self.tokenizer, self.schedule = tokenizer, schedule
+        self.tokenizer, self.schedule, self.low_res_noise = tokenizer, schedule, low_res_noise
         self.prediction_type, self.image_size, self.world = prediction_type, image_size, world
         self.vae_decode: Callable[[VAE, Tensor], Tensor] = VAE.decode  # or one of `decoding`, for little memory
 
@@ -110,9 +120,10 @@ class TextToImage:
     ) -> TextToImage:
         """Opens a model of the zoo, a folder, or a model of the Hugging Face hub.
 
-        Folders are those that `save_pretrained` writes, and those of diffusers' StableDiffusionPipeline and of its
-        StableDiffusionInpaintPipeline. A name of the zoo goes first; a folder of the same name opens as ./name. Where a
-        card lies in it, its hashes are checked. What is drawn in another way than by diffusers is said in a warning.
+        Folders are those that `save_pretrained` writes, and those of diffusers' StableDiffusionPipeline and its
+        relatives for inpainting and upscaling. A name of the zoo goes first; a folder of the same name opens as ./name.
+        Where a card lies in it, its hashes are checked. What is drawn in another way than by diffusers is said in a
+        warning.
 
         Args:
             name: such as "storybook", "runs/mine", "stable-diffusion-v1-5/stable-diffusion-v1-5".
@@ -128,42 +139,21 @@ class TextToImage:
         parts = open_parts(name, revision, variant)
         for remark in parts.remarks:
             warnings.warn(remark, stacklevel=2)
-        return cls(
-            parts.unet,
-            parts.text_encoder,
-            parts.tokenizer,
-            parts.schedule,
-            parts.prediction_type,
-            parts.image_size,
-            manager,
-            parts.world,
-            parts.vae,
-            parts.sampling,
-            parts.guidance_scale,
-        )
+        named = {name: part for name, part in vars(parts).items() if name != "remarks"}
+        return cls(**named, device=manager)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes the model, weights in half precision.
 
-        A model of latents becomes a folder that diffusers' StableDiffusionPipeline (for inpainting, its
-        StableDiffusionInpaintPipeline) opens and draws the same with. A model of pixels, or one whose U-Net has what
+        A model of latents becomes a folder that diffusers' StableDiffusionPipeline (for inpainting or upscaling, its
+        relative) opens and draws the same with. A model of pixels, or one whose U-Net has what
         diffusers has no class for (folded patches, pooled words), keeps this course's layout; its index says why.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        parts = Parts(
-            self.unet,
-            self.vae,
-            self.text_encoder,
-            self.tokenizer,
-            self.schedule,
-            self.prediction_type,
-            self.sampling,
-            self.image_size,
-            self.world,
-            self.guidance_scale,
-        )
+        names = {part.name for part in fields(Parts)} - {"remarks"}
+        parts = Parts(**{name: getattr(self, name) for name in names})
         save_parts(Path(folder), parts)
 
     @torch.inference_mode()
@@ -248,6 +238,11 @@ class TextToImage:
             raise ValueError(
                 f"This model fills masked pictures, with a U-Net that reads {self.unet.config.in_channels} channels; "
                 "got no mask. Call inpaint(pipe, prompt, image, mask), of t2ilab.pipelines.inpainting."
+            )
+        if net is None and self.unet.config.reads_small_picture:
+            raise ValueError(
+                "This model enlarges pictures, with a U-Net that reads a small one; got none. Call upscale(pipe, "
+                "image), of t2ilab.pipelines.upscaling."
             )
         length, width = self.tokenizer.context_length, self.unet.config.cross_attention_dim
         if tokens.shape[1:] != (length, width):
