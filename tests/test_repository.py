@@ -261,6 +261,15 @@ def test_windows_runs_the_makefiles_commands():
     assert steps == [('pip install -e ".[all]"', None), *expected]
 
 
+def test_the_site_that_is_published_is_the_one_that_make_site_builds():
+    job = yaml.safe_load(read(".github/workflows/site.yml"))["jobs"]["publish"]
+    steps = [step.get("run") or step["uses"].split("@")[0] for step in job["steps"]]
+    assert steps[-3:] == ["make site PYTHON=python", "actions/upload-pages-artifact", "actions/deploy-pages"]
+    assert job["steps"][-2]["with"]["path"] == "build/site"
+    assert 'ROOT / "build" / "site")' in read("docs/make_site.py")
+    assert "secrets" not in read(".github/workflows/site.yml")
+
+
 def test_torch_and_torchvision_always_come_together_from_the_cpu_index():
     install = f"pip install torch torchvision --index-url {TORCH_INDEX}\n"
     assert install in read("README.md")
