@@ -18,7 +18,8 @@ from t2ilab.training.loop import Plan
 
 @pytest.fixture
 def blur(monkeypatch, cpu):
-    """A recipe of a few weights and two steps in place of all recipes."""
+    """A recipe of a few weights and two steps in place of all recipes, as where TensorBoard is not installed."""
+    monkeypatch.setattr(run, "open_board", lambda folder, first_step: None)
 
     class Recipe:
         def __init__(self, device, seed=0):

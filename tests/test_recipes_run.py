@@ -16,7 +16,7 @@ from t2ilab import zoo
 from t2ilab.files import read_json
 from t2ilab.recipes import run
 from t2ilab.recipes.run import Run
-from t2ilab.training import checkpoint, loop
+from t2ilab.training import board, checkpoint, loop
 
 # A recipe that takes a millisecond a step, in a file of its own so that a process to be killed can have it too.
 RECIPE = '''"""`blur`: a convolution that learns to blur.
@@ -99,6 +99,7 @@ def recipe(tmp_path, monkeypatch):
 def start(recipe, cpu, tmp_path, monkeypatch):
     """Begins a run that saves after every step."""
     monkeypatch.setattr(loop.train, "__defaults__", (None, -1.0))
+    monkeypatch.setattr(run, "open_board", lambda folder, first_step: None)
 
     def begin(folder="run", **arguments):
         return Run("blur", tmp_path / folder, device=cpu, **arguments)
@@ -190,7 +191,8 @@ def test_a_killed_process_leaves_a_run_that_goes_on_bit_for_bit(start, tmp_path)
     assert losses(resumed) == losses(whole)
     name = "checkpoint.safetensors"
     assert everything(tmp_path / "killed")[name] == everything(tmp_path / "whole")[name]
-    assert everything(tmp_path / "killed").keys() == {"plan.json", "log.jsonl", name}
+    ours = {file for file in everything(tmp_path / "killed") if not file.startswith("tensorboard/")}
+    assert ours == {"plan.json", "log.jsonl", name}
 
 
 def test_a_run_can_start_from_a_model_and_its_card_says_so(start, tmp_path):
@@ -394,3 +396,42 @@ def test_rows_of_the_log_are_json(start, tmp_path):
     list(start(steps=2).steps())
     for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines():
         assert json.loads(line).keys() == {"step", "loss", "seconds"}
+
+
+# ---- curves, and batches met in parts --------------------------------------------------------------------------------
+
+
+def test_tensorboard_shows_the_log_of_a_run_and_of_one_that_went_on(start, tmp_path, monkeypatch):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    monkeypatch.setattr(run, "open_board", board.open_board)
+    made = start()
+    walk = made.steps()
+    for _ in range(4):
+        next(walk)
+    walk.close()
+    made = start()
+    assert len(list(made.steps())) > 4
+    shown = events.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    shown.Reload()
+    assert shown.Tags()["scalars"] == ["loss", "seconds"]
+    curve = [(event.step, round(event.value, 5)) for event in shown.Scalars("loss")]
+    assert curve == [(step, pytest.approx(loss, abs=1e-5)) for step, loss in losses(made)]
+
+
+def test_without_tensorboard_a_run_has_its_log(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "open_board", board.open_board)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    made = start()
+    list(made.steps())
+    assert len(made.log()) == 9
+    assert not (tmp_path / "run" / "tensorboard").exists()
+
+
+def test_in_how_many_parts_is_kept_when_a_run_goes_on(start, tmp_path):
+    made = start(accumulate=3)
+    next(made.steps())
+    assert (made.plan.accumulate, read_json(tmp_path / "run" / "plan.json")["accumulate"]) == (3, 3)
+    assert start().plan.accumulate == 3
+    with pytest.raises(OSError, match="holds another run"):
+        start(accumulate=2)
+    assert start("whole", accumulate=1).plan == start("plain").plan

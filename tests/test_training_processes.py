@@ -119,6 +119,46 @@ def test_one_writes_the_runs_files(two, cpu):
         Run("vae-shapes", folder / "run", device=cpu)
 
 
+@pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.parametrize("name", ["text to image", "autoencoder"])
+def test_a_batch_met_in_parts_has_the_losses_of_the_whole(name, parts, cpu):
+    found = []
+    for accumulate in (1, parts):
+        recipe = RECIPES[name](cpu)
+        plan = Plan(STEPS, 1e-3, 5, accumulate=accumulate)
+        steps = list(train(recipe.model, recipe.loss, plan))
+        found.append((torch.tensor([step.loss for step in steps]), next(recipe.model.parameters()).detach()))
+    torch.testing.assert_close(found[1][0], found[0][0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[1][1], found[0][1], rtol=0, atol=1e-3)
+    assert not torch.equal(found[0][0][:1], found[0][0][-1:])
+
+
+def test_the_parts_are_the_rows_in_their_order():
+    rows = []
+    for index in range(3):
+        with processes.part(index, 3):
+            assert processes.parts() == 3
+            rows += range(12)[processes.share(12)]
+    assert rows == list(range(12))
+    assert processes.share(12) == slice(0, 12)  # afterwards, the whole again
+    with pytest.raises(ZeroDivisionError), processes.part(1, 2):
+        raise ZeroDivisionError
+    assert processes.parts() == 1
+
+
+def test_what_is_not_met_in_parts_is_a_sentence(cpu, tmp_path):
+    with processes.part(0, 3), pytest.raises(ValueError, match="8 rows and 3 parts do not go together"):
+        processes.share(8)
+    recipe = towers(cpu)
+    with processes.part(0, 2), pytest.raises(ValueError, match="compares a whole batch and is not met in parts; got 2"):
+        recipe.loss(0)
+    with pytest.raises(ValueError, match="look at whole batches; gan-conditional was to at parts"):
+        Run("gan-conditional", tmp_path / "gan", steps=1, device=cpu, accumulate=2)
+    assert not list(tmp_path.glob("gan/*"))
+    with pytest.raises(ValueError, match="at least one part; got accumulate=0"):
+        Plan(1, accumulate=0)
+
+
 def test_one_process_alone_has_everything():
     assert (processes.count(), processes.rank(), processes.share(5), processes.same(7)) == (1, 0, slice(0, 5), 7)
     assert processes.own_device() is None

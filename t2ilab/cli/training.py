@@ -26,6 +26,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights, data and noise.")] = 0,
     start: Annotated[str | None, typer.Option(help="A model to go on from: of the zoo, or a folder.")] = None,
     processes: Annotated[int, typer.Option(help="How many share each batch, on this machine.")] = 1,
+    accumulate: Annotated[int | None, typer.Option(help="In how many parts a batch is met, for little memory.")] = None,
     method: Annotated[str | None, typer.Option(help=f"Of monsters: {', '.join(METHODS)}.")] = None,
     base: Annotated[str | None, typer.Option(help="Of monsters: a model of the zoo, a folder, or of the hub.")] = None,
     data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures with captions, or a hub's.")] = None,
@@ -40,6 +41,8 @@ def train(
     """Train a model of the zoo again, or a finished one on new pictures. In the same folder, it goes on."""
     if processes < 1:
         raise ValueError(f"Training takes at least one process; got {processes}.")
+    if accumulate is not None and accumulate < 1:
+        raise ValueError(f"A batch is met in at least one part; got --accumulate {accumulate}.")
     recipe = _named(recipe, method)
     if processes > 1 and "WORLD_SIZE" not in os.environ:
         raise typer.Exit(_launch(processes))
@@ -54,7 +57,8 @@ def train(
     numbers = {"base": base, "data": data, "caption_column": caption_column, "learning_rate": learning_rate,
                "batch": batch, "rank": rank, "word": word, "like": like, "prior": prior}  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start, changes=changes)
+    run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start, changes=changes,
+              accumulate=accumulate)  # fmt: skip
     if not run.writes:
         for _ in run.steps():
             pass

@@ -26,6 +26,7 @@ from t2ilab.files import read_json, write_json, written_beside
 from t2ilab.images import grid, to_pil
 from t2ilab.training import processes
 from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep
+from t2ilab.training.board import open_board
 from t2ilab.training.loop import Plan, Step, train
 
 # Files of this room that recipes share.
@@ -80,6 +81,7 @@ class Run:
         start: a model of the zoo, or a folder, whose weights it begins with; None for random ones.
         changes: numbers of the recipe to be replaced, by their names, such as {"rank": 4}. A run that goes on keeps
             those that it began with.
+        accumulate: in how many parts each batch is met, as in `Plan`; one by default.
 
     Raises:
         ValueError: an unknown recipe, a number that it does not have, a seed out of range, or steps and minutes that
@@ -97,6 +99,7 @@ class Run:
         device: DeviceManager | None = None,
         start: str | None = None,
         changes: Mapping[str, Any] | None = None,
+        accumulate: int | None = None,
     ):
         module = find(name)
         if steps is not None and minutes is not None:
@@ -107,6 +110,7 @@ class Run:
         if not 0 <= seed < 2**32:
             raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
         self.name, self.folder, self.seed, self.start = name, Path(folder), seed, start
+        self.accumulate = accumulate
         if unknown := sorted((changes or {}).keys() - _numbers_of(module)):
             raise ValueError(f"The recipe {name} has no {', '.join(unknown)}; {_having(unknown[0])}.")
         self.device = device or DeviceManager(processes.own_device())
@@ -130,6 +134,11 @@ class Run:
                 leftover.unlink()  # of a process that was killed while it wrote
         self.recipe = self._made()
         self.plan = self.recipe.plan(steps)
+        if self.accumulate not in (None, 1):
+            if hasattr(self.recipe, "training"):
+                raise ValueError(f"Two networks against each other look at whole batches; {name} was to at parts.")
+            facts = self.plan.facts | {"accumulate": self.accumulate}
+            self.plan = replace(self.plan, accumulate=self.accumulate, facts=facts)
         if self.changes:
             self.plan = replace(self.plan, facts=self.plan.facts | {"changes": self.changes})
         if self.start:
@@ -154,6 +163,7 @@ class Run:
             or steps not in (None, facts["steps"])
             or self.start not in (None, facts.get("start"))
             or self.changes not in ({}, facts.get("changes", {}))
+            or self.accumulate not in (None, facts.get("accumulate", 1))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
         had = facts.get("processes", 1)
@@ -163,6 +173,7 @@ class Run:
                 f"--processes {had}, or choose another folder with -o."
             )
         self.start, self.changes = facts.get("start"), facts.get("changes", {})
+        self.accumulate = facts.get("accumulate", 1)
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
         if facts.get("device") == self.device.device.type:
@@ -194,7 +205,7 @@ class Run:
         checkpoint = self.folder / "checkpoint.safetensors"
         kept = log.read_text(encoding="utf-8").splitlines() if log.exists() and checkpoint.exists() else []
         drawn = time.perf_counter()
-        file = None
+        file, board = None, None
         try:
             for step in _training(self.recipe, self.plan, checkpoint):
                 if not self.writes:
@@ -207,10 +218,13 @@ class Run:
                     with written_beside(log) as beside:
                         beside.write_text("".join(f"{line}\n" for line in kept[: step.step - 1]), encoding="utf-8")
                     file = log.open("a", encoding="utf-8", buffering=1)  # a line at a time, to outlive a kill
+                    board = open_board(self.folder / "tensorboard", step.step)
                 row = {"step": step.step, "loss": round(step.loss, 6), "seconds": round(step.seconds, 4)}
                 if isinstance(step, AdversarialStep):
                     row["judge_loss"] = round(step.judge_loss, 6)
                 file.write(json.dumps(row) + "\n")
+                if board:
+                    board.note(row)
                 if time.perf_counter() - drawn > sheet_seconds:
                     self.draw(step)
                     drawn = time.perf_counter()
@@ -223,6 +237,8 @@ class Run:
         finally:
             if file:
                 file.close()
+            if board:
+                board.close()
 
     def draw(self, step: Step) -> Path | None:
         """Saves the recipe's sheet of pictures as sheets/STEP.png, enlarged three times."""

@@ -16,7 +16,7 @@ from t2ilab.device import DeviceManager
 from t2ilab.interop.clip import save_words
 from t2ilab.nets.text import TextEncoder
 from t2ilab.pipelines.image_text import ImageText
-from t2ilab.training.processes import share
+from t2ilab.training.processes import parts, share
 
 MAX_SCALE = 100.0  # Radford et al. 2021, section 2.5
 
@@ -46,7 +46,13 @@ class TwoTowers:
     def contrast(self, pictures: Tensor, captions: list[str]) -> Tensor:
         """The loss of pictures (B, 3, size, size) in [-1, 1], on the device, and their B captions.
 
-        Of several processes each encodes its rows, and compares those of all."""
+        Of several processes each encodes its rows, and compares those of all. Raises ValueError where the batch is met
+        in parts: pictures would be compared with the texts of their own part alone, which is another loss."""
+        if parts() > 1:
+            raise ValueError(
+                f"A contrastive loss compares a whole batch and is not met in parts; got {parts()}. Leave --accumulate "
+                "out; several --processes compare what all of them hold."
+            )
         rows = share(len(captions))
         pictures, ids = pictures[rows], self.tokenizer(captions[rows]).to(self.device.device)
         with self.device.autocast():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from t2ilab.training import processes
@@ -27,6 +28,8 @@ class Plan:
         weight_decay, betas: of `Muon`, which trains the matrices, and the AdamW beside it (Loshchilov & Hutter 2019).
         clip: gradients longer than this are shortened to it.
         decay: of the averaged weights.
+        accumulate: in so many parts each batch is met, one after the other, whose gradients add up: for batches that
+            do not fit into memory.
         facts: anything else that a checkpoint should remember, such as the recipe's name and seed.
     """
 
@@ -37,11 +40,14 @@ class Plan:
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0
     decay: float = 0.999
+    accumulate: int = 1
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"Training takes at least one step; got {self.steps}.")
+        if self.accumulate < 1:
+            raise ValueError(f"A batch is met in at least one part; got accumulate={self.accumulate}.")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"A learning rate is a positive number; got {self.learning_rate}. 1e-3 is usual.")
 
@@ -107,10 +113,8 @@ def train(
         began = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate_at(step)
-        loss = loss_of(step)  # draw a batch, noise it, predict, compare
         optimizer.zero_grad()
-        loss.backward()
-        loss = loss.detach()
+        loss = _backward(loss_of, step, plan.accumulate)
         processes.average_([loss, *(p.grad for p in parameters if p.grad is not None)])
         length = nn.utils.clip_grad_norm_(parameters, plan.clip)
         value = loss.item()
@@ -126,3 +130,14 @@ def train(
         if checkpoint and due and processes.rank() == 0:
             save_checkpoint(checkpoint, step + 1, model, average, optimizer, plan.facts)
             saved = time.perf_counter()
+
+
+def _backward(loss_of: Callable[[int], Tensor], step: int, parts: int) -> Tensor:
+    """The gradients of the step-th batch: draw it, noise it, predict, compare. Returns its loss."""
+    losses = []
+    for index in range(parts):
+        with processes.part(index, parts):
+            loss = loss_of(step) / parts
+        loss.backward()
+        losses.append(loss.detach())
+    return torch.stack(losses).sum()

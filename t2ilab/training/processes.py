@@ -8,11 +8,14 @@ are averaged before each update (Li et al. 2020, section 3.1, without the overla
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+_part = 0, 1  # which part of its rows this process is at, and of how many
 
 
 def join() -> int:
@@ -60,19 +63,39 @@ def rank() -> int:
     return dist.get_rank() if count() > 1 else 0
 
 
+@contextmanager
+def part(index: int, of: int) -> Iterator[None]:
+    """Within it, `share` gives the index-th of so many parts of this process's rows: of a batch that does not fit into
+    memory, the gradients of the parts add up to its own."""
+    global _part
+    _part = index, of
+    try:
+        yield
+    finally:
+        _part = 0, 1
+
+
+def parts() -> int:
+    """In how many parts this process meets its rows."""
+    return _part[1]
+
+
 def share(rows: int) -> slice:
-    """The rows of a batch that are this process's.
+    """The rows of a batch that are this process's, or those of the part that it is at.
 
     Raises:
         ValueError: they cannot be shared out evenly, so that the mean of all means would not be that of the batch.
     """
-    if rows % count():
+    index, of = _part
+    pieces = count() * of
+    if rows % pieces:
+        what = "parts" if of > 1 else "processes"
         raise ValueError(
-            f"A batch is shared out evenly among the processes; {rows} rows and {count()} processes do not go "
-            f"together. Take as many processes as divide {rows}."
+            f"A batch is shared out evenly; {rows} rows and {pieces} {what} do not go together. Take a number that "
+            f"divides {rows}."
         )
-    each = rows // count()
-    return slice(rank() * each, (rank() + 1) * each)
+    each, piece = rows // pieces, rank() * of + index
+    return slice(piece * each, (piece + 1) * each)
 
 
 def average_(tensors: Sequence[Tensor]) -> None:
