@@ -135,7 +135,7 @@ class Run:
         self.recipe = self._made()
         self.plan = self.recipe.plan(steps)
         if self.accumulate not in (None, 1):
-            if hasattr(self.recipe, "training"):
+            if isinstance(self.plan, AdversarialPlan):
                 raise ValueError(f"Two networks against each other look at whole batches; {name} was to at parts.")
             facts = self.plan.facts | {"accumulate": self.accumulate}
             self.plan = replace(self.plan, accumulate=self.accumulate, facts=facts)

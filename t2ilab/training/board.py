@@ -18,7 +18,7 @@ class Board:
     def __init__(self, folder: Path, first_step: int):
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer: Any = SummaryWriter(str(folder), purge_step=first_step)  # type: ignore[no-untyped-call]
+        self.writer: Any = SummaryWriter(str(folder), purge_step=first_step)
 
     def note(self, row: Mapping[str, float]) -> None:
         """Each number of a row under its name, at the row's "step"."""
