@@ -12,7 +12,7 @@ NUMBERS = Numbers(
     size=32,
     from_size=16,
     told="language-shapes",
-    steps=1_500,
+    steps=3_000,
     batch=32,
     # Most of its weights are where maps are small, which is what makes a U-Net of Imagen's efficient.
     unet=UNetConfig(
@@ -20,6 +20,7 @@ NUMBERS = Numbers(
         block_out_channels=(32, 48),
         attention=(False, True),
         cross_attention_dim=64,
+        text_pooling_heads=4,  # so that it hears at once what the small picture leaves open
         patch_size=2,
         ff_multiple=2,
         scale_shift=True,

@@ -20,6 +20,7 @@ NUMBERS = Numbers(
         block_out_channels=(24, 32, 48),
         attention=(False, False, True),
         cross_attention_dim=64,
+        text_pooling_heads=4,  # so that it hears at once what the small picture leaves open
         patch_size=2,
         ff_multiple=2,
         scale_shift=True,
