@@ -1,8 +1,9 @@
 """Draws the pictures of the README and of docs/world.md: `make pictures`. No seed is picked; they count from 0.
 
-`python docs/make_pictures.py world` draws only those that show the world itself and need no model.
+`python docs/make_pictures.py world years` draws only those that need no model: the world itself, and ten years of it.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from t2ilab.data.words import THINGS
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.images import grid, to_pil
+from t2ilab.lab.timeline import timeline_figure
 from t2ilab.metrics import faithfulness
 from t2ilab.output import Frames, enlarged
 from t2ilab.pipelines.text_to_image import TextToImage
@@ -74,6 +76,17 @@ def world() -> None:
     to_pil(sheet[None])[0].quantize(64).save(FOLDER / "monsters.png", optimize=True)
     pets = torch.stack([item["image"] for item in pet_items(180)])
     to_pil(grid(pets, columns=5)[None])[0].save(FOLDER / "pet.png")
+
+
+def years() -> None:
+    """Writes timeline.png and timeline_ja.png, what happened from 2014 to today."""
+    kept = os.environ.get("T2ILAB_LANG")
+    for language, name in (("en", "timeline.png"), ("ja", "timeline_ja.png")):
+        os.environ["T2ILAB_LANG"] = language
+        figure = timeline_figure()
+        figure.savefig(FOLDER / name, dpi=90)
+        plt.close(figure)
+    os.environ.pop("T2ILAB_LANG") if kept is None else os.environ.update(T2ILAB_LANG=kept)
 
 
 def model() -> None:
@@ -144,6 +157,6 @@ def learning(
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    parts = {"world": world, "model": model, "spaces": spaces}
+    parts = {"world": world, "years": years, "model": model, "spaces": spaces}
     for part in sys.argv[1:] or parts:
         parts[part]()

@@ -18,7 +18,7 @@ SPEAKERS = [
     *SOURCES,
     *(
         Path(lab.__file__).with_name(f"{name}.py")
-        for name in ("cards", "plots", "widgets", "canvas", "drawing", "pace")
+        for name in ("cards", "plots", "widgets", "canvas", "drawing", "pace", "timeline")
     ),
 ]
 IS_JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠々]")

@@ -29,6 +29,11 @@ JAPANESE: dict[str, str] = {
     "The loss while training: {first:.3f} at the start, {last:.3f} at the end.": (
         "学習中の損失。はじめは {first:.3f}、終わりは {last:.3f} です。"
     ),
+    # Ten years on one page
+    "Image generation from 2014 to today. The numbers in boxes are the labs of this course. {events}.": (
+        "2014 年から今日までの画像生成。枠の中の数は、このコースのラボです。{events}。"
+    ),
+    "today": "今日",
     # Widgets
     "prompt": "プロンプト",
     "seed": "シード",
