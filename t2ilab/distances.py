@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
-    """The squared Fréchet distance of two Gaussians (Dowson & Landau 1982; the FID of Heusel et al. 2017, eq. 6).
+    """The squared Fréchet distance of two Gaussians (Dowson & Landau 1982; the FID of Heusel et al. 2017).
 
     |mu1 - mu2|^2 + trace(cov1 + cov2 - 2 (cov1 cov2)^(1/2)), in float64. The trace of the root is the sum of the
     singular values of cov1^(1/2) cov2^(1/2), which is exact for singular covariances too.
@@ -101,8 +101,7 @@ def kid(real: Tensor, fake: Tensor) -> float:
 def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[float, float]:
     """How many painted pictures could be real, and how many real ones could be painted (Kynkäänniemi et al. 2019).
 
-    A picture could be of a heap if it is no farther from one in the heap than that one's k-th nearest neighbour there
-    (eqs. 1 and 2).
+    A picture could be of a heap if it is no farther from one in the heap than that one's k-th nearest neighbour there.
 
     Args:
         real, fake: features (N, D), (M, D).

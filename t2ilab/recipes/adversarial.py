@@ -21,7 +21,7 @@ from t2ilab.metrics import features, read
 from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep, Rivals, train_adversarially
 from t2ilab.training.adversarial_losses import gradient_penalty
 
-PENALTY_EVERY = 8  # steps; as seldom as the penalty comes, so much larger it is (Karras et al. 2020, section 3.1)
+PENALTY_EVERY = 8  # steps; as seldom as it comes, so much larger it is (lazy regularisation, Karras et al. 2020)
 PAIRS = {(t, c): i for i, (t, c) in enumerate(
     (t, c) for t in SHAPES for c in COLORS if not is_held_out(Scene(thing=t, color=c))
 )}  # fmt: skip

@@ -36,7 +36,7 @@ class Recipe(LabelledRecipe):
         return Rivals(AttentionGenerator(self.config), AttentionDiscriminator(self.config))
 
     def judge_loss(self, step: int) -> Tensor:
-        """The hinge loss of real and painted pictures of the same labels (Zhang et al. 2019, eq. 4)."""
+        """The hinge loss of real and painted pictures of the same labels (Zhang et al. 2019)."""
         labels, judge = self.labels(step), self.model.judge
         return hinge_discriminator_loss(judge(self.batch(step)["image"], labels), judge(self.painted(step, 0), labels))
 

@@ -32,17 +32,17 @@ def saturating_generator_loss(fake: Tensor) -> Tensor:
 
 
 def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Only what is not yet a unit on its own side counts (Lim & Ye 2017; Zhang et al. 2019, eq. 4)."""
+    """Only what is not yet a unit on its own side counts (Lim & Ye 2017; the loss of Zhang et al. 2019)."""
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
 def hinge_generator_loss(fake: Tensor) -> Tensor:
-    """The painter's part of the hinge loss: higher logits, without end (Zhang et al. 2019, eq. 4)."""
+    """The painter's part of the hinge loss: higher logits, without end (Zhang et al. 2019)."""
     return -fake.mean()
 
 
 def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Real pictures are to get 1, painted ones 0 (Mao et al. 2017, eq. 2), halved as CycleGAN has it."""
+    """Real pictures are to get 1, painted ones 0 (Mao et al. 2017), halved as CycleGAN has it."""
     return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
@@ -79,5 +79,5 @@ def cycle_loss(x: Tensor, y: Tensor, g: Callable[[Tensor], Tensor], f: Callable[
 
 
 def identity_loss(x: Tensor, y: Tensor, g: Callable[[Tensor], Tensor], f: Callable[[Tensor], Tensor]) -> Tensor:
-    """What is in the right domain already is to stay as it is (Zhu et al. 2017, section 5.2): colours keep."""
+    """What is in the right domain already is to stay as it is (the identity loss of Zhu et al. 2017): colours keep."""
     return (g(y) - y).abs().mean() + (f(x) - x).abs().mean()

@@ -117,7 +117,7 @@ def conv(in_channels: int, out_channels: int, size: int = 3) -> Spectral:
 
 
 class SelfAttention(nn.Module):
-    """Each place of a map looks at all others (Zhang et al. 2019, eqs. 1-3); at first it adds nothing.
+    """Each place of a map looks at all others (Zhang et al. 2019, on self-attention); at first it adds nothing.
 
     Args:
         channels: of the map, a multiple of 8.

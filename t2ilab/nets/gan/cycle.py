@@ -1,7 +1,7 @@
 """CycleGAN: pictures of one domain into another, learnt from two heaps in which no two belong together.
 
-Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", section 7.2 for the
-networks, which come from Johnson et al. 2016 (the painter) and Isola et al. 2017 (the judge of patches).
+Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", its appendix on
+the networks, which come from Johnson et al. 2016 (the painter) and Isola et al. 2017 (the judge of patches).
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class StyleGenerator(nn.Module):
         return w
 
     def truncate(self, styles: Tensor, psi: float) -> Tensor:
-        """Styles (..., latent_dim) nearer to the mean style: 1 changes nothing, 0 leaves the mean (section B)."""
+        """Styles (..., latent_dim) nearer to the mean style: 1 changes nothing, 0 leaves the mean (appendix B)."""
         return self.mean_style + psi * (styles - self.mean_style)
 
     def mix(self, coarse: Tensor, fine: Tensor, crossover: int) -> Tensor:
