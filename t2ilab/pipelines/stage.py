@@ -70,7 +70,7 @@ class Stage:
     """A U-Net with its schedule.
 
     One that reads twice as many channels as it gives is a super-resolution: beside x_t it reads a small picture,
-    brought to the size of x_t, with noise in it, and is told how much (Saharia et al. 2022, section 2.5).
+    brought to the size of x_t, with noise in it, and is told how much (Saharia et al. 2022, section 2.4).
 
     Args:
         unet: it may read words or an image embedding; a super-resolution is told of a second timestep besides.

@@ -1,7 +1,7 @@
 """What the recipes of unCLIP's and the cascade's stages share: pictures of one size, from words or from an embedding.
 
 A super-resolution reads the same picture made small besides, with noise of a level that is drawn anew for each, and is
-told of it (Saharia et al. 2022, section 2.5).
+told of it (Saharia et al. 2022, section 2.4).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ T = 20  # of a schedule whose betas are large, so that neighbouring timesteps ca
 
 
 def augment_low_res(low_res, level, noise, schedule):
-    """The small picture with noise of a chosen level (Saharia et al. 2022, section 2.5; Ho et al. 2022).
+    """The small picture with noise of a chosen level (Saharia et al. 2022, section 2.4; Ho et al. 2022).
 
     low_res: (B, 3, h, w) in [-1, 1]; level: a number in [0, 1]; noise: like low_res, standard normal;
     schedule: a NoiseSchedule, with its alphas_cumprod (T,). The noise is that of timestep
