@@ -91,6 +91,35 @@ def small_clip(folder, tokenizer):
     tokenizer.save_pretrained(folder)
 
 
+def small_if(folder, tokenizer):
+    """What `DeepFloyd/IF-I-M-v1.0` is, smaller: a T5, and a U-Net of pixels that guesses noise and its variance."""
+    from diffusers import DDPMScheduler, IFPipeline, UNet2DConditionModel
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+    torch.manual_seed(0)
+    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 3, "cat": 4}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    words = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    t5 = T5Config(
+        vocab_size=5, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=3, out_channels=6, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
+        cross_attention_dim=16, encoder_hid_dim=16, attention_head_dim=4, act_fn="gelu",
+        resnet_time_scale_shift="scale_shift", addition_embed_type="text", addition_embed_type_num_heads=2,
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+    )  # fmt: skip
+    IFPipeline(
+        words, T5EncoderModel(t5), unet, DDPMScheduler(beta_schedule="squaredcos_cap_v2"), None, None, None,
+        requires_safety_checker=False,
+    ).to(torch.float16).save_pretrained(folder, variant="fp16")  # fmt: skip
+
+
 STAND_INS = {
     "00_welcome": small_stable_diffusion,
     "01_clip": small_clip,
@@ -102,6 +131,7 @@ STAND_INS = {
     "07_latent_diffusion": small_vae,
     "08_text_to_image": small_half_precision,
     "10_fine_tuning": small_half_precision,
+    "12_imagen": small_if,
 }
 
 

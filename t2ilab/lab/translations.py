@@ -10,6 +10,7 @@ from t2ilab.lab.translations_lab07 import LAB_07
 from t2ilab.lab.translations_lab08 import LAB_08
 from t2ilab.lab.translations_lab09 import LAB_09
 from t2ilab.lab.translations_lab10 import LAB_10
+from t2ilab.lab.translations_lab12 import LAB_12
 
 JAPANESE: dict[str, str] = {
     **LAB_01,
@@ -19,6 +20,7 @@ JAPANESE: dict[str, str] = {
     **LAB_08,
     **LAB_09,
     **LAB_10,
+    **LAB_12,
     # Figures of any lab
     "step": "ステップ",
     "step {i}": "ステップ {i}",
