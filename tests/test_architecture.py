@@ -29,6 +29,7 @@ ROOMS = {
     "doctor": 5,
     "metrics": 5,
     "pipelines": 5,
+    "comparison": 6,
     "recipes": 6,
     "lab": 7,
     "launch": 7,

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from t2ilab.cli import data, doctor, generate, grading, notebooks, releasing, scenes, studio, training, zoo
+from t2ilab.cli import comparing, data, doctor, generate, grading, notebooks, releasing, scenes, studio, training, zoo
 
 COMMANDS = (  # in the order of the help
     generate.generate,
@@ -18,6 +18,7 @@ COMMANDS = (  # in the order of the help
     scenes.scenes,
     notebooks.lab,
     training.train,
+    comparing.compare,
     releasing.release,
     grading.grade,
     zoo.zoo,

@@ -11,20 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab import zoo
-from t2ilab.data.scenes import Scene, is_held_out
-from t2ilab.data.words import COLORS, SHAPES
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
-from t2ilab.distances import frechet, kid, mode_coverage, precision_recall
 from t2ilab.interop.gan import read_painter, write_painter
 from t2ilab.metrics import features, read
+from t2ilab.metrics.heaps import alike, pair_coverage, pairs
 from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep, Rivals, train_adversarially
 from t2ilab.training.adversarial_losses import gradient_penalty
 
 PENALTY_EVERY = 8  # steps; as seldom as it comes, so much larger it is (lazy regularisation, Karras et al. 2020)
-PAIRS = {(t, c): i for i, (t, c) in enumerate(
-    (t, c) for t in SHAPES for c in COLORS if not is_held_out(Scene(thing=t, color=c))
-)}  # fmt: skip
+PAIRS = pairs("shapes")
 
 
 @dataclass(frozen=True)
@@ -129,20 +125,10 @@ def compared(real: Tensor, fake: Tensor) -> dict[str, float]:
     Returns:
         FID and KID, lower is better, and precision and recall in [0, 1].
     """
-    ours, theirs = features(real), features(fake.clamp(-1, 1))
-    precision, recall = precision_recall(ours, theirs)
-    return {
-        "FID (reader)": frechet(ours, theirs),
-        "KID (reader)": kid(ours, theirs),
-        "precision": precision,
-        "recall": recall,
-    }
+    found = alike(features(real), features(fake.clamp(-1, 1)))
+    return {f"{name} (reader)" if name in ("FID", "KID") else name: value for name, value in found.items()}
 
 
 def pairs_covered(images: Tensor) -> float:
     """The share of the pairs of shape and colour that training shows which some picture is read as."""
-    labels = []
-    for seen in read(images.clamp(-1, 1)):
-        first = seen.find(None) if seen else None
-        labels.append(PAIRS.get((first.thing, first.color), -1) if first else -1)
-    return mode_coverage(torch.tensor(labels), len(PAIRS))
+    return pair_coverage(read(images.clamp(-1, 1)))
