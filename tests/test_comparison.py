@@ -21,6 +21,7 @@ from t2ilab.metrics import Reading, Seen
 from t2ilab.pipelines.cascade import Cascade
 from t2ilab.pipelines.labels_to_image import LabelsToImage
 from t2ilab.pipelines.prior import PriorSettings
+from t2ilab.pipelines.stage import Guidance
 from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.pipelines.unclip import UnCLIP
 
@@ -81,10 +82,12 @@ def test_each_draws_what_its_pipeline_draws(whole_zoo):
     def plain(pipe, **more):
         return pipe(prompts, seed=5, num_inference_steps=2, output_type="pt", **more) * 2 - 1
 
+    halved = [Guidance(num_inference_steps=n) for n in (2, 1, 1)]
     expected = {
         "shapes-pixel": plain(TextToImage.from_pretrained("shapes-pixel", "cpu")),
         "unclip-shapes": plain(UnCLIP.from_pretrained("shapes", "cpu"), prior=PriorSettings(num_inference_steps=2)),
-        "cascade-shapes": plain(Cascade.from_pretrained("shapes", "cpu")),
+        "cascade-shapes": Cascade.from_pretrained("shapes", "cpu")(prompts, how=halved, seed=5, output_type="pt") * 2
+        - 1,
         "gan-conditional": LabelsToImage.from_pretrained("gan-conditional", "cpu").draw(scenes, 5).clamp(-1, 1),
     }
     for name, images in expected.items():

@@ -18,8 +18,8 @@ def compare(
         ),
     ] = None,
     level: Annotated[str, typer.Option(help="Of the world: shapes or storybook.")] = "shapes",
-    count: Annotated[int, typer.Option(help="Prompts, and so pictures of each.")] = 320,
-    steps: Annotated[int, typer.Option(help="Denoising steps, in each stage.")] = 20,
+    count: Annotated[int, typer.Option(help="Prompts, and so pictures of each.")] = 288,
+    steps: Annotated[int, typer.Option(help="Denoising steps; half as many where a cascade enlarges.")] = 20,
     seed: Annotated[int, typer.Option(help="Of prompts and noise.")] = 0,
     features: Annotated[
         str,

@@ -60,7 +60,7 @@ def compare(
         models: names of the zoo ("unclip-shapes" and "cascade-shapes" are put together of their parts), folders, ids of
             the hub, or entrants; by default all families at the task's level. What is not in the zoo yet is left out.
         task, judge: by default `Task()` and the zoo's reader.
-        steps: of every model of diffusion, in each of its stages.
+        steps: of every model of diffusion; a cascade takes half of them where it enlarges.
         device: as for `DeviceManager`.
         world: whether the world itself is measured first, as if it were a model.
         watch: called with each result as it comes.

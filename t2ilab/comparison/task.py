@@ -13,7 +13,7 @@ from t2ilab.data.words import LEVELS
 from t2ilab.data.world import World
 
 LEAST, MOST = 8, 20_000
-VAGUE, EACH = 8, 8  # prompts that leave places and surroundings open, and pictures of each
+VAGUE, EACH = 6, 8  # prompts that leave places and surroundings open, and pictures of each
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Task:
 
     Args:
         level: of the world, "shapes" or "storybook".
-        count: of prompts, and so of pictures of each model, beside 64 of the vague ones.
+        count: of prompts, and so of pictures of each model, beside 48 of the vague ones.
         seed: of prompts and pictures.
 
     Raises:
@@ -30,14 +30,14 @@ class Task:
     """
 
     level: str = "shapes"
-    count: int = 320
+    count: int = 288
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
         if not LEAST <= self.count <= MOST:
-            raise ValueError(f"A comparison takes {LEAST} to {MOST:,} prompts; got {self.count}. 320 is usual.")
+            raise ValueError(f"A comparison takes {LEAST} to {MOST:,} prompts; got {self.count}. 288 is usual.")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"A seed is a whole number from 0 to below 2^31; got {self.seed}.")
 

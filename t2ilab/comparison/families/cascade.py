@@ -10,6 +10,7 @@ from torch import Tensor
 from t2ilab.comparison.entrant import Entrant, as_pictures, numbers_in
 from t2ilab.data.scenes import Scene
 from t2ilab.pipelines.cascade import Cascade
+from t2ilab.pipelines.stage import Guidance
 
 SIZES = (16, 32, 64)
 ZOO = {
@@ -24,11 +25,13 @@ def recognises(folder: Path) -> bool:
 
 
 def enter(name: str, device: str | None, steps: int) -> Entrant:
-    """One of the zoo, which is put together of its parts, or of a folder; so many steps in each stage."""
+    """One of the zoo, put together of its parts, or of a folder; half of the steps where a stage enlarges."""
     pipe = Cascade.from_pretrained(name.removeprefix("cascade-") if name in ZOO else name, device)
 
+    each = [Guidance(num_inference_steps=max(1, steps // 2) if stage.enlarges else steps) for stage in pipe.stages]
+
     def draw(prompts: Sequence[str], scenes: Sequence[Scene], seed: int) -> Tensor:
-        return as_pictures(pipe(prompts, seed=seed, num_inference_steps=steps, output_type="pt"))
+        return as_pictures(pipe(prompts, how=each, seed=seed, output_type="pt"))
 
     return Entrant(
         name,
