@@ -132,6 +132,7 @@ STAND_INS = {
     "08_text_to_image": small_half_precision,
     "10_fine_tuning": small_half_precision,
     "12_imagen": small_if,
+    "14_capstone": small_stable_diffusion,
 }
 
 

@@ -18,7 +18,7 @@ SPEAKERS = [
     *SOURCES,
     *(
         Path(lab.__file__).with_name(f"{name}.py")
-        for name in ("cards", "plots", "widgets", "canvas", "drawing", "pace", "timeline")
+        for name in ("cards", "comparing", "plots", "widgets", "canvas", "drawing", "pace", "timeline")
     ),
 ]
 IS_JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠々]")
@@ -62,7 +62,17 @@ def shown(path):
             yield from [*call.args[1:2], *(named[key] for key in ("caption",) if key in named)]
         elif name == "denoising_box":
             yield from call.args[2].keys
-        elif name in ("images", "lines", "heatmap", "plane", "bars", "similarities", "recognition"):
+        elif name in (
+            "images",
+            "lines",
+            "heatmap",
+            "plane",
+            "bars",
+            "scatter",
+            "side_by_side",
+            "similarities",
+            "recognition",
+        ):
             words = ("caption", "titles", "xlabel", "ylabel", "rows", "columns")
             yield from [*call.args[1:4], *(named[key] for key in words if key in named)]
             curves = call.args[0] if call.args else named.get("curves")

@@ -24,6 +24,7 @@ CLAIMS = {
     "08_text_to_image": (r"^Right in everything: (\d+)%", 70),
     "09_control": (r"^with your ControlNet +overlap 0\.(\d\d)", 60),
     "10_fine_tuning": (r"^Of the base's distance to the drawings, (\d+)% is gone", 80),
+    "14_capstone": (r"^the world itself +(\d+)\.\d% of its pictures as asked", 98),
 }
 
 

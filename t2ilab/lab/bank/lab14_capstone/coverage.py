@@ -13,8 +13,9 @@ MODES = 12
 def mode_coverage(labels, num_modes):
     """The share of the modes that occur at least once among the pictures.
 
-    labels: int64 (N,), the mode that each picture was read as, 0 to num_modes - 1; num_modes: how many modes
-    the world has. Returns one number in [0, 1]: 1 where none is left out, 1 / num_modes where only one is drawn.
+    labels: int64 (N,), the mode that each picture was read as, 0 to num_modes - 1; num_modes: how many
+    modes the world has. Returns one number in [0, 1]: 1 where none is left out, 1 / num_modes where only
+    one is drawn.
     """
     return len(labels.unique()) / num_modes
 

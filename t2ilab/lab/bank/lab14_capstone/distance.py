@@ -14,10 +14,10 @@ def frechet_distance(mu1, cov1, mu2, cov2):
     """The squared Fréchet distance of two Gaussians (Dowson & Landau 1982; Heusel et al. 2017, eq. 6).
 
     mu1, mu2: (D,), the means; cov1, cov2: (D, D), the covariances, perhaps singular. Returns one number:
-    |mu1 - mu2|^2 + trace(cov1 + cov2 - 2 (cov1 cov2)^(1/2)), with the root of a matrix, not of its entries.
+    |mu1 - mu2|^2 + trace(cov1 + cov2 - 2 (cov1 cov2)^(1/2)), with the root of a matrix, not of entries.
     """
-    # The trace of a matrix is the sum of its eigenvalues, and those of its root are their roots. The product
-    # is not symmetric, but its eigenvalues are real and not negative, but for rounding.
+    # The trace of a matrix is the sum of its eigenvalues, and those of its root are their roots. The
+    # product is not symmetric, but its eigenvalues are real and not negative, but for rounding.
     eigenvalues = torch.linalg.eigvals(cov1.double() @ cov2.double()).real.clamp(min=0)
     root_trace = eigenvalues.sqrt().sum()
     return (mu1 - mu2).square().sum() + cov1.trace() + cov2.trace() - 2 * root_trace

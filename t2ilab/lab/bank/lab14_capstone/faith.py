@@ -14,9 +14,9 @@ WORDS = ("cat", "red", "blue", "star")  # the same words for all, so that a valu
 def faithfulness(asked, read):
     """The share of pictures in which every attribute that was asked for was read.
 
-    asked: a list of dicts, one a picture, such as {"thing": "cat", "color": "red"}; what is not named may be
-    anything. read: a list of as many dicts, what a reader saw: perhaps more attributes, perhaps not all, {}
-    where it saw nothing. Returns one number in [0, 1].
+    asked: a list of dicts, one a picture, such as {"thing": "cat", "color": "red"}; what is not named
+    may be anything. read: a list of as many dicts, what a reader saw: perhaps more attributes, perhaps
+    not all, {} where it saw nothing. Returns one number in [0, 1].
     """
     right = [
         all(name in seen and seen[name] == value for name, value in wanted.items())
