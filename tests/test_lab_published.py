@@ -133,6 +133,7 @@ STAND_INS = {
     "10_fine_tuning": small_half_precision,
     "12_imagen": small_if,
     "14_capstone": small_stable_diffusion,
+    "13_gans": small_half_precision,
 }
 
 

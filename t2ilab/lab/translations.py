@@ -11,6 +11,7 @@ from t2ilab.lab.translations_lab08 import LAB_08
 from t2ilab.lab.translations_lab09 import LAB_09
 from t2ilab.lab.translations_lab10 import LAB_10
 from t2ilab.lab.translations_lab12 import LAB_12
+from t2ilab.lab.translations_lab13 import LAB_13
 from t2ilab.lab.translations_lab14 import LAB_14
 
 JAPANESE: dict[str, str] = {
@@ -23,6 +24,7 @@ JAPANESE: dict[str, str] = {
     **LAB_10,
     **LAB_12,
     **LAB_14,
+    **LAB_13,
     # Figures of any lab
     "step": "ステップ",
     "step {i}": "ステップ {i}",

@@ -1,4 +1,4 @@
-"""The exercises of Lab 13: what painter and judge want, there and back again, styles, growth, and a judge kept calm.
+"""The exercises of Lab 13: what painter and judge want, a judge kept calm, growth, styles, and there and back again.
 
 Logits are numbers of any shape, one a picture or one a patch, high for real; pictures are (B, 3, H, W) in [-1, 1].
 """
@@ -10,4 +10,4 @@ from t2ilab.lab.bank.lab13_gans.judge import DISCRIMINATOR_LOSS
 from t2ilab.lab.bank.lab13_gans.painter import GENERATOR_LOSS
 from t2ilab.lab.bank.lab13_gans.style import ADAIN
 
-EXERCISES = (DISCRIMINATOR_LOSS, GENERATOR_LOSS, CYCLE_LOSS, ADAIN, FADE_IN, SPECTRAL_NORMALIZE)
+EXERCISES = (DISCRIMINATOR_LOSS, GENERATOR_LOSS, SPECTRAL_NORMALIZE, FADE_IN, ADAIN, CYCLE_LOSS)
