@@ -1,5 +1,7 @@
 """CycleGAN's networks against the same layers put together with torch's own, and the patches that a judge sees."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -43,6 +45,23 @@ def test_the_painter_is_the_chain_of_layers_that_the_paper_lists():
     theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True)))
     x = torch.rand(2, 3, 16, 12, dtype=torch.float64) * 2 - 1
     torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-12)
+
+
+def test_a_painter_that_blends_keeps_the_picture_where_it_does_not_paint():
+    ours = CycleGenerator(replace(SMALL, blends=True)).double()
+    plain = CycleGenerator(SMALL).double()
+    theirs = {name: value[:3] if name.startswith("conv_out") else value for name, value in ours.state_dict().items()}
+    plain.load_state_dict(theirs)
+    x = torch.rand(2, 3, 16, 12, dtype=torch.float64) * 2 - 1
+    with torch.no_grad():
+        drawn, painted = ours(x), plain(x)
+        share = (drawn - x)[:, :1] / (painted - x)[:, :1]
+        assert ((share > 0) & (share < 1)).all()
+        torch.testing.assert_close(drawn, share * painted + (1 - share) * x, rtol=0, atol=1e-9)  # one share a pixel
+        ours.conv_out.bias[3] = -60
+        torch.testing.assert_close(ours(x), x, rtol=0, atol=1e-12)
+        ours.conv_out.bias[3] = 60
+        torch.testing.assert_close(ours(x), painted, rtol=0, atol=1e-12)
 
 
 def test_the_judge_is_the_chain_of_layers_that_the_paper_lists():

@@ -30,7 +30,7 @@ from t2ilab.training.adversarial_losses import (
 NUMBERS = Numbers(
     name="gan-cycle", steps=3_000, batch=8, learning_rate=6e-4, betas=(0.5, 0.99),
 )  # fmt: skip
-CONFIG = CycleConfig(width=16, blocks=3)
+CONFIG = CycleConfig(width=16, blocks=3, blends=True)
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = "One thing a picture, big or small, in any colour, by day or by night; the heaps share no scene on purpose."
 LIMITS = "One thing a picture, 32x32 pixels; it knows day and night and nothing else."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,6 +28,9 @@ class CycleConfig(Config):
         downs: how often a painter halves the size before it changes anything.
         blocks: residual blocks of a painter; the paper has 6 to 9.
         judge_downs: how often a judge halves the size: the more, the larger the patches that it sees.
+        blends: whether a painter also says where it paints, and leaves the given picture elsewhere (Mejjati et al.
+            2018). Without it nothing but the way back asks for the colours of things, and any swap of them that is
+            undone on the way back will do.
 
     Raises:
         ValueError: counts below 1.
@@ -38,6 +42,7 @@ class CycleConfig(Config):
     downs: int = 1
     blocks: int = 4
     judge_downs: int = 2
+    blends: bool = False
 
     def __post_init__(self) -> None:
         self.check_numbers()
@@ -76,7 +81,7 @@ class CycleGenerator(nn.Module):
             nn.Conv2d(before, after, 3, padding=1, padding_mode="reflect")
             for before, after in zip(widths[::-1], widths[-2::-1], strict=False)
         )
-        self.conv_out = nn.Conv2d(widths[0], 3, 7, padding=3, padding_mode="reflect")
+        self.conv_out = nn.Conv2d(widths[0], 3 + config.blends, 7, padding=3, padding_mode="reflect")
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1], H and W multiples of 2^downs -> (B, 3, H, W) in [-1, 1].
@@ -96,7 +101,9 @@ class CycleGenerator(nn.Module):
         for up in self.ups:
             h = F.interpolate(h, scale_factor=2, mode="nearest")  # (B, C, 2H, 2W)
             h = F.relu(F.instance_norm(up(h)))  # (B, C/2, 2H, 2W)
-        return self.conv_out(h).tanh()
+        h = self.conv_out(h)
+        painted = h[:, :3].tanh()
+        return torch.lerp(images, painted, h[:, 3:].sigmoid()) if self.config.blends else painted
 
 
 class PatchDiscriminator(nn.Module):
