@@ -51,6 +51,7 @@ LAB_13: dict[str, str] = {
     "Coverage of {count} pictures of the world itself: {share:.0%}.": (
         "この世界そのものの画像 {count} 枚のカバー率：{share:.0%}。"
     ),
+    "the finished diffusion model": "できあがった拡散モデル",
     "a GAN as in 2014": "2014 年の流儀の GAN",
     "with your calm judge and hinge": "あなたの落ち着いた識別器とヒンジ損失の GAN",
     "Twelve pictures each, none picked: of the world; then, row by row, by {names}.": (
