@@ -131,6 +131,7 @@ STAND_INS = {
     "07_latent_diffusion": small_vae,
     "08_text_to_image": small_half_precision,
     "10_fine_tuning": small_half_precision,
+    "11_dalle2": small_clip,
     "12_imagen": small_if,
     "14_capstone": small_stable_diffusion,
     "13_gans": small_half_precision,

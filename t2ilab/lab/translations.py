@@ -10,6 +10,7 @@ from t2ilab.lab.translations_lab07 import LAB_07
 from t2ilab.lab.translations_lab08 import LAB_08
 from t2ilab.lab.translations_lab09 import LAB_09
 from t2ilab.lab.translations_lab10 import LAB_10
+from t2ilab.lab.translations_lab11 import LAB_11
 from t2ilab.lab.translations_lab12 import LAB_12
 from t2ilab.lab.translations_lab13 import LAB_13
 from t2ilab.lab.translations_lab14 import LAB_14
@@ -22,6 +23,7 @@ JAPANESE: dict[str, str] = {
     **LAB_08,
     **LAB_09,
     **LAB_10,
+    **LAB_11,
     **LAB_12,
     **LAB_14,
     **LAB_13,
