@@ -60,7 +60,7 @@ from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.distances import kid, precision_recall
 from t2ilab.lab import budget, check, exercise, hint, plots, say
-from t2ilab.lab.comparing import at_a_glance, side_by_side
+from t2ilab.lab.comparing import at_a_glance, gallery
 from t2ilab.lab.translate import tr
 from t2ilab.metrics import features, read
 from t2ilab.metrics.heaps import pairs
@@ -109,7 +109,7 @@ for name, one in tqdm(entrants.items()):
     images[name], seconds[name] = drawn(one, prompts, scenes)
 
 SHOWN = 6
-side_by_side(
+gallery(
     images,
     prompts[:SHOWN],
     "Pictures of the same six prompts, a row for each entrant. Those that hear nothing answer no prompt.",

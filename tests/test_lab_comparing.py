@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from t2ilab.comparison.measuring import Result
-from t2ilab.lab.comparing import at_a_glance, scatter, side_by_side
+from t2ilab.lab.comparing import at_a_glance, gallery, scatter
 
 pytestmark = pytest.mark.usefixtures("no_figure_left")
 ONE = Result("a", "my own", "words", 32, 0.9, 1.0, 0.8, 0.7, 0.6, 2.0, 0.1, "reader", 0.02, 1000, 3.0, False, 20)
@@ -37,7 +37,7 @@ def test_without_a_point_it_says_so():
 
 def test_pictures_of_several_sizes_stand_below_their_prompts(shown, figures):
     pictures = {"small": torch.zeros(3, 3, 16, 16), "large": torch.ones(4, 3, 64, 64)}
-    side_by_side(pictures, ["a red star", "a small green ring at the bottom left"], "Two rows.")
+    gallery(pictures, ["a red star", "a small green ring at the bottom left"], "Two rows.")
     (figure,) = figures
     assert [axis.get_ylabel() for axis in figure.axes[::2]] == ["small", "large"]
     assert figure.axes[0].get_title() == "a red star"

@@ -69,7 +69,7 @@ def shown(path):
             "plane",
             "bars",
             "scatter",
-            "side_by_side",
+            "gallery",
             "similarities",
             "recognition",
         ):

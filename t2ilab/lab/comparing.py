@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from t2ilab.comparison.measuring import Result
 
 
-def side_by_side(
+def gallery(
     pictures: Mapping[str, Tensor], prompts: Sequence[str], caption: str, inches: float = 1.15, **values: object
 ) -> None:
     """Shows what each model drew for the same prompts: a row for each, with its name, below the prompts.
