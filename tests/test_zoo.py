@@ -26,7 +26,17 @@ WANTED = (
     "vae-storybook",
     "storybook",
     "gan-conditional",
+    "gan-cycle",
+    "gan-progressive",
+    "gan-style",
+    "gan-attention",
     "language-shapes",
+    "cascade-shapes-16",
+    "cascade-shapes-32",
+    "cascade-shapes-64",
+    "prior-shapes",
+    "decoder-shapes",
+    "upsampler-shapes",
 )
 
 
