@@ -234,9 +234,10 @@ class VAE(nn.Module):
         other = VAE(replace(self.config, scaling_factor=scaling_factor)).to(next(self.parameters()))
         other.load_state_dict(self.state_dict())
         means = slice(self.config.latent_channels)
-        other.quant_conv.weight[means] *= times
-        other.quant_conv.bias[means] *= times
-        other.quant_conv.bias[self.config.latent_channels :] += 2 * math.log(times)  # of the log variance
+        weight, bias = (dict(other.quant_conv.named_parameters())[name] for name in ("weight", "bias"))
+        weight[means] *= times
+        bias[means] *= times
+        bias[self.config.latent_channels :] += 2 * math.log(times)  # of the log variance
         other.post_quant_conv.weight /= times
         return other.train(self.training)
 
