@@ -842,54 +842,14 @@ show_coverage()
 # %% [markdown]
 # Two things were changed at once here, the judge and its loss. A paper would have to tell them apart; you can, with two names in the cell above.
 #
-# The zoo's `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
+# The recipe `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
 # networks, the hinge, and **self-attention**. A convolution sees a few pixels around. With attention each place of a
-# map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since. Where does a place look? The first row shows pictures, the second marks one place, the third shows how much that place takes from each other one.
+# map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since.
 
 # %% [markdown] tags=["ja"]
 # ここでは、識別器とその損失の 2 つを一度に変えました。論文なら、区別しなければなりません。上のセルの名前を 2 つ変えれば、あなたにもできます。
 #
-# zoo の `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。ひとつの場所は、どこを見ているのでしょうか。1 行目は画像、2 行目は目印を付けたひとつの場所、3 行目は、その場所がほかの場所のそれぞれからどれだけ取り入れるかです。
-
-# %% tags=["nbval-ignore-output"]
-attentive = LabelsToImage.from_pretrained("gan-attention")
-layer, maps = attentive.painter.attention, []
-
-
-def note(_, inputs):
-    """Keeps how much each place takes from each other one, (B, places, places)."""
-    q, k = (to(inputs[0]).flatten(2).mT for to in (layer.to_q, layer.to_k))
-    maps.append((q @ k.mT).softmax(-1).cpu())
-
-
-hook = layer.register_forward_pre_hook(note)
-asked = [Scene(thing, color, size="big", place="center", background="dark") for thing, color in zip(
-    list(SHAPES)[:6], list(COLORS)[:6], strict=True
-)]  # fmt: skip
-drawn = attentive.draw(asked)
-hook.remove()
-side = math.isqrt(maps[0].shape[-1])
-row, column = side // 2, side // 4  # left of the middle
-looked_at = maps[0][:, row * side + column].unflatten(1, (1, side, side))  # (6, 1, side, side)
-looked_at = looked_at / looked_at.amax((2, 3), keepdim=True)
-mark = torch.full((6, 1, side, side), -1.0)
-mark[:, :, row, column] = 1
-plots.images(
-    torch.cat(
-        [drawn, *(F.interpolate(m.expand(-1, 3, -1, -1), size=32) for m in (mark, 2 * looked_at - 1))]
-    ),
-    "Six pictures by the zoo's GAN with attention; a place left of the middle; and how much it takes "
-    "from each place.",
-    columns=6,
-    inches=1,
-)
-right = faithfulness(attentive.draw(scenes), scenes)
-say(
-    "gan-attention: right in everything {right:.0%}; its attention has a weight of {gamma:.2f} (it "
-    "began at 0).",
-    right=right.all,
-    gamma=layer.gamma.item(),
-)
+# レシピ `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。
 
 # %% [markdown]
 # # 5. Small first

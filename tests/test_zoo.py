@@ -29,7 +29,6 @@ WANTED = (
     "gan-cycle",
     "gan-progressive",
     "gan-style",
-    "gan-attention",
     "language-shapes",
     "cascade-shapes-16",
     "cascade-shapes-32",
