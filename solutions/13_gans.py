@@ -53,7 +53,6 @@ from tqdm.auto import tqdm
 from t2ilab import zoo
 from t2ilab.data.render import render
 from t2ilab.data.scenes import Scene, complete
-from t2ilab.data.words import COLORS, SHAPES
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.flow import FlowMatching, flow_matching_loss
