@@ -485,7 +485,7 @@ def learn(unet, optimizer, step, most):
 
 
 def train(most, rate=1.5e-3):
-    """The training, from the zoo's weights on; returns the running average of the U-Net, and the losses."""
+    """The training, from the zoo's weights on; returns the U-Net's running average, and the losses."""
     unet = machine.place(UNet(stages[1].unet.config))
     unet.load_state_dict(stages[1].unet.state_dict())
     optimizer, average, losses = Muon(unet), Average(unet, decay=0.99), []
