@@ -17,7 +17,7 @@ def dynamic_threshold(x0_hat, percentile):
     divided by s. Returns (B, 3, H, W) in [-1, 1].
     """
     s = x0_hat.abs().flatten(1).quantile(percentile, dim=1)  # (B,)
-    s = s.clamp(min=1).reshape(-1, 1, 1, 1)  # below 1 there is nothing to repair, and nothing may be stretched
+    s = s.clamp(min=1).reshape(-1, 1, 1, 1)  # below 1 there is nothing to repair, so nothing is stretched
     return x0_hat.clamp(-s, s) / s
 
 
