@@ -841,12 +841,17 @@ show_coverage()
 # %% [markdown]
 # Two things were changed at once here, the judge and its loss. A paper would have to tell them apart; you can, with two names in the cell above.
 #
+# **If yours came out lower**: look at *could be real* too. A calm judge is a slow teacher. Its slope is bounded, and so is what a painter learns from it in a step; at the rate of the
+# first game it has not come far in as many steps. The promise is that the game goes on, not that it is won sooner. **Change one thing:** what does three times the painter's rate do, to this game and to the first?
+#
 # The recipe `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
 # networks, the hinge, and **self-attention**. A convolution sees a few pixels around. With attention each place of a
 # map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since.
 
 # %% [markdown] tags=["ja"]
 # ここでは、識別器とその損失の 2 つを一度に変えました。論文なら、区別しなければなりません。上のセルの名前を 2 つ変えれば、あなたにもできます。
+#
+# **結果が低かったら**：「本物かもしれない」割合も見てください。穏やかな識別器は、教えるのもゆっくりです。傾きに上限があるので、生成器が 1 ステップで学べる量にも上限があります。はじめのゲームと同じ学習率、同じステップ数では、まだ遠くまで進んでいません。約束されているのは、ゲームが続くことで、早く勝つことではありません。**ひとつだけ変えてみましょう**：生成器の学習率を 3 倍にすると、このゲームと、はじめのゲームは、それぞれどうなりますか。
 #
 # レシピ `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。
 

@@ -19,16 +19,20 @@ def _no_settings(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _float32():
+    """Whether bfloat16 is faster is measured, and on a busy machine that may come out either way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
+        yield
+
+
 @pytest.fixture
 def cpu():
-    """The CPU in float32; whether half precision is faster is measured, and a test must not hang on that."""
-    import torch
-
+    """The CPU, in float32 like all that tests compute in this process."""
     from t2ilab.device import DeviceManager
 
-    manager = DeviceManager("cpu")
-    manager.dtype = torch.float32
-    return manager
+    return DeviceManager("cpu")
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +108,6 @@ def command(monkeypatch, capsys, tmp_path):
     """Runs `t2ilab ARGUMENTS` in this process, in an empty folder: code, out, err, and the files it left there."""
     from t2ilab import cli
 
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)  # measured on a busy machine it may be anything
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

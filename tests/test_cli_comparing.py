@@ -21,7 +21,6 @@ def with_reader(small_zoo, monkeypatch):
     monkeypatch.undo()
     shutil.copytree(zoo.ROOT / "reader", small_zoo / "reader")
     monkeypatch.setattr(zoo, "ROOT", small_zoo)
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
     metrics.default_reader()
     return small_zoo
 

@@ -38,7 +38,6 @@ FAMILIES = {
 def whole_zoo(tmp_path, monkeypatch, small_pipe, cpu, tokenizer, make_card):
     own_zoo.fill(tmp_path / "zoo", small_pipe, cpu, tokenizer, make_card)
     monkeypatch.setattr(zoo, "ROOT", tmp_path / "zoo")
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
     return tmp_path / "zoo"
 
 

@@ -28,12 +28,6 @@ HOW = {  # how each number of nets is heard
 }
 
 
-@pytest.fixture(autouse=True)
-def _float32(monkeypatch):
-    """Whether bfloat16 is faster is measured, and on a busy machine that may come out either way."""
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
-
-
 @pytest.fixture(scope="module")
 def tokenizer_():
     return CLIPTokenizer.train(["cat", "red", "a", "and", "猫"], 16)

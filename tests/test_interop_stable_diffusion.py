@@ -32,12 +32,6 @@ CLOSE = 5e-6  # of pictures in [0, 1], in float32: 2.1e-6 was seen on an Intel X
 UNET_FILE, TEXT_FILE = "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
 
 
-@pytest.fixture(autouse=True)
-def _float32(monkeypatch):
-    """Whether bfloat16 is faster is measured, and on a busy machine that may come out either way."""
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
-
-
 @pytest.fixture(scope="module")
 def tokenizer_():
     return CLIPTokenizer.train(["cat", "red", "a", "and", "猫"], 16)

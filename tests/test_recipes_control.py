@@ -24,12 +24,6 @@ from t2ilab.training.loop import train
 RECIPES = (control_edges, control_pose, control_scribble, control_semantic)
 
 
-@pytest.fixture(autouse=True)
-def _float32(monkeypatch):
-    """Whether bfloat16 is faster is measured, which takes time and may come out either way."""
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """The folder of a base of 16x16 pictures that has the words of the storybook."""

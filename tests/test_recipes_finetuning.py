@@ -38,8 +38,7 @@ names = {"ids": lambda module: module.NAME}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    """Twelve monsters of 416, four old pictures of 128, and no measuring of bfloat16."""
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
+    """Twelve monsters of 416, and four old pictures of 128."""
     monkeypatch.setattr(examples, "monsters", lambda: FEW)
     monkeypatch.setattr(finetuning, "monsters", lambda count=12, **_: FEW[:count])
     monkeypatch.setattr(monsters_dreambooth, "PRIORS", 4)

@@ -18,11 +18,6 @@ RED = "a big red star on a dark background"
 NOISE = Image.effect_noise((512, 512), 90).convert("RGB")
 
 
-@pytest.fixture(autouse=True)
-def _float32(monkeypatch):
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)  # measuring it takes long
-
-
 @pytest.fixture
 def models(small_zoo):
     return Models(device="cpu")

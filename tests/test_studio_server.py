@@ -27,7 +27,6 @@ def address(small_zoo, tmp_path, monkeypatch):
 
     from t2ilab.studio.models import Models
 
-    monkeypatch.setattr("t2ilab.device._bfloat16_speedup", lambda: 1.0)
     for name in ("GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY", "GRADIO_TEMP_DIR"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # so that what `quiet` sets is undone
     (tmp_path / "uploads").mkdir()

@@ -59,7 +59,7 @@ def upscale(
     """Draws each picture anew, as many times larger as the model's VAE makes latents small: 4 times, as a rule.
 
     Args:
-        pipe: a model whose U-Net reads a small picture, such as "upscaler" of the zoo.
+        pipe: a model whose U-Net reads a small picture, such as the recipe `upscaler` trains.
         image: PIL, one for all prompts or one each; or a tensor (B, 3, h, w) in [0, 1].
         prompt: what is in the pictures, one caption for all or one each; with "" the pictures speak for themselves.
         noise_level: how much noise is put into the small picture before it is read: a timestep of
@@ -78,7 +78,8 @@ def upscale(
     if pipe.low_res_noise is None or pipe.vae is None:
         raise ValueError(
             f"This model reads no small picture: its U-Net has {pipe.unet.config.in_channels} channels in. Open one "
-            "that does, such as TextToImage.from_pretrained('upscaler')."
+            "that does, such as what `t2ilab train upscaler` makes, or a folder of diffusers' "
+            "StableDiffusionUpscalePipeline."
         )
     most = pipe.low_res_noise.max_noise_level
     if not isinstance(noise_level, int) or not 0 <= noise_level <= most:

@@ -21,6 +21,7 @@ from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.pipelines.upscaling import reading_small_picture, upscale
 from t2ilab.recipes.autoencoder import open_vae, psnr
 from t2ilab.recipes.reader import told
+from t2ilab.recipes.stages import shrunk
 from t2ilab.recipes.text_to_image import error_weights, noised
 from t2ilab.training.loop import Plan
 from t2ilab.training.processes import share
@@ -117,9 +118,13 @@ class Recipe:
             image = self.world.batch(index, self.numbers.batch, self.device.device)["image"]
             with torch.no_grad(), self.device.autocast():
                 mean = self.vae.encode(image)[0].float() * self.vae.config.scaling_factor
-            self.kept[index] = mean.half(), shrunk(image, self.vae.config.factor).half()
+            self.kept[index] = mean.half(), self._small(image).half()
         x0, small = self.kept[index]
         return x0.float(), small.float()
+
+    def _small(self, image: Tensor) -> Tensor:
+        """Pictures (B, 3, 64, 64) of the size of their latents."""
+        return shrunk(image, SIZE // self.vae.config.factor)
 
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
@@ -162,7 +167,7 @@ class Recipe:
         world = World(size=SIZE, seed=self.seed + 1, held_out=True, level=self.numbers.level)
         batch = world.batch(0, count, self.device.device)
         image, scenes = batch["image"], [told(scene) for scene in batch["scene"]]
-        small, pipe = shrunk(image, self.vae.config.factor), self.pipeline(model)
+        small, pipe = self._small(image), self.pipeline(model)
         with torch.inference_mode():
             came_back = torch.cat([self.vae(some)[0] for some in image.split(TOGETHER)]).float().clamp(-1, 1)
         found = {"bicubic": bicubic(small, SIZE), "autoencoder": came_back}
@@ -189,17 +194,12 @@ class Recipe:
     def sheet(self, model: UNet) -> Tensor:
         """Eight pictures as a formula enlarges them, then as the model does (16, 3, 64, 64), to watch as it trains."""
         image = self._world(self.seed + 1).batch(0, 8, self.device.device)["image"]
-        small = shrunk(image, self.vae.config.factor)
+        small = self._small(image)
         return torch.cat([bicubic(small, SIZE), self._drawn(self.pipeline(model), small, [""] * 8, LEVELS[0])])
 
     def save(self, model: UNet, folder: Path) -> None:
         """Writes a folder that diffusers' StableDiffusionUpscalePipeline opens."""
         self.pipeline(model).save_pretrained(folder)
-
-
-def shrunk(image: Tensor, factor: int) -> Tensor:
-    """Pictures (B, 3, H, W), each side so many times smaller: every pixel the mean of those that it covers."""
-    return F.avg_pool2d(image, factor)
 
 
 def bicubic(image: Tensor, size: int) -> Tensor:
