@@ -122,8 +122,10 @@ def test_the_judge_adds_agreement_to_realness():
     judge.real.register_forward_hook(lambda module, given, out: seen.append((given[0], out)))
     logits = judge(images, LABELS)
     features, real = seen[0]
+    table = judge.agree.table.weight()
+    assert torch.linalg.matrix_norm(table, 2).item() == pytest.approx(1, abs=0.2)  # of one iteration
     for b, (first, second) in enumerate(LABELS.tolist()):
-        asked = judge.agree.table.weight[first] + judge.agree.table.weight[3 + second]
+        asked = table[first] + table[3 + second]
         assert logits[b].item() == pytest.approx((real[b, 0] + asked @ features[b]).item(), abs=1e-12)
 
 
