@@ -15,7 +15,7 @@ NUMBERS = Numbers(
     learning_rate=3e-3,
     warmup=200,
     whole=6_000,
-    partial=0.25,
+    partial=0.5,
     japanese=0.3,
     context_length=32,
     unet=UNetConfig(
@@ -36,7 +36,7 @@ NUMBERS = Numbers(
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
     "64,000 scenes of the storybook as latents of vae-storybook, in new words each time they are met, with second "
-    "colours half as often again as where it is measured; three in ten captions Japanese, and one in four partial, "
+    "colours half as often again as where it is measured; three in ten captions Japanese, and one in two partial, "
     "from step 6,000 on or, with a start that knows the words, at once."
 )
 LIMITS = "Up to three things a picture, 64x64 pixels, and only the words of this world; some pairs unseen."
