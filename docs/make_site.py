@@ -36,6 +36,11 @@ GALLERY = {
     "07_latent_diffusion": "Share of all that was asked for",
     "08_text_to_image": "A picture, and for each word of its prompt",
     "09_control": "Eight maps; drawn by the base alone",
+    "10_fine_tuning": "The three prompts: as the base draws them",
+    "11_dalle2": "Four pictures, each with four variations",
+    "12_imagen": "Six prompts through the chain",
+    "13_gans": "Eight prompts by your painter",
+    "14_capstone": "Pictures of the same six prompts",
 }
 BADGE = re.compile(r"\[!\[([^\]]*)\]\([^)]*\)\]\(([^)]*)\)")  # a picture from elsewhere that is a link
 LINK = re.compile(r"(?<!\!)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")

@@ -53,6 +53,7 @@ from tqdm.auto import tqdm
 from t2ilab import zoo
 from t2ilab.data.render import render
 from t2ilab.data.scenes import Scene, complete
+from t2ilab.data.words import COLORS, SHAPES
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.flow import FlowMatching, flow_matching_loss
@@ -844,16 +845,56 @@ show_coverage()
 # **If yours came out lower**: look at *could be real* too. A calm judge is a slow teacher. Its slope is bounded, and so is what a painter learns from it in a step; at the rate of the
 # first game it has not come far in as many steps. The promise is that the game goes on, not that it is won sooner. **Change one thing:** what does three times the painter's rate do, to this game and to the first?
 #
-# The recipe `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
+# The zoo's `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
 # networks, the hinge, and **self-attention**. A convolution sees a few pixels around. With attention each place of a
-# map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since.
+# map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since. Where does a place look? The first row shows pictures, the second marks one place, the third shows how much that place takes from each other one.
 
 # %% [markdown] tags=["ja"]
 # ここでは、識別器とその損失の 2 つを一度に変えました。論文なら、区別しなければなりません。上のセルの名前を 2 つ変えれば、あなたにもできます。
 #
 # **結果が低かったら**：「本物かもしれない」割合も見てください。穏やかな識別器は、教えるのもゆっくりです。傾きに上限があるので、生成器が 1 ステップで学べる量にも上限があります。はじめのゲームと同じ学習率、同じステップ数では、まだ遠くまで進んでいません。約束されているのは、ゲームが続くことで、早く勝つことではありません。**ひとつだけ変えてみましょう**：生成器の学習率を 3 倍にすると、このゲームと、はじめのゲームは、それぞれどうなりますか。
 #
-# レシピ `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。
+# zoo の `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。ひとつの場所は、どこを見ているのでしょうか。1 行目は画像、2 行目は目印を付けたひとつの場所、3 行目は、その場所がほかの場所のそれぞれからどれだけ取り入れるかです。
+
+# %% tags=["nbval-ignore-output"]
+attentive = LabelsToImage.from_pretrained("gan-attention")
+layer, maps = attentive.painter.attention, []
+
+
+def note(_, inputs):
+    """Keeps how much each place takes from each other one, (B, places, places)."""
+    q, k = (to(inputs[0]).flatten(2).mT for to in (layer.to_q, layer.to_k))
+    maps.append((q @ k.mT).softmax(-1).cpu())
+
+
+hook = layer.register_forward_pre_hook(note)
+asked = [Scene(thing, color, size="big", place="center", background="dark") for thing, color in zip(
+    list(SHAPES)[:6], list(COLORS)[:6], strict=True
+)]  # fmt: skip
+drawn = attentive.draw(asked)
+hook.remove()
+side = math.isqrt(maps[0].shape[-1])
+row, column = side // 2, side // 4  # left of the middle
+looked_at = maps[0][:, row * side + column].unflatten(1, (1, side, side))  # (6, 1, side, side)
+looked_at = looked_at / looked_at.amax((2, 3), keepdim=True)
+mark = torch.full((6, 1, side, side), -1.0)
+mark[:, :, row, column] = 1
+plots.images(
+    torch.cat(
+        [drawn, *(F.interpolate(m.expand(-1, 3, -1, -1), size=32) for m in (mark, 2 * looked_at - 1))]
+    ),
+    "Six pictures by the zoo's GAN with attention; a place left of the middle; and how much it takes "
+    "from each place.",
+    columns=6,
+    inches=1,
+)
+right = faithfulness(attentive.draw(scenes), scenes)
+say(
+    "gan-attention: right in everything {right:.0%}; its attention has a weight of {gamma:.2f} (it "
+    "began at 0).",
+    right=right.all,
+    gamma=layer.gamma.item(),
+)
 
 # %% [markdown]
 # # 5. Small first

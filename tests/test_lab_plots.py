@@ -241,6 +241,12 @@ def test_walkers_have_the_colour_of_the_point_where_they_end(shown, figures):
     assert len({line.get_marker() for line in marked}) == 3
 
 
+def test_a_dozen_points_are_told_apart(shown, figures):
+    plots.plane(torch.randn(12, 2), "Twelve points.")
+    one_figure(shown)
+    assert len({(line.get_color(), line.get_marker()) for line in figures[0].axes[0].lines}) == 12
+
+
 def test_a_point_that_nobody_reaches_is_still_shown(shown, figures):
     plots.plane(CORNERS, "One walker.", paths=torch.zeros(2, 1, 2) + CORNERS[2])
     one_figure(shown)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from t2ilab.images import to_pil
-from t2ilab.lab.plots import COLORS, MARKERS, show
+from t2ilab.lab.plots import look, show
 from t2ilab.lab.translate import tr
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def scatter(
     words = [tr(caption, **values)]
     for i, (name, (x, y)) in enumerate(there.items()):
         label = f"{i + 1}  {tr(name)}"
-        style: dict[str, Any] = {"marker": MARKERS[i % 7], "color": COLORS[(i + i // 7) % 7], "label": label}
-        axis.plot(x, y, linestyle="", markersize=8, markeredgecolor="black", **style)
+        color, _, marker = look(i)
+        axis.plot(x, y, marker, color=color, label=label, markersize=8, markeredgecolor="black")
         axis.annotate(str(i + 1), (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
         written = [f"{v:.0%}" if a in percent else f"{v:.3g}" for a, v in (("x", x), ("y", y))]
         words.append(f"{tr(name)}: {written[0]}, {written[1]}")

@@ -29,6 +29,11 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+def look(i: int) -> tuple[str, Any, str]:
+    """Colour, dashes and marker of the i-th of many: after seven the colours move on, so that 49 are told apart."""
+    return COLORS[(i + i // 7) % 7], DASHES[i % 7], MARKERS[i % 7]
+
+
 def show(figure: Figure, caption: str, **values: object) -> None:
     """Shows a figure, and its caption in words below it.
 
@@ -82,8 +87,9 @@ def lines(
     writes shares y in [0, 1] as per cent."""
     figure, axis = plt.subplots(figsize=(6.4, 3.4))
     for i, (label, (x, y)) in enumerate(curves.items()):
-        style: dict[str, Any] = {"color": COLORS[i % 7], "linestyle": DASHES[i % 7], "label": tr(label)}
-        axis.plot(_array(x), _array(y), marker=MARKERS[i % 7] if markers else None, **style)
+        color, dashes, marker = look(i)
+        style: dict[str, Any] = {"color": color, "linestyle": dashes, "label": tr(label)}
+        axis.plot(_array(x), _array(y), marker=marker if markers else None, **style)
     axis.set_xlabel(tr(xlabel))
     axis.set_ylabel(tr(ylabel))
     if "x" in log:
@@ -132,10 +138,12 @@ def plane(
         axis.plot(*paths[0].T, ".", color="0.6", markersize=3)
         for i in range(len(points)):
             mine = paths[:, nearest == i]
-            axis.plot(*mine.unbind(-1), color=COLORS[i % 7], linewidth=0.6, linestyle=DASHES[i % 7])
-            axis.plot(*mine[-1].T, MARKERS[i % 7], color=COLORS[i % 7], markersize=3)
+            color, dashes, marker = look(i)
+            axis.plot(*mine.unbind(-1), color=color, linewidth=0.6, linestyle=dashes)
+            axis.plot(*mine[-1].T, marker, color=color, markersize=3)
     for i, point in enumerate(points):
-        axis.plot(*point, MARKERS[i % 7], color=COLORS[i % 7], markersize=11, markeredgecolor="black")
+        color, _, marker = look(i)
+        axis.plot(*point, marker, color=color, markersize=11, markeredgecolor="black")
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axis.grid(alpha=0.3)
     figure.tight_layout()

@@ -68,6 +68,14 @@ LAB_13: dict[str, str] = {
         "最大の特異値は、前が {before:.2f}、あとが {after:.4f}。"
         "あなたの結果、PyTorch の結果、正確な結果が一致するか：{small}。"
     ),
+    "Six pictures by the zoo's GAN with attention; a place left of the middle; and how much it takes from each "
+    "place.": (
+        "上から、アテンション付きの zoo の GAN が描いた 6 枚、中央の左のひとつの場所、"
+        "その場所がそれぞれの場所から取り入れる量。"
+    ),
+    "gan-attention: right in everything {right:.0%}; its attention has a weight of {gamma:.2f} (it began at 0).": (
+        "gan-attention：すべて注文どおり {right:.0%}。アテンションの重みは {gamma:.2f}（はじめは 0 でした）。"
+    ),
     "The same noise at each size, {sizes} pixels; below, your fading into the last, with alpha {alphas}.": (
         "同じノイズから描いた、{sizes} 画素の画像。その下は、あなたの関数で最後の大きさに移っていくところで、"
         "alpha は上から {alphas}。"
