@@ -1055,7 +1055,7 @@ def styled(styles, seed=0):
         h = F.leaky_relu(layer.conv(h) + layer.noise_scale[:, None, None] * noise, 0.2)
         scale, bias = layer.style(styles[:, i]).chunk(2, dim=1)  # (B, C) each
         h = adain(h, 1 + scale, bias)
-    return stylist.to_rgb(h).clamp(-1, 1).cpu()
+    return stylist.to_rgb[-1](h).clamp(-1, 1).cpu()
 
 
 def alike(w):

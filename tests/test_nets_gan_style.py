@@ -82,8 +82,21 @@ def test_the_mapping_forgets_the_length_of_the_noise(painter):
 
 
 def test_the_gradient_reaches_every_weight(painter):
-    painter(painter.styles(torch.randn(3, 6)), chance()).square().sum().backward()
+    painter(painter.styles(torch.randn(3, 6)), chance(), 1, 0.5).square().sum().backward()
     assert [name for name, p in painter.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_stages_paint_smaller_pictures_and_fade_in(painter):
+    w = painter.styles(torch.randn(2, 6))
+    small, large = painter(w, chance(), 0), painter(w, chance(), 1)
+    assert (small.shape, large.shape) == ((2, 3, 8, 8), (2, 3, 16, 16))
+    assert torch.equal(painter(w, chance()), large)
+    doubled = small.repeat_interleave(2, 2).repeat_interleave(2, 3)  # both draw the same noise up to 8 pixels
+    for alpha in (0.0, 0.25, 1.0):
+        mixed = (1 - alpha) * doubled + alpha * large
+        torch.testing.assert_close(painter(w, chance(), 1, alpha), mixed, rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match=r"stages 0 to 1, each with an alpha in .0, 1.; got 2 and 1"):
+        painter(w, chance(), 2)
 
 
 @pytest.mark.parametrize("crossover", [-1, 7])
@@ -94,5 +107,6 @@ def test_a_crossover_that_there_is_not(painter, crossover):
 
 def test_layouts():
     assert (StyleConfig().size, StyleConfig().layers) == (32, 8)
-    with pytest.raises(ValueError, match="at least one size"):
-        StyleConfig(widths=())
+    assert StyleConfig().sizes == (8, 16, 32)
+    with pytest.raises(ValueError, match=r"at least two sizes.*got widths=.8,."):
+        StyleConfig(widths=(8,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2ilab.data.world import World
@@ -12,9 +11,9 @@ from t2ilab.nets.gan.progressive import (
     ProgressiveConfig,
     ProgressiveDiscriminator,
     ProgressiveGenerator,
-    fade_in,
 )
-from t2ilab.recipes.adversarial import AdversarialRecipe, Numbers, compared, pairs_covered
+from t2ilab.recipes.adversarial import Numbers, compared, pairs_covered
+from t2ilab.recipes.growing import GrowingRecipe, at
 from t2ilab.training.adversarial import Rivals
 from t2ilab.training.adversarial_losses import discriminator_loss, generator_loss
 
@@ -25,11 +24,10 @@ CONFIG = ProgressiveConfig(widths=(64, 48, 24))
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = "Scenes of the shapes level, drawn as it trains; no labels."
 LIMITS = "One shape a picture, 32x32 pixels, and nobody can say which."
-FADING = 0.3  # share of each stage's steps but the first's
 
 
-class Recipe(AdversarialRecipe):
-    """The networks, the losses and how they grow."""
+class Recipe(GrowingRecipe):
+    """The networks and the losses."""
 
     def __init__(
         self,
@@ -39,26 +37,10 @@ class Recipe(AdversarialRecipe):
         config: ProgressiveConfig = CONFIG,
     ):
         self.config = config
-        super().__init__(device, seed, numbers, config.sizes[-1])
+        super().__init__(device, seed, numbers, config.sizes)
 
     def make(self) -> Rivals:
         return Rivals(ProgressiveGenerator(self.config), ProgressiveDiscriminator(self.config))
-
-    def stage(self, step: int) -> tuple[int, float]:
-        """Which stage the step-th update is of, and the share of its own picture: each stage has twice the steps of
-        the one before, and fades in over the first of them."""
-        stages = len(self.config.widths)
-        first = self.steps / (2**stages - 1)
-        stage = min(stages - 1, int(step / first + 1).bit_length() - 1)  # floor of log2
-        begun = first * (2**stage - 1)
-        alpha = (step - begun) / (FADING * first * 2**stage) if stage else 1.0
-        return stage, min(1.0, alpha)
-
-    def real(self, step: int) -> Tensor:
-        """The step-th batch at the size of its stage, faded as the painter's pictures are."""
-        stage, alpha = self.stage(step)
-        images = at(self.batch(step)["image"], self.config.sizes[stage])
-        return fade_in(F.avg_pool2d(images, 2), images, alpha) if alpha < 1 else images
 
     def judge_loss(self, step: int) -> Tensor:
         """Real against painted pictures of the stage's size."""
@@ -88,8 +70,3 @@ class Recipe(AdversarialRecipe):
     def sheet(self, model: nn.Module) -> Tensor:
         """Sixteen pictures (16, 3, size, size) in [-1, 1] of the last stage, to watch while it trains."""
         return model(self.noise(0, 2, 16)).clamp(-1, 1)
-
-
-def at(images: Tensor, size: int) -> Tensor:
-    """Pictures (B, 3, H, W) as (B, 3, size, size), each pixel the mean of those that it stands for."""
-    return F.avg_pool2d(images, images.shape[-1] // size)

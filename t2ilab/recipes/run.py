@@ -32,7 +32,7 @@ from t2ilab.training.loop import Plan, Step, train
 # Files of this room that recipes share.
 NOT_RECIPES = {
     *("run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"),
-    *("adversarial", "labelled", "finetuning", "examples", "monster_scores", "language", "stages", "priors"),
+    *("adversarial", "labelled", "finetuning", "examples", "monster_scores", "language", "stages", "priors", "growing"),
 }
 
 

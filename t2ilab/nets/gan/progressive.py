@@ -45,12 +45,14 @@ class ProgressiveConfig(Config):
         """The side of each stage's pictures, in pixels."""
         return tuple(8 * 2**stage for stage in range(len(self.widths)))
 
-    def check_stage(self, stage: int, alpha: float) -> None:
-        """Raises ValueError for a stage that there is not, or a share outside of [0, 1]."""
-        if not 0 <= stage < len(self.widths) or not 0 <= alpha <= 1:
-            raise ValueError(
-                f"There are stages 0 to {len(self.widths) - 1}, each with an alpha in [0, 1]; got {stage} and {alpha}."
-            )
+
+def check_stage(stages: int, stage: int, alpha: float) -> int:
+    """The number of a stage, of which -1 is the last. Raises ValueError for one that there is not, or a share outside
+    of [0, 1]."""
+    number = stages - 1 if stage == -1 else stage
+    if not 0 <= number < stages or not 0 <= alpha <= 1:
+        raise ValueError(f"There are stages 0 to {stages - 1}, each with an alpha in [0, 1]; got {stage} and {alpha}.")
+    return number
 
 
 class EqualisedLinear(nn.Module):
@@ -178,8 +180,7 @@ class ProgressiveGenerator(nn.Module):
         Raises:
             ValueError: a stage that there is not, or a share outside of [0, 1].
         """
-        stage = len(self.blocks) - 1 if stage == -1 else stage
-        self.config.check_stage(stage, alpha)
+        stage = check_stage(len(self.blocks), stage, alpha)
         h = F.leaky_relu(self.linear(pixel_norm(z)), SLOPE)
         h = pixel_norm(h.unflatten(1, (-1, 4, 4)))  # (B, C, 4, 4)
         before = h
@@ -219,8 +220,7 @@ class ProgressiveDiscriminator(nn.Module):
         Raises:
             ValueError: a stage that there is not, a share outside of [0, 1], or pictures of another size.
         """
-        stage = len(self.blocks) - 1 if stage == -1 else stage
-        self.config.check_stage(stage, alpha)
+        stage = check_stage(len(self.blocks), stage, alpha)
         size = self.config.sizes[stage]
         if images.shape[1:] != (3, size, size):
             raise ValueError(f"Stage {stage} judges pictures (B, 3, {size}, {size}); got {tuple(images.shape)}.")

@@ -1,7 +1,7 @@
 """A style-based generator: noise becomes a style, and the style says at every size how to paint.
 
-Karras et al. 2019 (2018 as a preprint), "A Style-Based Generator Architecture for Generative Adversarial Networks". Its
-judge is that of the growing GAN, at full size.
+Karras et al. 2019 (2018 as a preprint), "A Style-Based Generator Architecture for Generative Adversarial Networks". It
+grows as the growing GAN does, whose judge is its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2ilab.nets.config import Config
-from t2ilab.nets.gan.progressive import SLOPE, EqualisedConv2d, EqualisedLinear, pixel_norm
+from t2ilab.nets.gan.progressive import SLOPE, EqualisedConv2d, EqualisedLinear, check_stage, fade_in, pixel_norm
 
 KEEP = 0.995  # share of the old mean style that each training pass keeps
 
@@ -26,10 +26,10 @@ class StyleConfig(Config):
     Args:
         latent_dim: width of noise and style.
         mapping_layers: from one to the other.
-        widths: channels at 4x4, at 8x8 and so on; two layers each.
+        widths: channels at 4x4, at 8x8 and so on; two layers each. The first stage draws 8x8 pixels.
 
     Raises:
-        ValueError: counts below 1, or no widths.
+        ValueError: counts below 1, or fewer than two widths.
     """
 
     what: ClassVar[str] = "A style-based generator"
@@ -40,8 +40,8 @@ class StyleConfig(Config):
 
     def __post_init__(self) -> None:
         self.check_numbers()
-        if not self.widths:
-            raise ValueError("A style-based generator has at least one size; got widths=().")
+        if len(self.widths) < 2:
+            raise ValueError(f"A style-based generator has at least two sizes, 4x4 and 8x8; got widths={self.widths}.")
 
     @property
     def layers(self) -> int:
@@ -49,9 +49,14 @@ class StyleConfig(Config):
         return 2 * len(self.widths)
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The side of each stage's pictures, in pixels."""
+        return tuple(8 * 2**stage for stage in range(len(self.widths) - 1))
+
+    @property
     def size(self) -> int:
-        """Of the pictures, in pixels a side."""
-        return 4 * 2 ** (len(self.widths) - 1)
+        """Of the last stage's pictures."""
+        return self.sizes[-1]
 
 
 def adain(content: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
@@ -105,7 +110,7 @@ class StyleGenerator(nn.Module):
         self.layers = nn.ModuleList()
         for i, (before, after) in enumerate(zip((config.widths[0], *config.widths), config.widths, strict=False)):
             self.layers += [StyleLayer(before, after, width, up=i > 0), StyleLayer(after, after, width, up=False)]
-        self.to_rgb = EqualisedConv2d(config.widths[-1], 3, 1, gain=1.0)
+        self.to_rgb = nn.ModuleList(EqualisedConv2d(after, 3, 1, gain=1.0) for after in config.widths[1:])
         self.register_buffer("mean_style", torch.zeros(width))
 
     def styles(self, z: Tensor) -> Tensor:
@@ -140,21 +145,33 @@ class StyleGenerator(nn.Module):
         first = torch.arange(layers, device=coarse.device) < crossover  # (layers,)
         return torch.where(first[:, None], coarse[:, None], fine[:, None])
 
-    def forward(self, styles: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(
+        self, styles: Tensor, generator: torch.Generator | None = None, stage: int = -1, alpha: float = 1.0
+    ) -> Tensor:
         """Styles into pictures, not clipped; noise is drawn anew each time.
 
         Args:
             styles: (B, latent_dim), or (B, layers, latent_dim) with one for each layer.
             generator: on the CPU, for the noise; None takes torch's own.
+            stage, alpha: as the growing generator has them.
 
         Returns:
-            (B, 3, size, size), about in [-1, 1].
+            (B, 3, size, size) of the stage's size, about in [-1, 1].
+
+        Raises:
+            ValueError: a stage that there is not, or a share outside of [0, 1].
         """
+        stage = check_stage(len(self.to_rgb), stage, alpha)
         if styles.ndim == 2:
             styles = styles[:, None].expand(-1, self.config.layers, -1)  # (B, layers, latent_dim)
-        h = self.start.expand(len(styles), -1, -1, -1)  # (B, C, 4, 4)
-        for i, layer in enumerate(self.layers):
+        before = h = self.start.expand(len(styles), -1, -1, -1)  # (B, C, 4, 4)
+        for i, layer in enumerate(self.layers[: 2 * stage + 4]):
+            if layer.up:
+                before = h  # (B, C, side / 2, side / 2)
             side = 4 * 2 ** (i // 2)
             noise = torch.randn(len(h), 1, side, side, generator=generator).to(h)
             h = layer(h, styles[:, i], noise)  # (B, C', side, side)
-        return self.to_rgb(h)
+        picture = self.to_rgb[stage](h)
+        if stage and alpha < 1:
+            picture = fade_in(self.to_rgb[stage - 1](before), picture, alpha)
+        return picture
