@@ -71,6 +71,12 @@ def test_it_is_saved_and_opened(pipe, tmp_path, cpu):
     assert (again(PROMPTS, **settings) - pipe(PROMPTS, **settings)).abs().max() < 0.1
 
 
+def test_a_folder_of_that_name_does_not_hide_the_zoos(tmp_path, monkeypatch, cpu):
+    (tmp_path / "shapes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert [stage.image_size for stage in Cascade.from_pretrained("shapes", cpu).stages] == [16, 32, 64]
+
+
 def test_what_the_zoo_has_not_is_a_sentence():
     with pytest.raises(ValueError, match="'language-nowhere'"):
         Cascade.from_pretrained("nowhere")

@@ -135,6 +135,12 @@ def test_truncated_embeddings_keep_the_widest_directions(pipe):
     )  # fmt: skip
 
 
+def test_a_folder_of_that_name_does_not_hide_the_zoos(tmp_path, monkeypatch):
+    (tmp_path / "shapes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert UnCLIP.from_pretrained("shapes", "cpu").decoder.image_size == 32
+
+
 def test_it_is_saved_and_opened(pipe, tmp_path, cpu):
     pipe.clip.save_pretrained(tmp_path / "clip")
     pipe.save_pretrained(tmp_path / "all")

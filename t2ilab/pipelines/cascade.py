@@ -99,7 +99,7 @@ class Cascade:
             OSError: a file that is missing, cut short or changed.
         """
         folder = Path(name)
-        if folder.is_dir():
+        if f"language-{name}" not in zoo.names() and folder.is_dir():
             stages = sorted(folder.glob("stage-*"), key=lambda path: int(path.name.removeprefix("stage-")))
             parts: list[Any] = [folder / "language", *stages]
         else:

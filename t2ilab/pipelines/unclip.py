@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2ilab import zoo
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.images import to_pil
 from t2ilab.nets.prior import Prior
@@ -75,7 +76,7 @@ class UnCLIP:
             ValueError: neither, or parts that do not fit one another.
             OSError: a file that is missing, cut short or changed.
         """
-        at_home = Path(name).is_dir()
+        at_home = f"decoder-{name}" not in zoo.names() and Path(name).is_dir()
         parts = {
             kind: str(Path(name) / kind) if at_home else f"{kind}-{name}" for kind in ("prior", "decoder", "upsampler")
         }
