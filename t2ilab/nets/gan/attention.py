@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from t2ilab.nets.config import Config
 from t2ilab.nets.gan.labels import LabelEmbedding
 
+# Of the judge's leaky ReLUs. The paper's are plain; here, where few steps are large, all of those died at once.
+SLOPE = 0.2
+
 
 @dataclass(frozen=True)
 class AttentionConfig(Config):
@@ -171,18 +174,18 @@ class UpBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """ReLU, conv, ReLU, conv, half the size; plus what came in."""
+    """Leaky ReLU, conv, leaky ReLU, conv, half the size; plus what came in."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
         self.conv1, self.conv2 = conv(in_channels, out_channels), conv(out_channels, out_channels)
         self.skip = conv(in_channels, out_channels, 1)
-        self.first = in_channels == 3  # the picture itself: a ReLU would cut off what is dark
+        self.first = in_channels == 3  # the picture itself: what is dark is not to be made faint
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H/2, W/2)."""
-        h = self.conv1(x if self.first else F.relu(x))
-        h = F.avg_pool2d(self.conv2(F.relu(h)), 2)  # (B, C', H/2, W/2)
+        h = self.conv1(x if self.first else F.leaky_relu(x, SLOPE))
+        h = F.avg_pool2d(self.conv2(F.leaky_relu(h, SLOPE)), 2)  # (B, C', H/2, W/2)
         return h + self.skip(F.avg_pool2d(x, 2))
 
 
@@ -231,5 +234,5 @@ class AttentionDiscriminator(nn.Module):
             h = block(h)  # (B, C, H/2, W/2)
             if h.shape[-1] == self.config.attention_size:
                 h = self.attention(h)
-        features = F.relu(h).sum((2, 3))  # (B, C)
+        features = F.leaky_relu(h, SLOPE).sum((2, 3))  # (B, C)
         return self.real(features)[:, 0] + (self.agree(labels) * features).sum(1)
