@@ -224,8 +224,8 @@ class AttentionDiscriminator(nn.Module):
         self.attention = SelfAttention(config.width)
         self.real = Spectral(nn.Linear(config.width, 1))
         self.agree = LabelEmbedding(config.values, config.width)
-        # Left as it is, this one table outgrows all else: within a hundred steps the judge gives one answer for all.
-        self.agree.table = Spectral(self.agree.table)
+        # As torch draws it, this one table drowns all else at first, and the judge learns to say nothing.
+        nn.init.normal_(self.agree.table.weight, std=0.02)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Pictures (B, 3, size, size) in [-1, 1] and labels int64 (B, L) -> (B,), above 0 for real."""

@@ -55,7 +55,7 @@ class LabelEmbedding(nn.Module):
     def __init__(self, values: tuple[int, ...], dim: int):
         super().__init__()
         self.values = values
-        self.table: nn.Module = nn.Embedding(sum(values), dim)
+        self.table = nn.Embedding(sum(values), dim)
 
     def forward(self, labels: Tensor) -> Tensor:
         """int64 (B, L) -> (B, dim)."""
