@@ -1,16 +1,13 @@
 """The canvases in JupyterLab and in a real browser: drawn on with mouse, finger and keyboard, and read in Python."""
 
-import base64
-import io
 import json
 
 import nbformat
 import numpy as np
 import pytest
-from PIL import Image
-from test_browser import CHROMIUM, browsing, cell, expect, loaded, run_all
+from own_jupyterlab import browsing, cell, drag, expect, loaded, needs_browser, pixels, run_all, sheet
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser on the path: chromium or google-chrome")
+pytestmark = needs_browser
 
 CELLS = (
     """
@@ -51,24 +48,6 @@ def page(opened):
     assert opened.asked == set()
 
 
-def sheet(page, code):
-    """The sheet of the canvas that the cell with this code shows, and where on the screen a point of it lies."""
-    found = cell(page, code).locator(".t2ilab-canvas svg")
-    found.scroll_into_view_if_needed()
-    box = found.bounding_box()
-    assert (box["width"], box["height"]) == (384, 384)
-    return found, lambda x, y: (box["x"] + 6 * x, box["y"] + 6 * y)
-
-
-def drag(page, *points):
-    """The mouse, pressed at the first point and let go at the last."""
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=5)
-    page.mouse.up()
-
-
 def read(page):
     """What Python knows of the canvases."""
     said = cell(page, "print(json.dumps")
@@ -89,8 +68,7 @@ def shown(page, other_than=()):
     picture = cell(page, "drawing_box(mask").locator("img.t2ilab-result")
     expect(picture).to_be_visible()
     (png,) = loaded(picture, other_than)
-    whole = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("L").resize((64, 64), 0))
-    return whole > 127, png
+    return pixels(png, 64)[:, :, 0] > 127, png
 
 
 def test_a_mask_is_painted_with_the_mouse_and_its_picture_is_drawn_beside(page):

@@ -16,13 +16,13 @@ from PIL import Image
 
 pytest.importorskip("gradio", reason='needs gradio, which `pip install "t2ilab[studio]"` brings')
 pytest.importorskip("playwright.sync_api", reason='needs playwright, which `pip install "t2ilab[test]"` brings')
-from test_browser import BROWSERS, CHROMIUM, PATIENT, api, expect, loaded, roughness
+from own_jupyterlab import CHROMIUM, PATIENT, api, expect, loaded, needs_browser, roughness
 
 from t2ilab import zoo
 from t2ilab.studio.settings import from_png
 from t2ilab.studio.words import EXAMPLES, label
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=f"needs a browser on the path: {' or '.join(BROWSERS)}")
+pytestmark = needs_browser
 
 RIDER = {"en": "a brain riding a rocket", "ja": "ロケットに乗る脳"}
 # Every picture that was ever shown on its way, in order.
