@@ -129,6 +129,14 @@ def test_unknown_words_are_said_and_the_rest_is_drawn(command, small_zoo):
     assert len(result.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("prompt", ["a big red star " * 6667, "a" * 100_000, "赤い星" * 33_334])
+def test_a_prompt_of_a_hundred_thousand_characters_is_drawn_and_what_is_said_stays_short(command, small_zoo, prompt):
+    result = command("generate", prompt, "-o", "a.png", *FAST)
+    assert (result.code, result.files) == (0, ["a.png"])
+    assert "the rest is left out" in result.err
+    assert max(map(len, result.err.splitlines())) < 1000
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -289,6 +289,13 @@ def test_an_unknown_word_is_named_with_the_nearest_known_one(caption, unknown, n
     assert all(value in sentence for names in ATTRIBUTES.values() for value in names)
 
 
+def test_of_many_or_long_unknown_words_some_are_named():
+    many = unknown_words(" ".join(f"word{i}" for i in range(1000)), "storybook")
+    assert many.startswith("This model does not know 'word0', 'word1', ")
+    assert "'word7' and 992 more and draws the rest." in many
+    assert len(unknown_words("a" * 100_000)) < 1000
+
+
 def test_a_caption_in_a_third_language_is_unknown_from_end_to_end():
     for caption in ("рыжий кот", "빨간 고양이", "η γάτα", "кот и собака"):
         assert understand(caption) == (Scene(), caption.split())

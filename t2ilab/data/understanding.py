@@ -15,6 +15,8 @@ from t2ilab.data.words import LEVELS, MISSPELT, PLAIN, SHAPES
 
 # What the words for a relation mean where no thing comes before them: 上に猫 has a cat at the top.
 PLACE_OF = {"above": "top", "below": "bottom", "left of": "left", "right of": "right"}
+MOST_NAMED = 8  # unknown words in one sentence
+MOST_QUOTED = 200  # characters of what a person wrote
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u3005\u30fc]")
 _LATIN = r"[^\W\u3040-\u30ff\u3400-\u9fff]"
 
@@ -63,10 +65,17 @@ def unknown_words(caption: str, level: str = "shapes", who: str = "This model") 
     if read_as:
         sentences.append(f"It reads {', '.join(read_as)}.")
     if unknown:
-        words = ", ".join(repr(word) for word in dict.fromkeys(unknown))
+        unknown = list(dict.fromkeys(unknown))
+        named, more = unknown[:MOST_NAMED], len(unknown[MOST_NAMED:])
+        words = ", ".join(map(quoted, named)) + (f" and {more:,} more" if more else "")
         known = "; ".join(", ".join(names) for a, names in LEVELS[level].items() if a != "accent")
-        sentences.append(f"{who} does not know {words} and draws the rest.{nearest(unknown, level)} It knows {known}.")
+        sentences.append(f"{who} does not know {words} and draws the rest.{nearest(named, level)} It knows {known}.")
     return " ".join(sentences) or None
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, cut where it is longer than anybody would read."""
+    return repr(text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}…")
 
 
 def nearest(unknown: list[str], level: str = "storybook") -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
+from t2ilab.data.understanding import quoted
 from t2ilab.images import from_pil
 
 Pictures = Image.Image | Sequence[Image.Image] | Tensor
@@ -29,7 +30,7 @@ def check_length(prompts: Sequence[str], tokenizer: CLIPTokenizer) -> None:
         if unread := tokenizer.unread(prompt):
             warnings.warn(
                 f"This model reads {tokenizer.context_length - 2} tokens of a prompt, and the rest is left out: "
-                f"{unread!r}. Say it in fewer words.",
+                f"{quoted(unread)}. Say it in fewer words.",
                 stacklevel=3,
             )
             return
