@@ -40,13 +40,14 @@ def free_port():
 
 
 @contextlib.contextmanager
-def jupyterlab(home):
-    """What `make lab ARGS=--no-browser` starts, keeping all its files in `home`: the process, and what it printed."""
+def jupyterlab(home, port=None):
+    """What `make lab ARGS=--no-browser` starts, keeping all its files in `home`: the process, and where it has
+    Lab 00. What it prints is in `home / "log"`."""
     kept = {name: v for name, v in os.environ.items() if not name.startswith(("T2ILAB_", "JUPYTER", "MPLBACKEND"))}
     kept |= {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     kept |= {"IPYTHONDIR": str(home / "ipython"), "T2ILAB_BUDGET": "ci", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "t2ilab", "lab", "--no-browser", "--folder", "labs", "--", f"--port={free_port()}"]
-    command += ["--allow-root"] * (os.name == "posix" and os.geteuid() == 0)
+    command = [sys.executable, "-m", "t2ilab", "lab", "--no-browser", "--folder", "labs", "--"]
+    command += [f"--port={port or free_port()}"] + ["--allow-root"] * (os.name == "posix" and os.geteuid() == 0)
     log = home / "log"
     with log.open("w") as out:
         server = subprocess.Popen(command, cwd=home, env=kept, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
