@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+pytest.register_assert_rewrite("own_jupyterlab")  # what it expects is said where it fails
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
