@@ -68,6 +68,25 @@ def small_pipe(cpu, tokenizer):
 
 
 @pytest.fixture
+def small_latent_model(tmp_path, small_pipe):
+    """A folder with a model of random weights that works on latents (4, 8, 8) of pictures of 16 pixels a side."""
+    import copy
+
+    import torch
+
+    from t2ilab.nets.unet import UNet, UNetConfig
+    from t2ilab.nets.vae import VAE, VAEConfig
+
+    torch.manual_seed(0)
+    layout = UNetConfig(4, 4, block_out_channels=(8, 16), attention=(False, True), cross_attention_dim=16)
+    pipe = copy.copy(small_pipe)
+    pipe.unet = UNet(layout)
+    pipe.vae = VAE(VAEConfig(block_out_channels=(8, 16), norm_num_groups=2, scaling_factor=1.25))
+    pipe.save_pretrained(tmp_path / "latent")
+    return tmp_path / "latent"
+
+
+@pytest.fixture
 def make_card():
     """A card for a checkpoint that no recipe made."""
     from t2ilab.zoo import Card

@@ -142,3 +142,41 @@ def test_the_model_is_found_from_anywhere(built, command, monkeypatch, tmp_path)
     monkeypatch.chdir("here")
     assert isinstance(PairIndex("pairs", ImageText.from_pretrained("../clip")), PairIndex)
     assert command("data", "search", "a cat", "--folder", "pairs", "-k", 1).code == 0
+
+
+def test_shards_are_written_grow_and_are_gone_on_with(command, small_latent_model):
+    arguments = ["data", "shards", "--source", "shapes", "--model", small_latent_model, "--shard", 4, "--folder", "out"]
+    first = command(*arguments, "--count", 6)
+    assert (first.code, first.out) == (0, "out: 6 pairs in 2 shards.\n"), first.err
+    again = command(*arguments, "--count", 8)
+    assert "out: 1 of 2 shards are there and whole; only the others are made." in again.err
+    assert again.out == "out: 8 pairs in 2 shards.\n"
+    assert again.files == ["out", "out/00000.tar", "out/00001.tar", "out/manifest.json"]
+
+
+def test_what_is_left_out_of_shards_is_said(command, tmp_path):
+    pytest.importorskip("datasets")
+    command("scenes", "--dataset", "imagefolder", "--count", 5, "--size", 16, "-o", "mine")
+    (tmp_path / "here" / "mine" / "images" / "000003.png").write_text("no picture")
+    result = command("data", "shards", "--source", "mine", "--size", 16, "--folder", "out")
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[0] == "out: 4 pairs in 1 shards."
+    assert "1 rows are left out: their picture cannot be opened, or there is no caption." in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--source", "nowhere"], 2, "There is no folder 'nowhere'"),
+        (["--source", "shapes", "--split", "test", "--caption-column", "a"], 2, "has no split and no caption_column"),
+        (["--count", 0], 2, "at least 1 pair, 1 in a shard and 1 worker; got 0, 1000 and 1"),
+        (["--count", 4, "--size", 8], 2, "at least 16"),
+        (["--model", "storybok"], 2, "storybok"),
+        (["--count", 4, "--folder", "file"], 1, "Could not write file"),
+    ],
+)
+def test_bad_shards_are_one_sentence_and_leave_nothing(command, tmp_path, arguments, code, words):
+    (tmp_path / "here" / "file").write_text("")
+    result = command("data", "shards", *arguments)
+    assert words in sentence(result, code)
+    assert (result.out, [name for name in result.files if name not in ("file", "runs", "runs/shards")]) == ("", [])

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-data = typer.Typer(help="Pairs of pictures and captions at scale: build an index of many, and search it.")
-PAIRS = Path("runs/pairs")
+data = typer.Typer(help="Pairs of pictures and captions at scale: index many and search them, or shard them.")
+PAIRS, SHARDS = Path("runs/pairs"), Path("runs/shards")
 
 
 @data.command("build")
@@ -80,3 +80,47 @@ def data_search(
         sheet = to_pil(grid(pictures)[None])[0]
         files.save_picture(sheet, output, scale, {"query": text or picture, "folder": folder})
         typer.echo(output)
+
+
+@data.command("shards")
+def data_shards(
+    folder: Annotated[Path, typer.Option(help="Its own; run again in it, it goes on with what is missing.")] = SHARDS,
+    source: Annotated[
+        str, typer.Option(help="storybook, shapes, or a folder, a file, an id of the hub.")
+    ] = "storybook",
+    count: Annotated[int | None, typer.Option(help="Rows; 2000 of the world, else all.", show_default="")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Keep latents and embeddings of this model, such as storybook.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels a side; the model's, or 64.", show_default="")] = None,
+    seed: Annotated[int, typer.Option(help="Of the world.")] = 0,
+    split: Annotated[str | None, typer.Option(help="Of a data set.")] = None,
+    caption_column: Annotated[str | None, typer.Option(help="Of a data set.")] = None,
+    shard: Annotated[int, typer.Option(help="Rows in a shard.")] = 1000,
+    workers: Annotated[int, typer.Option(help="Processes that make shards beside one another.")] = 1,
+) -> None:
+    """Write shards in WebDataset's form, with what a model is trained on beside each picture."""
+    from tqdm.auto import tqdm
+
+    from t2ilab.data.words import LEVELS
+    from t2ilab.pipelines.pair_sources import DataSet, Drawn
+    from t2ilab.pipelines.sharding import PairEncoder, prepare
+
+    encoder = PairEncoder(model) if model else None
+    size = size if size is not None else encoder.pipe.image_size if encoder else 64
+    given = {"split": split, "caption_column": caption_column}
+    options = {name: value for name, value in given.items() if value is not None}
+    drawn = source in LEVELS
+    if drawn and options:
+        raise ValueError(f"The world has no {' and no '.join(options)}; these are for data sets.")
+    count = 2000 if count is None and drawn else count
+    rows = Drawn(source, size, seed) if drawn else DataSet(source, size, options)
+    with tqdm(total=count, unit="pair", disable=None) as bar:
+        made = prepare(rows, folder, count, encoder, shard_size=shard, workers=workers,
+                       progress=lambda rows: bar.update(rows - bar.n))  # fmt: skip
+    total, spans, cut = (sum(one[what] for one in made["shards"]) for what in ("rows", "span", "cut"))
+    typer.echo(f"{folder}: {total} pairs in {len(made['shards'])} shards.")
+    if spans > total:
+        typer.echo(f"  {spans - total} rows are left out: their picture cannot be opened, or there is no caption.")
+    if cut:
+        typer.echo(f"  {cut} captions are longer than {model} reads; the rest of them is not in their embedding.")

@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,8 +88,8 @@ def pairs(
             text = batch["caption"][i]
             said, _ = understand(text, level)  # what the English says, so that the Japanese says no more and no less
             text_ja = describe(said, "ja", random.Random(f"japanese {seed} {first + i}"))
-            files = {kind: _png(made[i]) for kind, made in pictures.items()}
-            yield Pair(f"{first + i:06d}", files, text, text_ja, _plain(scenes[i]))
+            files = {kind: png(made[i]) for kind, made in pictures.items()}
+            yield Pair(f"{first + i:06d}", files, text, text_ja, plain(scenes[i]))
 
 
 def write_dataset(
@@ -192,10 +192,15 @@ def _write_webdataset(target: Path, rows: Iterator[Pair], shard_size: int) -> No
                     files = {"png" if k == "image" else f"{k}.png": png for k, png in pair.pictures.items()}
                     files |= {"txt": pair.text.encode(), "ja.txt": pair.text_ja.encode()}
                     files["json"] = _json(pair.scene).encode()
-                    for ending, content in files.items():
-                        entry = tarfile.TarInfo(f"{pair.name}.{ending}")
-                        entry.size = len(content)
-                        shard.addfile(entry, io.BytesIO(content))
+                    add_sample(shard, pair.name, files)
+
+
+def add_sample(shard: tarfile.TarFile, name: str, files: Mapping[str, bytes]) -> None:
+    """Adds a sample to a WebDataset's tar file: for each ending a file; the same bytes wherever and whenever."""
+    for ending, content in files.items():
+        entry = tarfile.TarInfo(f"{name}.{ending}")
+        entry.size = len(content)
+        shard.addfile(entry, io.BytesIO(content))
 
 
 FORMS = {"imagefolder": _write_imagefolder, "parquet": _write_parquet, "webdataset": _write_webdataset}
@@ -235,13 +240,14 @@ def _indexed(classes: Tensor) -> Image.Image:
     return picture
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
 
 
-def _plain(scene: Scene) -> dict[str, Any]:
+def plain(scene: Scene) -> dict[str, Any]:
     """A scene without what it leaves open, its other things inside it."""
 
     def given(values: dict[str, Any]) -> dict[str, Any]:

@@ -31,11 +31,15 @@ MANIFEST = "manifest.json"
 FILES = (".safetensors", ".jsonl")
 
 
-class Encoder(Protocol):
-    """What pairs are embedded with; `ImageText` is one."""
+class Weighed(Protocol):
+    """Whatever a network decides."""
 
     @property
     def model(self) -> nn.Module: ...
+
+
+class Encoder(Weighed, Protocol):
+    """What pairs are embedded with; `ImageText` is one."""
 
     def encode_image(self, images: Tensor) -> Tensor: ...
 
@@ -96,10 +100,8 @@ def embed_pairs(
     if shard_size < 1 or (count is not None and count < 1):
         raise ValueError(f"There is at least 1 pair, and at least 1 in a shard; got {count} and {shard_size}.")
     folder = Path(folder)
-    if name not in zoo.names() and Path(name).is_dir():
-        name = str(Path(name).resolve())
-    wanted = {"version": 1, "model": {"name": name, "sha256": model_hash(clip)}, "source": source.describe(),
-              "shard_size": shard_size}  # fmt: skip
+    model = {"name": lasting_name(name), "sha256": model_hash(clip)}
+    wanted = {"version": 1, "model": model, "source": source.describe(), "shard_size": shard_size}
     manifest = _begun(folder, wanted)
     shards: list[dict[str, Any]] = manifest["shards"]
     if count is not None and manifest["rows"] > count:
@@ -107,8 +109,8 @@ def embed_pairs(
     for path in folder.glob(".0*.part"):  # of a run that was killed while it wrote
         path.unlink()
     for i, shard in enumerate(shards):
-        if fault := _fault(folder, shard):
-            say(f"{fault}; its {shard['rows']} pairs are embedded again.")
+        if broken := fault(folder, shard):
+            say(f"{broken}; its {shard['rows']} pairs are embedded again.")
             shards[i], _ = _embed(source, clip, folder, shard["name"], shard["start"], shard["rows"])
             if shards[i]["rows"] != shard["rows"]:
                 raise OSError(f"{folder}: the source has fewer pairs than when shard {shard['name']} was made.")
@@ -150,11 +152,11 @@ def load_embedded(folder: str | Path, on_broken: str = "raise") -> Embedded:
     pairs: list[dict[str, Any]] = []
     left_out: list[str] = []
     for shard in manifest["shards"]:
-        fault = _fault(folder, shard)
-        if fault and (on_broken == "raise" or len(left_out) + 1 == len(manifest["shards"])):
-            raise OSError(f"{fault}. Run the same command again, which embeds what is missing.")
-        if fault:
-            left_out.append(fault)
+        broken = fault(folder, shard)
+        if broken and (on_broken == "raise" or len(left_out) + 1 == len(manifest["shards"])):
+            raise OSError(f"{broken}. Run the same command again, which embeds what is missing.")
+        if broken:
+            left_out.append(broken)
             continue
         tensors.append(load_file(folder / f"{shard['name']}.safetensors"))
         pairs += read_pairs(folder, shard)
@@ -178,7 +180,7 @@ def read_pairs(folder: Path, shard: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def model_hash(clip: Encoder) -> str:
+def model_hash(clip: Weighed) -> str:
     """SHA-256 over all that decides its features: weights, words, and the numbers that it sees pictures in."""
     digest = hashlib.sha256()
     for name, tensor in sorted(clip.model.state_dict().items()):
@@ -196,6 +198,17 @@ def _begun(folder: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     if not (folder / MANIFEST).exists():
         return wanted | {"rows": 0, "end": {}, "ended": False, "shards": []}
     manifest = read_manifest(folder)
+    check_same(folder, manifest, wanted)
+    return manifest
+
+
+def lasting_name(model: str) -> str:
+    """A model's name as another folder's command finds it too."""
+    return str(Path(model).resolve()) if model not in zoo.names() and Path(model).is_dir() else model
+
+
+def check_same(folder: Path, manifest: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises ValueError where a folder's manifest is of other settings; the sentence says only where they differ."""
     for what, ours in json.loads(json.dumps(wanted)).items():
         if (theirs := manifest.get(what)) != ours:
             if isinstance(ours, dict) and isinstance(theirs, dict):  # only where they differ
@@ -205,7 +218,6 @@ def _begun(folder: Path, wanted: dict[str, Any]) -> dict[str, Any]:
                 f"{folder} holds pairs of another {what.replace('_', ' ')}, {_short(theirs)} where it is to be "
                 f"{_short(ours)}; choose another folder, or remove this one."
             )
-    return manifest
 
 
 def _embed(
@@ -237,7 +249,7 @@ def _embed(
     return {"name": name, "rows": len(lines), "start": dict(start), "sha256": hashes}, state
 
 
-def _fault(folder: Path, shard: Mapping[str, Any]) -> str | None:
+def fault(folder: Path, shard: Mapping[str, Any]) -> str | None:
     """What is wrong with a shard, without a full stop; None where nothing is."""
     for name, expected in shard["sha256"].items():
         if not (folder / name).exists():

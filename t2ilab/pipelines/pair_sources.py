@@ -1,4 +1,4 @@
-"""Where pairs come from: the noisy storybook or any data set, told in JSON and begun again anywhere."""
+"""Where pairs come from: the noisy storybook, the world or any data set, told in JSON and begun again anywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from t2ilab.data.export import BATCH, plain
 from t2ilab.data.noisy import NoisyPairs
+from t2ilab.data.world import World
 
 State = dict[str, int]
 ADDRESSES = ("url", "URL", "file_name", "__key__", "key")  # columns that say where a pair was found
@@ -46,6 +48,38 @@ class Storybook:
     def about(self, item: Mapping[str, Any], position: int) -> dict[str, Any]:
         truth = {name: item[name] for name in ("mismatch", "copy_of", "noise", "shows")}
         return {"caption": item["caption"], "where": f"pair {position} of the storybook", "pair": position} | truth
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The world with right captions, which say all that is in a picture, as `World` draws it.
+
+    Attributes:
+        level: "shapes" or "storybook".
+        size: pixels a side.
+        seed: worlds of different seeds have different pictures.
+        japanese: the share of captions in Japanese.
+    """
+
+    level: str = "storybook"
+    size: int = 64
+    seed: int = 0
+    japanese: float = 0.25
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "world", **asdict(self)}
+
+    def rows(self, state: Mapping[str, int]) -> Iterator[tuple[dict[str, Any], State]]:
+        world = World(self.size, self.seed, partial=0.0, japanese=self.japanese, level=self.level)
+        start = state.get("position", 0)
+        for number in count(start // BATCH):
+            batch = world.batch(number, BATCH)
+            for position in range(max(start, number * BATCH), (number + 1) * BATCH):
+                one = {name: batch[name][position % BATCH] for name in ("image", "caption", "scene")}
+                yield one, {"position": position + 1}
+
+    def about(self, item: Mapping[str, Any], position: int) -> dict[str, Any]:
+        return {"caption": item["caption"], "where": f"picture {position} of the world", "scene": plain(item["scene"])}
 
 
 @dataclass(frozen=True)
