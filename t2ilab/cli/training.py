@@ -29,7 +29,7 @@ def train(
     accumulate: Annotated[int | None, typer.Option(help="In how many parts a batch is met, for little memory.")] = None,
     method: Annotated[str | None, typer.Option(help=f"Of monsters: {', '.join(METHODS)}.")] = None,
     base: Annotated[str | None, typer.Option(help="Of monsters: a model of the zoo, a folder, or of the hub.")] = None,
-    data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures with captions, or a hub's.")] = None,
+    data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures, or a hub's; or shards.")] = None,
     caption_column: Annotated[str | None, typer.Option(help="Of these: where their captions are.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="In place of the recipe's own.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
@@ -37,6 +37,9 @@ def train(
     word: Annotated[str | None, typer.Option(help="Of dreambooth and textual-inversion: the word.")] = None,
     like: Annotated[str | None, typer.Option(help="Of these: what the thing is one of.")] = None,
     prior: Annotated[float | None, typer.Option(help="Of dreambooth: how much old pictures count; 0 for none.")] = None,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Train without shards that are missing.")
+    ] = False,
 ) -> None:
     """Train a model of the zoo again, or a finished one on new pictures. In the same folder, it goes on."""
     if processes < 1:
@@ -55,7 +58,8 @@ def train(
 
     join()
     numbers = {"base": base, "data": data, "caption_column": caption_column, "learning_rate": learning_rate,
-               "batch": batch, "rank": rank, "word": word, "like": like, "prior": prior}  # fmt: skip
+               "batch": batch, "rank": rank, "word": word, "like": like, "prior": prior,
+               "skip_missing": skip_missing or None}  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start, changes=changes,
               accumulate=accumulate)  # fmt: skip

@@ -32,7 +32,8 @@ from t2ilab.training.loop import Plan, Step, train
 # Files of this room that recipes share.
 NOT_RECIPES = {
     *("run", "text_to_image", "drawn", "latents", "recognition", "autoencoder", "towers", "control"),
-    *("adversarial", "labelled", "finetuning", "examples", "monster_scores", "language", "stages", "priors", "growing"),
+    *("adversarial", "labelled", "finetuning", "examples", "monster_scores", "language", "stages", "priors"),
+    *("growing", "sharded"),
 }
 
 
@@ -263,7 +264,7 @@ class Run:
         folder = self.folder / "model"
         begun = f" --start {shlex.quote(self.start)}" if self.start else ""
         for name, value in self.changes.items():
-            begun += f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
+            begun += f" --{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(str(value))}")
         self.recipe.save(model, folder)
         card = zoo.Card(
             name=self.name,

@@ -171,14 +171,18 @@ def noised(
     """What a step's loss is of, all chance from the seed and the step: x0 (B, ...), timesteps (B,), noise like x0, and
     captions, of which such a share is left empty. Of several processes each gets its rows of the same batch."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    # One timestep in each of so many equal parts, so that every batch sees every noise level.
-    u = (torch.arange(len(x0)) + torch.rand(len(x0), generator=generator)) / len(x0)
-    t = (u * schedule.num_train_timesteps).long().to(x0.device)
+    t = timesteps(len(x0), schedule, generator).to(x0.device)
     noise = torch.randn(x0.shape, generator=generator).to(x0.device)
     dropped = (torch.rand(len(x0), generator=generator) < drop).tolist()
     captions = ["" if d else caption for d, caption in zip(dropped, captions, strict=True)]
     rows = share(len(x0))
     return x0[rows], t[rows], noise[rows], captions[rows]
+
+
+def timesteps(count: int, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
+    """Timesteps (count,), one in each of so many equal parts, so that every batch sees every noise level."""
+    u = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    return (u * schedule.num_train_timesteps).long()
 
 
 def error_weights(schedule: NoiseSchedule, prediction_type: str) -> Tensor:
