@@ -25,6 +25,7 @@ WANTED = (
     "shapes",
     "vae-storybook",
     "storybook",
+    "gan-attention",
     "gan-conditional",
     "gan-cycle",
     "gan-progressive",
