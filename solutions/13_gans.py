@@ -848,13 +848,14 @@ show_coverage()
 # The zoo's `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
 # networks, the hinge, and **self-attention**. A convolution sees a few pixels around. With attention each place of a
 # map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since. Where does a place look? The first row shows pictures, the second marks one place, the third shows how much that place takes from each other one.
+# (It is a quarter of an hour old: places and colours are right, most shapes not yet. A calm judge is a slow teacher here too.)
 
 # %% [markdown] tags=["ja"]
 # ここでは、識別器とその損失の 2 つを一度に変えました。論文なら、区別しなければなりません。上のセルの名前を 2 つ変えれば、あなたにもできます。
 #
 # **結果が低かったら**：「本物かもしれない」割合も見てください。穏やかな識別器は、教えるのもゆっくりです。傾きに上限があるので、生成器が 1 ステップで学べる量にも上限があります。はじめのゲームと同じ学習率、同じステップ数では、まだ遠くまで進んでいません。約束されているのは、ゲームが続くことで、早く勝つことではありません。**ひとつだけ変えてみましょう**：生成器の学習率を 3 倍にすると、このゲームと、はじめのゲームは、それぞれどうなりますか。
 #
-# zoo の `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。ひとつの場所は、どこを見ているのでしょうか。1 行目は画像、2 行目は目印を付けたひとつの場所、3 行目は、その場所がほかの場所のそれぞれからどれだけ取り入れるかです。
+# zoo の `gan-attention` は、[Zhang et al. 2019](https://arxiv.org/abs/1805.08318)（プレプリントは 2018 年）の 3 つの考えを合わせたものです。*両方*のネットワークのスペクトル正規化（spectral normalisation）、ヒンジ損失、そして**自己注意**（self-attention）です。畳み込みに見えるのは、まわりの数画素だけです。アテンションがあれば、特徴マップのどの場所も、ほかのすべての場所を見て、必要なものを取り入れます。それ以来、拡散モデルの U-Net にも同じ層があります。ひとつの場所は、どこを見ているのでしょうか。1 行目は画像、2 行目は目印を付けたひとつの場所、3 行目は、その場所がほかの場所のそれぞれからどれだけ取り入れるかです。（学習は 15 分ほどです。位置と色は正しく描けますが、形はまだほとんど描けません。穏やかな識別器は、ここでも教えるのがゆっくりです。）
 
 # %% tags=["nbval-ignore-output"]
 attentive = LabelsToImage.from_pretrained("gan-attention")
