@@ -553,7 +553,7 @@ check(training_step)
 
 # %% tags=["nbval-ignore-output"]
 FIRST_STEPS = budget(lesson=60, ci=6)
-STEPS = budget(lesson=1250, ci=12)
+STEPS = budget(lesson=1500, ci=12)
 BATCH = 32
 
 
