@@ -19,6 +19,8 @@ from t2ilab.data.emoji import find_font
 from t2ilab.data.export import FORMS, pairs, write_dataset
 from t2ilab.data.hub import MOST_BROKEN, stream
 from t2ilab.data.sources import SOURCES, Source
+from t2ilab.pipelines.pair_sources import Drawn
+from t2ilab.pipelines.sharding import PairEncoder, prepare
 
 datasets = pytest.importorskip("datasets")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -463,12 +465,16 @@ def test_the_table_of_the_page_is_the_table():
 
 
 def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
-    emoji, emoji_pairs, data_sets = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    emoji, emoji_pairs, data_sets, shards = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     write_dataset(tmp_path / "storybook", 3, size=32)
     monkeypatch.chdir(tmp_path)
     exec(data_sets, {})
     lines = [f"{pair.text} torch.Size([3, 32, 32])" for pair in pairs(3, 32)]
     assert capsys.readouterr().out.splitlines() == [*lines, "3 0"]
+    prepare(Drawn(), "runs/shards", 2, PairEncoder("storybook", "cpu"))
+    exec(shards, {})
+    captions = [row["caption"] for row, _ in islice(Drawn().rows({}), 2)]
+    assert capsys.readouterr().out.splitlines() == [f"{caption} (64, 64) 16" for caption in captions]
     try:
         find_font()
     except FileNotFoundError as error:
