@@ -156,7 +156,9 @@ def learning(
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
     parts = {"world": world, "years": years, "model": model, "spaces": spaces}
+    if unknown := [part for part in sys.argv[1:] if part not in parts]:
+        sys.exit(f"The parts are {', '.join(parts)}; got {', '.join(unknown)}. Without any, all are drawn.")
+    FOLDER.mkdir(exist_ok=True)
     for part in sys.argv[1:] or parts:
         parts[part]()

@@ -14,6 +14,7 @@ import matplotlib_fontja  # noqa: F401 (sets a font that has Japanese)
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from PIL import Image
 from torch import Tensor
 
 from t2ilab.images import to_pil
@@ -246,7 +247,9 @@ def _png(figure: Figure) -> bytes:
             figure.savefig(buffer, format="png", dpi=110)
     finally:
         plt.close(figure)
-    return buffer.getvalue()
+    small = io.BytesIO()
+    Image.open(buffer).convert("RGB").save(small, "PNG", optimize=True)  # no alpha channel: notebooks stay small
+    return small.getvalue()
 
 
 def _array(values: Any) -> np.ndarray:
