@@ -28,6 +28,7 @@ class Card:
         parameters: how many numbers it holds.
         sha256: file -> hash; loading checks them.
         data, limits: what it saw, and what it cannot do.
+        within: the folder in the zoo where its files lie, if another checkpoint has the very same: "shapes/vae".
     """
 
     name: str
@@ -42,6 +43,7 @@ class Card:
     data: str
     limits: str
     sha256: dict[str, str] = field(default_factory=dict)
+    within: str | None = None
 
 
 def names() -> list[str]:
@@ -62,8 +64,10 @@ def folder(name: str) -> Path:
         ValueError: no checkpoint of that name; the sentence gives the nearest.
         OSError: a file is missing, cut short or changed.
     """
-    verify(ROOT / name, card(name), "install the package again")
-    return ROOT / name
+    made = card(name)
+    path = ROOT / (made.within or name)
+    verify(path, made, "install the package again")
+    return path
 
 
 def verify(path: Path, made: Card, remedy: str = "copy it again") -> None:
@@ -103,7 +107,8 @@ def write_card(path: Path, made: Card) -> None:
     """Writes a card into a checkpoint's folder, with the hashes of the files that are in it now."""
     files = sorted(f for f in path.rglob("*") if f.is_file() and f.name != "card.json")
     hashes = {f.relative_to(path).as_posix(): sha256(f) for f in files}
-    write_json(path / "card.json", asdict(made) | {"sha256": hashes})
+    said = {name: value for name, value in asdict(made).items() if value is not None}
+    write_json(path / "card.json", said | {"sha256": hashes})
 
 
 def said(scores: Mapping[str, float]) -> str:

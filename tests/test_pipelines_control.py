@@ -1,13 +1,16 @@
 """Drawing with ControlNets: the residuals by hand, when they are heard, how pictures come, and what is refused."""
 
 import math
+import shutil
 
 import pytest
 import torch
 import torch.nn.functional as F
 from published import diffusers_class, latent_pipe, randomised
+from safetensors import safe_open
 from torchvision.transforms.functional import to_tensor
 
+from t2ilab import zoo
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.guidance import GuidedDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
@@ -16,8 +19,8 @@ from t2ilab.interop.stable_diffusion import write_controlnet
 from t2ilab.nets.controlnet import ControlNet, ControlNetConfig
 from t2ilab.nets.unet import UNetConfig
 from t2ilab.pipelines import control, folder
-from t2ilab.pipelines.control import control_to_image, open_controlnet
-from t2ilab.pipelines.text_to_image import SAMPLERS
+from t2ilab.pipelines.control import control_to_image, open_controlnet, save_controlnet
+from t2ilab.pipelines.text_to_image import SAMPLERS, TextToImage
 
 PROMPT, OTHER = "a big red star on a dark background", "青い輪"
 WAY = {"num_inference_steps": 4, "output_type": "pt"}
@@ -281,6 +284,59 @@ def test_a_net_opens_from_a_folder_and_from_the_hub(tokenizer, cpu, tmp_path, mo
     )
     assert open_controlnet("someone/net", "cpu", variant=None, revision="v1").control_config == net.control_config
     assert asked == [("someone/net", {"": "diffusion_pytorch_model"}, {"revision": "v1", "variant": None})]
+
+
+@pytest.fixture
+def beside(cpu, tokenizer, make_card, tmp_path, monkeypatch):
+    """A zoo with a model of latents, that model, and a ControlNet that has half of its tensors from it."""
+    monkeypatch.setattr(zoo, "ROOT", tmp_path / "zoo")
+    pipe = latent_pipe(tokenizer, cpu)
+    pipe.save_pretrained(zoo.ROOT / "drawer")
+    zoo.write_card(zoo.ROOT / "drawer", make_card("drawer"))
+    pipe = TextToImage.from_pretrained("drawer", "cpu")
+    net = net_of(pipe, seed=5)  # no tensor is the base's
+    own = net.state_dict() | {name: t for name, t in pipe.unet.state_dict().items() if name.startswith("mid_block")}
+    net.load_state_dict(own)
+    return pipe, net
+
+
+def test_beside_a_base_of_the_zoo_only_what_is_its_own_is_written(beside, tmp_path):
+    pipe, net = beside
+    save_controlnet(tmp_path / "net", net, pipe, "drawer")
+    write_controlnet(tmp_path / "whole", net)
+    with safe_open(tmp_path / "net" / "beside_base.safetensors", "pt") as file:
+        written = set(file.keys())
+    with safe_open(tmp_path / "whole" / "diffusion_pytorch_model.safetensors", "pt") as file:
+        whole = set(file.keys())
+    assert {name for name in whole if name.startswith("mid_block")} == whole - written != set()
+    opened, expected = open_controlnet(tmp_path / "net", "cpu"), open_controlnet(tmp_path / "whole", "cpu")
+    assert opened.state_dict().keys() == expected.state_dict().keys()
+    assert all(torch.equal(t, expected.state_dict()[name]) for name, t in opened.state_dict().items())
+    write_controlnet(tmp_path / "again", opened)  # and diffusers has it back, byte for byte
+    again = (tmp_path / "again" / "diffusion_pytorch_model.safetensors").read_bytes()
+    assert again == (tmp_path / "whole" / "diffusion_pytorch_model.safetensors").read_bytes()
+    save_controlnet(tmp_path / "elsewhere", net, pipe, "runs/mine")
+    assert sorted(p.name for p in (tmp_path / "elsewhere").iterdir()) == [
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+    ]
+
+
+def test_without_that_base_it_does_not_open(beside, tokenizer, cpu, make_card, tmp_path):
+    pipe, net = beside
+    save_controlnet(tmp_path / "net", net, pipe, "drawer")
+    (tmp_path / "net" / "base.json").unlink()
+    with pytest.raises(OSError, match=r"net: There is no diffusion_pytorch_model.safetensors here"):
+        open_controlnet(tmp_path / "net", "cpu")
+    save_controlnet(tmp_path / "net", net, pipe, "drawer")
+    randomised(pipe.unet, 7)
+    pipe.save_pretrained(zoo.ROOT / "drawer")
+    zoo.write_card(zoo.ROOT / "drawer", make_card("drawer"))
+    with pytest.raises(OSError, match="was trained beside another drawer than the zoo has now"):
+        open_controlnet(tmp_path / "net", "cpu")
+    shutil.rmtree(zoo.ROOT / "drawer")
+    with pytest.raises(ValueError, match="The zoo has no 'drawer'"):
+        open_controlnet(tmp_path / "net", "cpu")
 
 
 def test_what_is_no_controlnet_is_a_sentence(tokenizer, cpu, tmp_path):

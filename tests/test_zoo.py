@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from t2ilab import zoo
+from t2ilab.files import write_json
 
 LIMIT_MB = 48
 WANTED = (
@@ -121,6 +122,21 @@ def test_an_empty_zoo_says_so(tmp_path, monkeypatch):
         zoo.folder("shapes-pixel")
 
 
+def test_files_that_another_has_too_lie_there_and_are_checked(small_zoo, make_card):
+    part = small_zoo / "storybook" / "unet"
+    zoo.write_card(part, make_card("drawn"))
+    made = zoo.card_of(part)
+    (part / "card.json").unlink()
+    write_json(
+        small_zoo / "drawn" / "card.json", dataclasses.asdict(dataclasses.replace(made, within="storybook/unet"))
+    )
+    assert zoo.folder("drawn") == part
+    assert zoo.names() == ["drawn", "storybook"]
+    flip(part / "diffusion_pytorch_model.safetensors", -1)
+    with pytest.raises(OSError, match="is not the file that was trained"):
+        zoo.folder("drawn")
+
+
 # ---- on the zoo that the course brings ------------------------------------------------------------------------------
 
 
@@ -159,7 +175,7 @@ def test_a_card_says_how_its_checkpoint_was_made_and_what_it_can_do(name):
                 parameters += sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
     assert card.parameters == parameters
     text = (zoo.ROOT / name / "card.json").read_text(encoding="utf-8")
-    assert json.loads(text).keys() == {field.name for field in dataclasses.fields(zoo.Card)}
+    assert json.loads(text).keys() - {"within"} == {field.name for field in dataclasses.fields(zoo.Card)} - {"within"}
 
 
 def test_the_picture_model_keeps_its_promise():

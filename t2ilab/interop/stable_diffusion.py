@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ UPSCALING = "StableDiffusionUpscalePipeline"  # its U-Net reads a small picture,
 PIPELINES = (PIPELINE, INPAINTING, UPSCALING)
 UPSCALING_FACTOR = 0.08333  # of its VAE's latents; diffusers sets it whatever a folder says
 STEM = "diffusion_pytorch_model"
+BESIDE = "beside_base"  # of a file that holds only what its network does not have from another
 SCHEDULES = {"scheduler": None, "low_res_scheduler": None}
 PARTS = {"": None, **SCHEDULES, "tokenizer": None, "text_encoder": "model", "unet": STEM, "vae": STEM}
 _CLASSES = {  # of the parts that are read; their libraries and the others do not matter
@@ -199,9 +200,13 @@ def read_unet(folder: str | Path, variant: str | None = None) -> UNet:
     return _read(folder, layouts.read_unet, UNet, renaming(layouts.own_name), variant)
 
 
-def read_controlnet(folder: str | Path, variant: str | None = None) -> ControlNet:
-    """One of diffusers' ControlNets from its own folder. Raises as `read_parts`."""
-    return _read(folder, layouts.read_controlnet, ControlNet, renaming(layouts.own_name), variant)
+def read_controlnet(folder: str | Path, variant: str | None = None, base: Path | None = None) -> ControlNet:
+    """One of diffusers' ControlNets from its own folder; with `base`, the folder of the U-Net that it helps, one that
+    `write_controlnet` left incomplete beside that. Raises as `read_parts`."""
+    if base is None:
+        return _read(folder, layouts.read_controlnet, ControlNet, renaming(layouts.own_name), variant)
+    rest = files_of(base, STEM)
+    return _read(folder, layouts.read_controlnet, ControlNet, renaming(layouts.own_name), variant, BESIDE, rest)
 
 
 def write_vae(folder: Path, vae: VAE, image_size: int) -> None:
@@ -226,18 +231,25 @@ def write_unet(folder: Path, unet: UNet, sample_size: int) -> None:
     write_weights(folder / f"{STEM}.safetensors", unet, layouts.published_name)
 
 
-def write_controlnet(folder: Path, net: ControlNet) -> None:
+def write_controlnet(folder: Path, net: ControlNet, base: UNet | None = None) -> None:
     """Writes a folder that diffusers' ControlNetModel.from_pretrained opens, in half precision.
 
     Its class has text_pooling_heads and scale_shift too. (Its own from_unet copies a U-Net that pools its words, and
     leaves out with how many heads: there it takes 64.)
+
+    With `base`, the U-Net that it helps, what is still that one's stays out, and the file has another name: only
+    `read_controlnet` with that base opens it, and diffusers what is then written whole.
 
     Raises:
         ValueError: it has what no class of diffusers has; nothing is written then.
         OSError: the folder cannot be written.
     """
     write_json(folder / "config.json", layouts.write_controlnet(net.control_config))
-    write_weights(folder / f"{STEM}.safetensors", net, layouts.published_name)
+    if base is None:
+        return write_weights(folder / f"{STEM}.safetensors", net, layouts.published_name)
+    own, theirs = net.state_dict(), base.state_dict()
+    alike = {name for name in own.keys() & theirs.keys() if torch.equal(own[name].half(), theirs[name].half())}
+    write_weights(folder / f"{BESIDE}.safetensors", net, layouts.published_name, leave_out=alike)
 
 
 def _read(
@@ -247,8 +259,10 @@ def _read(
     convert: Convert,
     variant: str | None,
     stem: str = STEM,
+    rest: Sequence[Path] = (),
 ) -> Net:
-    """A network from its folder, made without memory first so that its weights are held once."""
+    """A network from its folder, made without memory first so that its weights are held once; what its own file does
+    not have comes from the files of the rest, whatever else is in these."""
     folder = Path(folder)
     given = read_config(folder / "config.json")
     try:
@@ -259,8 +273,15 @@ def _read(
         raise ValueError(f"{folder / 'config.json'}: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
         raise ValueError(f"{folder / 'config.json'} lays out no network: {_reason(error)}.") from error
-    read_weights(files_of(folder, stem, variant), net, convert)
+    if rest:
+        convert = _among(net.state_dict(), convert)
+    read_weights([*files_of(folder, stem, variant), *rest], net, convert)
     return net.eval()
+
+
+def _among(names: Container[str], convert: Convert) -> Convert:
+    """The conversion that passes over all but some names."""
+    return lambda name, tensor: [(mine, part) for mine, part in convert(name, tensor) if mine in names]
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,7 @@ A pickle, as .bin, .pt and .ckpt files are, is a program: opening one runs whate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -21,8 +21,15 @@ Convert = Callable[[str, Tensor], Iterable[tuple[str, Tensor]]]
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
-def write_weights(path: Path, module: nn.Module, rename: Rename = str, dtype: torch.dtype = torch.float16) -> None:
-    """Writes a module's weights, in half precision by default; `rename` gives each its name in the file.
+def write_weights(
+    path: Path,
+    module: nn.Module,
+    rename: Rename = str,
+    dtype: torch.dtype = torch.float16,
+    leave_out: Container[str] = (),
+) -> None:
+    """Writes a module's weights, in half precision by default; `rename` gives each its name in the file, and those
+    that `leave_out` names, as the module does, stay out.
 
     Raises:
         ValueError: the module has adapters around its layers, whose weights would have other names.
@@ -33,7 +40,8 @@ def write_weights(path: Path, module: nn.Module, rename: Rename = str, dtype: to
             f"A network is saved without adapters; this one has {', '.join(names)}. Save them with "
             "t2ilab.interop.lora.save_adapter, then merge_adapters or remove_adapters."
         )
-    write_tensors(path, {rename(name): tensor for name, tensor in module.state_dict().items()}, dtype)
+    kept = {rename(name): tensor for name, tensor in module.state_dict().items() if name not in leave_out}
+    write_tensors(path, kept, dtype)
 
 
 def write_tensors(
@@ -57,7 +65,7 @@ def read_weights(files: Path | Sequence[Path], module: nn.Module, convert: Conve
     """Fills a module with the weights in one file or several, in float32 (or the module's own float64).
 
     Args:
-        files: safetensors, each tensor in one of them.
+        files: safetensors; a tensor comes from the first of them that has it.
         module: it may lie on torch's "meta" device, where it takes no memory; afterwards it lies on the CPU.
         convert: gives for a tensor of the file the module's own, by name: usually one, none for what the module has no
             use for, several where the file keeps them together; None keeps each as it is.
@@ -73,6 +81,8 @@ def read_weights(files: Path | Sequence[Path], module: nn.Module, convert: Conve
         for mine, part in convert(name, tensor):
             if mine not in own:
                 extra.append(name)
+                continue
+            if mine in found:
                 continue
             if part.shape != own[mine].shape:
                 raise OSError(f"{path}: {name} is {tuple(part.shape)}, and the model needs {tuple(own[mine].shape)}.")

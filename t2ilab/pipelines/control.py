@@ -12,9 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2ilab import zoo
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.samplers import Callback
-from t2ilab.interop.stable_diffusion import STEM, read_controlnet
+from t2ilab.files import read_config, write_json
+from t2ilab.interop.stable_diffusion import STEM, read_controlnet, write_controlnet
 from t2ilab.nets.controlnet import ControlNet
 from t2ilab.pipelines.arguments import Pictures, check_count, check_output_type, pictures_of, prompts_of
 from t2ilab.pipelines.folder import find
@@ -22,6 +24,8 @@ from t2ilab.pipelines.text_to_image import Sampler, TextToImage
 
 ControlNets = ControlNet | Sequence[ControlNet]
 EachNet = float | Sequence[float]
+BASE = "base.json"  # names the model beside which a ControlNet was written
+UNET = f"unet/{STEM}.safetensors"
 # What a ControlNet has in common with the U-Net that it helps, or its maps could not be added to that one's.
 SHARED = (
     "in_channels",
@@ -50,7 +54,35 @@ def open_controlnet(
     folder = find(str(name), {"": STEM}, revision, variant)
     if (folder / "model_index.json").exists():
         raise ValueError(f"{folder} holds a whole model, which TextToImage opens; this call opens one ControlNet.")
-    return manager.place(read_controlnet(folder, variant))
+    base = _base(folder) if (folder / BASE).exists() else None
+    return manager.place(read_controlnet(folder, variant, base))
+
+
+def save_controlnet(folder: Path, net: ControlNet, base: TextToImage, name: str) -> None:
+    """Writes a ControlNet in half precision: without what it has from a base of the zoo, else whole, as diffusers
+    opens it. `write_controlnet` of `t2ilab.interop.stable_diffusion` writes any whole.
+
+    Args:
+        folder, net: where, and what.
+        base, name: the model that it helps, and where that came from: `open_controlnet` looks for it there.
+    """
+    known = name in zoo.names()
+    write_controlnet(folder, net, base.unet if known else None)
+    if known:
+        write_json(folder / BASE, {"name": name, "sha256": zoo.card(name).sha256[UNET]})
+
+
+def _base(folder: Path) -> Path:
+    """The folder of the U-Net beside which a ControlNet was written."""
+    said = read_config(folder / BASE)
+    name = str(said.get("name"))
+    base = zoo.folder(name) / "unet"
+    if zoo.card(name).sha256[UNET] != said.get("sha256"):
+        raise OSError(
+            f"{folder} was trained beside another {name} than the zoo has now, whose U-Net has another SHA-256. Train "
+            "it again, or bring that model back."
+        )
+    return base
 
 
 @torch.inference_mode()
