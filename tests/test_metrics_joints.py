@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from t2ilab.data.maps import JOINT_NAMES, JOINTS, poses
 from t2ilab.data.render import draw
@@ -25,8 +26,8 @@ def test_joints_of_the_worlds_own_pictures_are_where_it_has_put_them(people):
     drawing, scenes, read = people
     asked = poses(drawing, scenes)
     assert read.shape == asked.shape == (16, 3, len(JOINT_NAMES), 2)
-    assert joints_met(asked, read) >= 0.9
-    assert joints_met(asked, read, WITHIN / 3) >= 0.85  # most within one pixel
+    assert joints_met(asked, read) >= 0.95
+    assert joints_met(asked, read, WITHIN / 3) >= 0.9  # most within one pixel
     assert joints_met(asked, read.roll(1, 0)) < 0.2  # those of another picture
 
 
@@ -69,6 +70,15 @@ def test_a_figure_that_is_not_there_is_not_found():
     images = torch.cat([blank, noise, broken, house])
     assert joints(images, [Scene("robot")] * 6).isnan().all()
     assert joints(images, [Scene("chef")] * 6).isnan().all()
+
+
+def test_a_figure_is_read_though_its_colours_and_edges_are_not_the_worlds():
+    """As generated pictures are: blurred, paler, with some noise."""
+    batch = World(64, seed=12, level="storybook", people=True, partial=0.0).drawings(0, 16)
+    chance = torch.Generator().manual_seed(3)
+    image = batch["drawing"].image
+    rough = F.avg_pool2d(image, 3, 1, 1) * 0.8 + 0.05 * torch.randn(image.shape, generator=chance)
+    assert joints_met(poses(batch["drawing"], batch["scene"]), joints(rough, batch["scene"])) >= 0.9
 
 
 def test_nearness_is_counted_joint_by_joint():

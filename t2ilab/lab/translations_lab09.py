@@ -79,4 +79,26 @@ LAB_09: dict[str, str] = {
         "輪郭、それからできるマップ、あなたの ControlNet がそこに描いたもの。"
     ),
     "your own drawing": "自分で描いた図",
+    "Six scenes, then in pairs what an ear is shown and what is drawn with it: a semantic map, a scribble, edges, "
+    "poses. Last row: nobody listens.": (
+        "いちばん上が 6 つの場面。その下は 2 段ずつ、耳に見せたものと、それを聞いて描いたもの。意味マップ、落書き、"
+        "輪郭、ポーズの順。いちばん下は、何も聞かずに描いたもの。"
+    ),
+    "{name:10} met {heard:4.0%}, without it {alone:4.0%}; as told {told:4.0%}, without it {free:4.0%}": (
+        "{name:10} 一致 {heard:4.0%}、なしでは {alone:4.0%}、言葉どおり {told:4.0%}、なしでは {free:4.0%}"
+    ),
+    "A pose; an astronaut, a robot, a chef, a Jizo statue and a snowman who were asked to take it.": (
+        "左から、ポーズ、それを頼まれた宇宙飛行士、ロボット、シェフ、お地蔵さん、雪だるま。"
+    ),
+    "pose and edges": "ポーズと輪郭",
+    "edges at half": "輪郭を半分の声で",
+    "edges for a third": "輪郭を 3 分の 1 だけ",
+    "The scenes; drawn by pose and edges together; by edges at half their loudness; by edges that are heard in the "
+    "first third of the steps.": (
+        "上から、もとの場面、ポーズと輪郭を同時に聞いて描いたもの、輪郭を半分の声で聞いたもの、"
+        "輪郭を道の最初の 3 分の 1 だけ聞いたもの。"
+    ),
+    "{name:20} edges met {edges:4.0%}; as told {told:4.0%}": (
+        "{name:20} 輪郭の一致 {edges:4.0%}、言葉どおり {told:4.0%}"
+    ),
 }

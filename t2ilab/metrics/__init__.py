@@ -152,7 +152,7 @@ def faithfulness(images: Tensor, asked: Sequence[Scene], reader: Reader | None =
 
 
 @torch.inference_mode()
-def read(images: Tensor, reader: Reader | None = None, batch_size: int = 256) -> list[Reading | None]:
+def read(images: Tensor, reader: Reader | None = None, batch_size: int = 64) -> list[Reading | None]:
     """What each picture shows, or None where nothing is recognisable.
 
     Args:
@@ -177,7 +177,7 @@ def read(images: Tensor, reader: Reader | None = None, batch_size: int = 256) ->
 
 
 @torch.no_grad()
-def features(images: Tensor, reader: Reader | None = None, batch_size: int = 256) -> Tensor:
+def features(images: Tensor, reader: Reader | None = None, batch_size: int = 64) -> Tensor:
     """What a reader sees in each picture as a whole, to compare heaps of pictures by (`t2ilab.distances`).
 
     Args:
