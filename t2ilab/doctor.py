@@ -12,12 +12,15 @@ from t2ilab import __version__, zoo
 from t2ilab.device import DeviceManager
 
 NEEDED = ("torch", "numpy", "pillow", "safetensors", "tokenizers", "tqdm", "typer", "matplotlib", "ipywidgets")
+LAB = "pip install 't2ilab[lab]'"
 OPTIONAL = {
-    "jupyterlab": ("the labs in a browser", "pip install 't2ilab[lab]'"),
+    "jupyterlab": ("the labs in a browser", LAB),
+    "diffusers": ("Labs 08 and 10, which open with it what was made in them", LAB),
+    "transformers": ("the same, as diffusers reads prompts with it", LAB),
+    "peft": ("Lab 10, as diffusers opens adapters with it", LAB),
     "gradio": ("the studio", "pip install 't2ilab[studio]'"),
     "jupytext": ("building notebooks", "pip install 't2ilab[instructor]'"),
     "nbval": ("the tests", "pip install 't2ilab[test]'"),
-    "diffusers": ("comparisons with published code", "pip install 't2ilab[test]'"),
 }
 
 
@@ -36,8 +39,8 @@ class Findings:
 def examine(offline: bool = False) -> Findings:
     """Looks at Python, the packages, the device, the memory, the zoo's hashes and the font for Japanese.
 
-    offline: whether this is for a room without a network, where JupyterLab, which could be installed later elsewhere,
-        is needed too; and which models of the Hugging Face hub are on the disk is said.
+    offline: whether this is for a room without a network, where all that the labs use, which could be installed later
+        elsewhere, is needed now; and which models of the Hugging Face hub are on the disk is said.
     """
     found = Findings()
     found.add(
@@ -52,7 +55,7 @@ def examine(offline: bool = False) -> Findings:
         try:
             found.add(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            needed = offline and name == "jupyterlab"
+            needed = offline and command == LAB
             found.add(name, f"{'missing' if needed else 'not installed'}; for {purpose}: {command}", fault=needed)
     try:
         manager = DeviceManager()

@@ -1,8 +1,11 @@
 """What the doctor finds: on a machine as it should be, and on one where each thing is missing."""
 
+import tomllib
 from importlib import metadata, util
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from t2ilab import doctor, zoo
 
@@ -82,14 +85,25 @@ def test_a_device_that_is_not_there_is_a_fault_and_the_rest_is_examined(small_zo
     assert lines(found, "zoo storybook")
 
 
-def test_without_a_network_jupyterlab_is_needed(small_zoo, without, monkeypatch):
+@pytest.mark.parametrize(
+    ("package", "purpose"),
+    [("jupyterlab", "the labs in a browser"), ("diffusers", "Labs 08 and 10"), ("peft", "Lab 10")],
+)
+def test_without_a_network_all_that_the_labs_use_is_needed(small_zoo, without, monkeypatch, package, purpose):
     monkeypatch.setattr(doctor, "_kept", lambda: ["someone/a-model"])
     assert doctor.examine(offline=True).faults == 0
     assert lines(doctor.examine(offline=True), "hub's models on disk")[0].endswith("someone/a-model")
-    without("jupyterlab")
+    without(package)
     found = doctor.examine(offline=True)
     assert found.faults == 1
-    assert "FAULT jupyterlab: missing; for the labs in a browser" in lines(found, "jupyterlab")[0]
+    assert f"FAULT {package}: missing; for {purpose}" in lines(found, package)[0]
+    assert doctor.examine().faults == 0
+
+
+def test_what_the_labs_use_is_what_the_extra_lab_brings():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    brought = {Requirement(line).name for line in project["optional-dependencies"]["lab"]}
+    assert {name for name, (_, command) in doctor.OPTIONAL.items() if command == doctor.LAB} == brought
 
 
 def test_a_machine_without_the_hubs_cache_has_none_of_its_models(tmp_path, monkeypatch):

@@ -1,15 +1,25 @@
-"""Binder and Colab, as far as can be told without either: what Binder would build, and what Colab has already."""
+"""Binder, Colab and a JupyterHub, as far as can be told without any: what Binder would build, what Colab has already,
+where a link leads."""
 
+import ast
+import json
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
+SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
+# What diffusers imports by itself where a lab says this.
+BEHIND = {"StableDiffusionPipeline": "transformers", "load_lora_weights": "peft"}
 # What Colab had in August 2026, of what this course needs; Colab installs nothing again that fits.
 COLAB_PYTHON = "3.13.0"
 COLAB = {
@@ -66,6 +76,47 @@ def test_nothing_that_colab_has_is_installed_again():
 
 
 def test_what_the_optional_sections_use_is_as_old_as_colabs():
-    test = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["optional-dependencies"]["test"]}
+    lines = [line for extra in ("lab", "test") for line in PROJECT["optional-dependencies"][extra]]
+    extras = {Requirement(line).name: Requirement(line).specifier for line in lines}
     for name, version in {"diffusers": "0.39.0", "transformers": "5.15.0", "datasets": "4.0.0"}.items():
-        assert test[name].contains(version), name
+        assert extras[name].contains(version), name
+
+
+def imported(code):
+    """The packages that the code of a notebook imports, without Python's own and without this course's."""
+    modules = set()
+    for node in ast.walk(ast.parse(code)):
+        modules |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+        modules |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+    return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names - {"t2ilab"}
+
+
+@pytest.mark.parametrize("notebook", SOLUTIONS, ids=[path.stem for path in SOLUTIONS])
+def test_a_lab_needs_nothing_that_binder_does_not_install(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    code = "\n".join(source for source in sources if "%pip" not in source)
+    needed = {packages_distributions()[module][0].lower() for module in imported(code)}
+    needed |= {package for word, package in BEHIND.items() if word in code}
+    assert 'pip install --no-cache-dir -e ".[lab]"' in (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
+    brought = {Requirement(line).name for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"]]}
+    assert needed <= brought
+
+
+def test_the_link_into_a_hub_clones_this_repository_and_opens_lab_00():
+    page = (ROOT / "docs" / "jupyterhub.md").read_text(encoding="utf-8")
+    asked = parse_qs(urlsplit(re.search(r"^https://hub\S+/user-redirect/git-pull\?\S+$", page, re.MULTILINE)[0]).query)
+    repository = SETTINGS["tool"]["t2ilab"]["repository"]
+    assert (asked["repo"], asked["branch"]) == ([repository], ["main"])
+    # nbgitpuller clones into a folder that is named like the repository, and JupyterLab opens a path in it.
+    start = f"lab/tree/{repository.rpartition('/')[2]}/"
+    assert asked["urlpath"] == [f"{start}labs/00_welcome.ipynb"]
+    for place in ("labs/00_welcome.ipynb", "labs/ja/00_welcome.ipynb"):
+        assert (ROOT / place).is_file()
+        assert place.replace("/", "%2F") in page
+
+
+def test_a_wheelhouse_holds_what_its_page_installs():
+    makefile, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "docs/jupyterhub.md"))
+    (extras,) = re.findall(r"^wheelhouse:.*\n\t.*pip wheel .*'\.(\[\S+\])'$", makefile, re.MULTILINE)
+    assert f'pip install --no-index --find-links wheelhouse "t2ilab{extras}"' in page
