@@ -3,7 +3,7 @@
 # make course   every solution at its full lesson budget, with its claims
 # make bench    speed, as ratios within one run
 # make site     the web site of the solved labs, in build/site
-# make pictures the pictures of the README, drawn again by the zoo's model
+# make pictures the pictures of the README, drawn again by the zoo's models, the studio's and the labs' in a browser
 # make wheelhouse  a folder with all that pip needs, for a room without a network (docs/jupyterhub.md)
 # make format   formats and fixes what can be fixed
 
@@ -51,7 +51,8 @@ bench: $(VENV)/installed
 
 pictures: $(VENV)/installed
 	$(BIN)/python docs/make_pictures.py
-	$(BIN)/python docs/make_studio_picture.py
+	$(BIN)/python -m docs.make_studio_picture
+	$(BIN)/python -m docs.make_lab_pictures
 
 site: $(VENV)/installed
 	$(BIN)/python docs/make_site.py

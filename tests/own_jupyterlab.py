@@ -40,12 +40,12 @@ def free_port():
 
 
 @contextlib.contextmanager
-def jupyterlab(home, port=None):
+def jupyterlab(home, port=None, budget="ci"):
     """What `make lab ARGS=--no-browser` starts, keeping all its files in `home`: the process, and where it has
-    Lab 00. What it prints is in `home / "log"`."""
+    Lab 00. What it prints is in `home / "log"`. Labs run at that budget."""
     kept = {name: v for name, v in os.environ.items() if not name.startswith(("T2ILAB_", "JUPYTER", "MPLBACKEND"))}
     kept |= {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    kept |= {"IPYTHONDIR": str(home / "ipython"), "T2ILAB_BUDGET": "ci", "OMP_NUM_THREADS": "1"}
+    kept |= {"IPYTHONDIR": str(home / "ipython"), "T2ILAB_BUDGET": budget, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "t2ilab", "lab", "--no-browser", "--folder", "labs", "--"]
     command += [f"--port={port or free_port()}"] + ["--allow-root"] * (os.name == "posix" and os.geteuid() == 0)
     log = home / "log"
@@ -68,14 +68,14 @@ def jupyterlab(home, port=None):
 
 
 @contextlib.contextmanager
-def browsing(home, **how):
+def browsing(home, budget="ci", **how):
     """JupyterLab, with all its files in `home`, and an empty page of a browser, made with `how`: the page, what goes
     wrong on it, what it asks of others, the server, and where it has Lab 00."""
     faults, asked = [], set()
-    with jupyterlab(home) as (server, address), api.sync_playwright() as playwright:
+    with jupyterlab(home, budget=budget) as (server, address), api.sync_playwright() as playwright:
         places = {name: str(home) for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
         browser = playwright.chromium.launch(executable_path=CHROMIUM, env=os.environ | places)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, **how)
+        page = browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | how))
         page.set_default_timeout(PATIENT)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
