@@ -21,7 +21,7 @@ from t2ilab.metrics import filled
 from t2ilab.pipelines.image_text import ImageText
 
 CLIP_NAME = "clip-storybook"
-TOGETHER = 64  # pictures looked at at a time
+TOGETHER = 16  # pictures looked at at a time: each pixel meets 49 colours
 SOFT = 2.0  # of CIELAB's distance, in which about 2 can just be seen: how sharply a pixel decides for one colour
 UNLIKE = 0.1  # so far from the paper in one channel, between 0 and 1, is ink or paint
 RIDGE = 0.01
