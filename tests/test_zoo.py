@@ -38,6 +38,10 @@ WANTED = (
     "prior-shapes",
     "decoder-shapes",
     "upsampler-shapes",
+    "control-semantic",
+    "control-scribble",
+    "control-edges",
+    "control-pose",
 )
 
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from t2ilab import zoo
-from t2ilab.files import read_config
-from t2ilab.interop import layouts
 from t2ilab.nets.controlnet import ControlNet
 from t2ilab.pipelines.control import open_controlnet
 from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.studio.words import sentence
 
+LINES = ("control-scribble", "control-edges")  # those of the zoo that look at what one can scribble
 KEPT = 2  # models that stay open; a published one fills gigabytes
 
 
@@ -34,7 +33,7 @@ class Models:
     def __init__(self, more: Sequence[str] = (), controlnets: Sequence[str] = (), device: str | None = None):
         self.device = device
         self._sources = _named(more) | {name: name for name in zoo.drawing_names()}
-        self._controls = _named(controlnets) | {name: name for name in zoo.names() if _is_control(zoo.ROOT / name)}
+        self._controls = _named(controlnets) | {name: name for name in LINES if name in zoo.names()}
         if not self._sources:
             raise ValueError("The studio needs a model that draws; the zoo has none. Name a folder with --model.")
         self._open: dict[str, TextToImage] = {}
@@ -97,7 +96,3 @@ def _named(sources: Sequence[str]) -> dict[str, str]:
         for name, source in zip(short, sources, strict=True)
     }
 
-
-def _is_control(folder: Path) -> bool:
-    file = folder / "config.json"
-    return file.exists() and read_config(file).get("_class_name") == layouts.CONTROLNET.kind
