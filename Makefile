@@ -47,7 +47,7 @@ course: $(VENV)/installed
 	$(BIN)/python -m pytest tests/course -p no:nbval -p no:cacheprovider -s $(ARGS)
 
 bench: $(VENV)/installed
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m t2ilab bench $(ARGS)
 
 pictures: $(VENV)/installed
 	$(BIN)/python docs/make_pictures.py

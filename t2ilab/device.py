@@ -135,7 +135,7 @@ def _autocast_dtype(device: torch.device) -> tuple[torch.dtype, str]:
         return torch.bfloat16, "bfloat16, which its matrix units compute natively"
     if device.type == "mps":
         return torch.float32, "float32, because half precision there has drawn nonsense"
-    if not _cpu_has_bfloat16():
+    if not cpu_has_bfloat16():
         return torch.float32, "float32, because this processor has no bfloat16 instructions"
     speedup = _bfloat16_speedup()
     if speedup > 1.1:
@@ -146,7 +146,8 @@ def _autocast_dtype(device: torch.device) -> tuple[torch.dtype, str]:
     )
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor has instructions for it; whether they are faster is another question."""
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, bool)() for check in checks)
 

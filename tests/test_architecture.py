@@ -35,6 +35,7 @@ ROOMS = {
     "launch": 7,
     "grading": 8,
     "authoring": 8,
+    "benchmark": 8,
     "studio": 8,
     "cli": 9,
     "__main__": 10,

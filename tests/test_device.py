@@ -31,7 +31,7 @@ def plain_cpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.xpu, "is_available", lambda: False)
-    monkeypatch.setattr(module, "_cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(module, "cpu_has_bfloat16", lambda: False)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_intel_takes_bfloat16(plain_cpu, monkeypatch):
     ],
 )
 def test_a_processor_takes_bfloat16_where_it_measures_faster(speedup, dtype, reason, plain_cpu, monkeypatch):
-    monkeypatch.setattr(module, "_cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(module, "cpu_has_bfloat16", lambda: True)
     monkeypatch.setattr(module, "_bfloat16_speedup", lambda: speedup)
     manager = DeviceManager()
     assert manager.dtype == dtype

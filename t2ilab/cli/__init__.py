@@ -10,7 +10,20 @@ import sys
 
 import typer
 
-from t2ilab.cli import comparing, data, doctor, generate, grading, notebooks, releasing, scenes, studio, training, zoo
+from t2ilab.cli import (
+    benchmarking,
+    comparing,
+    data,
+    doctor,
+    generate,
+    grading,
+    notebooks,
+    releasing,
+    scenes,
+    studio,
+    training,
+    zoo,
+)
 
 COMMANDS = (  # in the order of the help
     generate.generate,
@@ -23,6 +36,7 @@ COMMANDS = (  # in the order of the help
     grading.grade,
     zoo.zoo,
     doctor.doctor,
+    benchmarking.bench,
     notebooks.build,
 )
 GROUPS = {"data": data.data}

@@ -20,9 +20,16 @@ HEADS = ("model", "family", "size", "as asked", "pairs", "diverse", "prec.", "re
 
 def table(results: Sequence[Result]) -> str:
     """One line a model, in columns; what a family cannot have is a dash."""
-    rows = [HEADS, *(_cells(result) for result in results)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
-    lines = ["  ".join(_placed(cell, widths[i], i) for i, cell in enumerate(row)).rstrip() for row in rows]
+    return in_columns([HEADS, *(_cells(result) for result in results)], left=2)
+
+
+def in_columns(rows: Sequence[Sequence[str]], left: int) -> str:
+    """Cells in columns below their heads, the first row; the first `left` columns stand at the left."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(widths[i]) if i < left else cell.rjust(widths[i]) for i, cell in enumerate(row)).rstrip()
+        for row in rows
+    ]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
@@ -81,7 +88,3 @@ def _cells(result: Result) -> tuple[str, ...]:
     return (result.name, result.family, str(result.size), share(result.faithfulness), share(result.coverage),
             share(result.diversity), share(result.precision), share(result.recall), f"{result.fid:.3g}",
             f"{result.kid:.2g}", f"{result.seconds:.2g}", f"{result.parameters:,}", minutes)  # fmt: skip
-
-
-def _placed(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column < 2 else cell.rjust(width)

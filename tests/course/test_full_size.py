@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.full_size import CASES
+from t2ilab.benchmark.full_size import CASES
 
 DIFFERENCE = 2e-6
 SECONDS = 120
@@ -21,7 +21,10 @@ MEGABYTES = 6000
 def test_equals_the_reference_at_full_size(case):
     began = time.perf_counter()
     answer = subprocess.run(
-        [sys.executable, "-m", "tests.full_size", case, "both"], stdout=subprocess.PIPE, check=True, text=True
+        [sys.executable, "-m", "t2ilab.benchmark.full_size", case, "both"],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
     )
     seconds = time.perf_counter() - began
     found = json.loads(answer.stdout.splitlines()[-1])

@@ -1,27 +1,29 @@
-"""A published network at its full size beside its reference: python -m tests.full_size unet both
+"""A published network at its full size beside its reference: python -m t2ilab.benchmark.full_size unet both
 
 Prints one line of JSON: with "both", the largest difference as a share of the largest value, the two sharing one set of
-random weights; with "ours" or "theirs", the seconds of one forward pass (the fastest of a few) and the megabytes that
-it took beyond weights and libraries. Always the most megabytes that the process held. `make course` asserts the first,
-`make bench` compares the others.
+random weights, and the most megabytes that the process held; with "ours" or "theirs", the seconds of one forward pass
+(the fastest of a few) and the megabytes that it took beyond weights and libraries. `make course` asserts the first,
+`t2ilab bench --full-size` compares the others.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor, nn
 
+from t2ilab.benchmark.memory import answer_of, beyond
+from t2ilab.benchmark.row import Row
+from t2ilab.benchmark.timing import by_turns
+from t2ilab.benchmark.twins import drawn, of_diffusers, weights
+from t2ilab.device import DeviceManager
 from t2ilab.interop import layouts
 from t2ilab.interop.clip import write_text
 from t2ilab.nets.controlnet import ControlNet, ControlNetConfig
@@ -49,13 +51,6 @@ class _Tokens:
     start_id, end_id, pad_id = 49406, 49407, 49407
 
 
-def _diffusers(name: str, config: dict[str, Any]) -> nn.Module:
-    import diffusers
-
-    with torch.device("meta"):
-        return getattr(diffusers, name).from_config(config)
-
-
 def _text_model() -> nn.Module:
     from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -66,12 +61,8 @@ def _flat(said: tuple[Any, Tensor]) -> list[Tensor]:
     return [*said[0], said[1]]
 
 
-def _drawn(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def _noisy() -> tuple[Tensor, ...]:
-    return _drawn(1, 4, SIDE, SIDE, seed=1), torch.tensor([681]), _drawn(1, 77, 768, seed=2)
+    return drawn(1, 4, SIDE, SIDE, seed=1), torch.tensor([681]), drawn(1, 77, 768, seed=2)
 
 
 def _tokens() -> tuple[Tensor, ...]:
@@ -83,27 +74,27 @@ UNET, VAE_, CONTROL = (
     VAEConfig.stable_diffusion(),
     ControlNetConfig.stable_diffusion_1(),
 )
-VAES = {
+VAES: dict[str, Any] = {
     "make": lambda: VAE(VAE_),
-    "make_theirs": lambda: _diffusers("AutoencoderKL", layouts.write_vae(VAE_, 8 * SIDE)),
+    "make_theirs": lambda: of_diffusers("AutoencoderKL", layouts.write_vae(VAE_, 8 * SIDE)),
 }
 CASES: dict[str, Case] = {
     "unet": Case(
         lambda: UNet(UNET),
-        lambda: _diffusers("UNet2DConditionModel", layouts.write_unet(UNET, SIDE)),
+        lambda: of_diffusers("UNet2DConditionModel", layouts.write_unet(UNET, SIDE)),
         _noisy,
         lambda net, *x: [net(*x)],
         lambda net, *x: [net(*x).sample],
     ),
-    "vae encode": Case(
+    "vae-encode": Case(
         **VAES,
-        inputs=lambda: (_drawn(1, 3, 8 * SIDE, 8 * SIDE, seed=1).clamp(-1, 1),),
+        inputs=lambda: (drawn(1, 3, 8 * SIDE, 8 * SIDE, seed=1).clamp(-1, 1),),
         ours=lambda net, x: net.encode(x),
         theirs=lambda net, x: [(found := net.encode(x).latent_dist).mean, found.logvar],
     ),
-    "vae decode": Case(
+    "vae-decode": Case(
         **VAES,
-        inputs=lambda: (_drawn(1, 4, SIDE, SIDE, seed=1),),
+        inputs=lambda: (drawn(1, 4, SIDE, SIDE, seed=1),),
         ours=lambda net, z: [net.decode(z)],
         theirs=lambda net, z: [net.decode(z).sample],
     ),
@@ -116,7 +107,7 @@ CASES: dict[str, Case] = {
     ),
     "controlnet": Case(
         lambda: ControlNet(CONTROL),
-        lambda: _diffusers("ControlNetModel", layouts.write_controlnet(CONTROL)),
+        lambda: of_diffusers("ControlNetModel", layouts.write_controlnet(CONTROL)),
         lambda: (*_noisy(), torch.rand(1, 3, 8 * SIDE, 8 * SIDE, generator=torch.Generator().manual_seed(3))),
         lambda net, *x: _flat(net(*x)),
         lambda net, *x: _flat(net(*x, return_dict=False)),
@@ -124,15 +115,25 @@ CASES: dict[str, Case] = {
 }
 
 
-def weights(net: nn.Module) -> dict[str, Tensor]:
-    """Random weights for a network on "meta": as loud as a fresh layer's, norms near one, nothing zero."""
-    generator, drawn = torch.Generator().manual_seed(0), {}
-    for name, parameter in net.state_dict().items():
-        fan = parameter[0].numel() if parameter.ndim > 1 and "embedding" not in name else 100
-        drawn[name] = torch.randn(parameter.shape, generator=generator) * fan**-0.5 + (
-            "norm" in name and "weight" in name
-        )
-    return drawn
+def row(case: str) -> Row:
+    """Seconds and memory of a forward pass, each side in processes of its own, by turns; the faster of two counts."""
+
+    def ask(side: str) -> Callable[[], dict[str, float]]:
+        return lambda: answer_of([sys.executable, "-m", "t2ilab.benchmark.full_size", case, side])
+
+    sides = by_turns([ask("ours"), ask("theirs")], 2, warm_up=0)
+    ours, theirs = ({key: min(found[key] for found in side) for key in side[0]} for side in sides)
+    return Row(
+        f"full-{case}",
+        f"A forward pass of the {case.replace('-', ' ')} beside its reference (diffusers, transformers) at its "
+        "published size: the same weights.",
+        "Stable Diffusion 1.5, 64x64 latents, one picture",
+        "s",
+        ours["seconds"],
+        theirs["seconds"],
+        theirs["seconds"] / ours["seconds"],
+        memory=(ours["beyond"], theirs["beyond"]),
+    )
 
 
 def fill(net: nn.Module, state: dict[str, Tensor], case: str) -> nn.Module:
@@ -147,7 +148,7 @@ def fill(net: nn.Module, state: dict[str, Tensor], case: str) -> nn.Module:
 
 def compare(case: str, side: str) -> dict[str, float]:
     """What the process found; see above."""
-    chosen, found = CASES[case], {}
+    chosen, found, device = CASES[case], dict[str, float](), DeviceManager("cpu")
     with torch.device("meta"):
         ours = chosen.make()
     state, inputs = weights(ours), chosen.inputs()
@@ -164,33 +165,21 @@ def compare(case: str, side: str) -> dict[str, float]:
             pairs = list(zip(a, b, strict=True))
             found["difference"] = max(((x - y).abs().max() / y.abs().max()).item() for x, y in pairs)
             found["deviation"] = min(y.std().item() for _, y in pairs)
+            found["megabytes"] = device.memory()["peak"]
         else:
             ask, net = answers[0]
             ask(net, *inputs)  # what is made once is made now
-            times, before = [], psutil.Process().memory_info().rss / 2**20
-            forget_peak()
-            for _ in range(5 if case == "text" else 2):
-                began = time.perf_counter()
-                ask(net, *inputs)
-                times.append(time.perf_counter() - began)
-            found |= {"seconds": min(times), "beyond": peak_megabytes() - before}
-    return found | {"megabytes": most_megabytes()}
+            times: list[float] = []
 
+            def turns() -> None:
+                for _ in range(5 if case == "text" else 2):
+                    began = time.perf_counter()
+                    ask(net, *inputs)
+                    times.append(time.perf_counter() - began)
 
-def forget_peak() -> None:
-    """Has Linux count the process's most memory from now on; `make bench` needs that, and `make course` does not."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_megabytes() -> float:
-    """The most memory since then."""
-    (line,) = (x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
-
-
-def most_megabytes() -> float:
-    """The most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            found["beyond"] = beyond(turns, device)
+            found["seconds"] = min(times)
+    return found
 
 
 if __name__ == "__main__":
