@@ -72,6 +72,20 @@ def test_a_ratio_says_how_many_times_as_fast_ours_is(clock):
     assert row.memory is None
 
 
+def test_a_machine_that_slows_down_changes_no_ratio(clock):
+    slower = iter([1.0, 1.0, 5.0, 5.0, 9.0, 9.0, 2.0, 2.0, 7.0, 7.0])  # the first round warms up
+
+    def side(seconds):
+        def turn():
+            clock[0] += seconds * next(slower)
+            return torch.ones(1)
+
+        return lambda: turn
+
+    row = Contest("a", "", "", side(2.0), side(3.0), None, rounds=4).held(quick=True)
+    assert row.ratio == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize("wrong", [1.001, float("nan")])
 def test_sides_that_do_other_work_are_refused(clock, wrong):
     race = Contest("a", "", "", slow(clock, 1.0, [2.0, 1.0]), slow(clock, 1.0, [2.0, wrong]), 1e-4)

@@ -52,7 +52,7 @@ def training(name: str, size: Size, quick: bool = False) -> Contest:
         count = parameters(CLIP(size.config(len(tokenizer.vocab))))
     return Contest(
         name,
-        "A training step (both towers, contrastive loss, backward, the same fused AdamW) of our CLIP beside "
+        "A training step (both towers, contrastive loss, backward, the same AdamW) of our CLIP beside "
         "open_clip's: one size, the same weights, pictures and captions.",
         f"{size.what}, {count}, {size.batch} pairs, {size.tokens} tokens",
         lambda: _ours(size, tokenizer, own_device()),
@@ -113,7 +113,7 @@ def _theirs(size: Size, tokenizer: CLIPTokenizer, device: DeviceManager) -> Turn
 
 
 def _turn(model: nn.Module, loss_of: Turn) -> Turn:
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def turn() -> Tensor:
         optimizer.zero_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from t2ilab.benchmark.memory import alone
 from t2ilab.benchmark.row import Row
-from t2ilab.benchmark.timing import by_turns, quartiles, timed
+from t2ilab.benchmark.timing import by_turns, ratios, timed
 from t2ilab.device import DeviceManager
 
 Turn = Callable[[], Tensor]  # does it once, and gives what came out: a loss, or pictures
@@ -50,8 +50,8 @@ class Contest:
         seconds = by_turns([timed(ours), timed(theirs)], self.rounds)
         mine, other = (statistics.median(one) for one in seconds)
         memory = None if quick else (alone(self.name, "ours"), alone(self.name, "theirs"))
-        spread = quartiles([b / a for a, b in zip(*seconds, strict=True)])
-        return Row(self.name, self.compared, self.size, "s", mine, other, other / mine, spread=spread, memory=memory)
+        ratio, spread = ratios(seconds[1], seconds[0])
+        return Row(self.name, self.compared, self.size, "s", mine, other, ratio, spread=spread, memory=memory)
 
     def _check(self, ours: Tensor, theirs: Tensor, tolerance: float) -> None:
         difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()

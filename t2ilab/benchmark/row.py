@@ -15,9 +15,9 @@ class Row:
         size: of it.
         unit: of `ours` and `theirs`, such as "s".
         ours, theirs: medians; None where nothing was measured.
-        ratio: how many times as fast ours is, or, of a share, ours as a part of theirs.
+        ratio: how many times as fast ours is, or, of a share, ours as a part of theirs: the median of the rounds.
         share: which of the two.
-        spread: the quartiles of that ratio over the rounds; None where there are no rounds.
+        spread: the quartiles of that ratio; None where there are no rounds.
         memory: megabytes, ours and theirs, each in a process of its own; None where that was not measured.
         missing: why nothing was measured.
         failed: whether that is a fault, and not merely something that is not there.

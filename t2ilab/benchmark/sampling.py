@@ -94,7 +94,11 @@ def _ours(size: Size, device: DeviceManager, compiled: bool) -> Turn:
 
 def _theirs(size: Size, device: DeviceManager, compiled: bool) -> Turn:
     from diffusers import StableDiffusionPipeline
+    from diffusers.utils import logging
+    from transformers.utils import logging as of_words
 
+    for library in (logging, of_words):
+        library.disable_progress_bar()
     with folder_of(size) as folder:
         pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, torch_dtype=device.dtype)
     pipe = pipe.to(device.device)

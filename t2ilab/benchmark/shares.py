@@ -10,7 +10,7 @@ import torch
 
 from t2ilab.benchmark import ceiling
 from t2ilab.benchmark.row import Row
-from t2ilab.benchmark.timing import by_turns, quartiles, timed
+from t2ilab.benchmark.timing import by_turns, ratios, timed
 from t2ilab.device import DeviceManager, cpu_has_bfloat16
 from t2ilab.pipelines.text_to_image import SAMPLERS, TextToImage
 from t2ilab.recipes import shapes_pixel
@@ -18,10 +18,10 @@ from t2ilab.training.loop import train
 
 
 def part(name: str, compared: str, size: str, ours: Sequence[float], theirs: Sequence[float], unit: str = "s") -> Row:
-    """A row of a share, of figures taken by turns: the medians, and the part that one is of the other."""
+    """A row of a share, of figures taken by turns: medians, and the part that one is of the other."""
     mine, whole = statistics.median(ours), statistics.median(theirs)
-    spread = quartiles([a / b for a, b in zip(ours, theirs, strict=True)])
-    return Row(name, compared, size, unit, mine, whole, mine / whole, share=True, spread=spread)
+    ratio, spread = ratios(ours, theirs)
+    return Row(name, compared, size, unit, mine, whole, ratio, share=True, spread=spread)
 
 
 def data(quick: bool = False) -> Row:

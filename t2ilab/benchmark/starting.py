@@ -13,7 +13,7 @@ from t2ilab import zoo
 from t2ilab.benchmark.memory import answer_of
 from t2ilab.benchmark.row import Row
 from t2ilab.benchmark.sampling import GUIDANCE, PROMPT
-from t2ilab.benchmark.timing import by_turns, quartiles
+from t2ilab.benchmark.timing import by_turns, ratios
 
 THEIR_PICTURE = """
 import sys
@@ -72,5 +72,5 @@ def _row(
     seconds, memory = ([[run[key] for run in side] for side in found] for key in ("seconds", "megabytes"))
     mine, other = (statistics.median(side) for side in seconds)
     held = None if None in memory[0] else (max(memory[0]), max(memory[1]))
-    spread = quartiles([b / a for a, b in zip(*seconds, strict=True)])
-    return Row(name, compared, size, "s", mine, other, other / mine, spread=spread, memory=held)
+    ratio, spread = ratios(seconds[1], seconds[0])
+    return Row(name, compared, size, "s", mine, other, ratio, spread=spread, memory=held)

@@ -57,6 +57,12 @@ def wait() -> None:
         torch.xpu.synchronize()
 
 
+def ratios(of: Sequence[float], to: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
+    """The median of the rounds' own ratios, and their quartiles: a machine that slows down slows both of a round."""
+    each = [a / b for a, b in zip(of, to, strict=True)]
+    return statistics.median(each), quartiles(each)
+
+
 def quartiles(values: Sequence[float]) -> tuple[float, float] | None:
     """The first and the third; None for fewer than four values."""
     if len(values) < 4:

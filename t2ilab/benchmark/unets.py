@@ -45,7 +45,7 @@ def training(name: str, size: Size, quick: bool = False, compiled: bool = False)
         count = parameters(UNet(size.config))
     return Contest(
         name,
-        "A training step (forward, backward, the same fused AdamW) of our UNet, channels-last as every recipe has it, "
+        "A training step (forward, backward, the same AdamW) of our UNet, channels-last as every recipe has it, "
         "beside diffusers' UNet2DConditionModel as its class comes: one configuration, the same weights and inputs"
         f"{', both by torch.compile' if compiled else ''}.",
         f"{size.what}, {count}, {size.batch} maps of {size.config.in_channels}x{size.side}x{size.side}",
@@ -79,7 +79,7 @@ def inputs(size: Size, device: DeviceManager) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _turn(net: nn.Module, call: Callable[..., Tensor], size: Size, device: DeviceManager, compiled: bool) -> Turn:
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
     asked, target = inputs(size, device), drawn(size.batch, size.config.out_channels, size.side, size.side, seed=3)
     target = target.to(device.device)
     forward = torch.compile(net.train()) if compiled else net.train()
