@@ -1,9 +1,14 @@
 """Batches of shards whose rows carry their numbers: once in an epoch, the same from anywhere; damage is named."""
 
+import gc
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import tarfile
+import threading
+import time
 from collections import Counter
 from itertools import chain, pairwise
 
@@ -11,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from t2ilab.pipelines import shard_stream
 from t2ilab.pipelines.shard_stream import ShardStream
 
 
@@ -97,8 +103,6 @@ def test_a_step_is_the_same_from_anywhere_and_in_any_share(shards):
 
 
 def test_of_two_processes_each_opens_its_own_shards_alone(shards, monkeypatch):
-    from t2ilab.pipelines import shard_stream
-
     opened, read = Counter(), shard_stream.read_shard
 
     def counted(folder, shard):
@@ -115,6 +119,118 @@ def test_of_two_processes_each_opens_its_own_shards_alone(shards, monkeypatch):
         opened.clear()
     assert names[0].isdisjoint(names[1])
     assert names[0] | names[1] == {f"{i:05d}.tar" for i in range(4)}
+
+
+def reader(monkeypatch, wait=lambda: None):
+    """Which thread read which shard, in order: [(name, whether the step itself read it), ...]."""
+    read, read_shard = [], shard_stream.read_shard
+
+    def noted(folder, shard):
+        here = threading.current_thread() is threading.main_thread()
+        read.append((shard["name"], here))
+        if not here:
+            wait()
+        return read_shard(folder, shard)
+
+    monkeypatch.setattr(shard_stream, "read_shard", noted)
+    return read
+
+
+def settled(stream):
+    """Waits until the thread that reads ahead has nothing to do."""
+    for _, reading in stream._ahead.values():
+        reading.exception(timeout=60)
+
+
+def test_the_next_shards_are_read_while_a_lane_is_in_the_second_half_of_its_own(tmp_path, monkeypatch):
+    read = reader(monkeypatch)
+    stream = ShardStream(written(tmp_path / "s", (8,) * 8), batch=4, lanes=2)  # two rows a step: four steps a shard
+    held = []
+    for step in range(14):  # of sixteen in an epoch, whose last shard may be the first of the next
+        before = len(read)
+        numbers(stream, step)
+        settled(stream)
+        now = [here for _, here in read[before:]]
+        # The first shards are read by the first step, all others in the two steps after the middle, one lane in each.
+        assert now == ([True, True] if step == 0 else [False] if step % 4 in (2, 3) else []), step
+        held.append(len(stream._held) + len(stream._ahead))
+    assert max(held) == 4  # two a lane
+    assert sorted(name for name, _ in read) == [f"{i:05d}.tar" for i in range(8)]  # each once
+
+
+def test_batches_are_the_same_however_far_the_reader_is(shards, monkeypatch):
+    alone = ShardStream(shards, batch=8, seed=5, lanes=2)
+    monkeypatch.setattr(alone, "_read_ahead", lambda reached: None)
+    whole = [numbers(alone, step) for step in range(30)]
+    for wait in (lambda: None, lambda: time.sleep(0.01)):
+        read = reader(monkeypatch, wait)
+        stream = ShardStream(shards, batch=8, seed=5, lanes=2)
+        assert [numbers(stream, step) for step in range(30)] == whole
+        assert {here for _, here in read} == {True, False}
+        for step in (7, 29, 3, 4, 5, 28):  # back and forth, past what was read for another step
+            assert numbers(stream, step) == whole[step]
+
+
+def test_a_fault_that_is_met_ahead_stops_the_step_that_needs_the_shard_and_not_one_before(tmp_path):
+    folder = written(tmp_path / "s", (8, 8))
+    stream = ShardStream(folder, batch=2, lanes=1)
+    order = [number // 8 for step in range(8) for number in numbers(ShardStream(folder, 2, lanes=1), step)]
+    path = folder / f"{order[-1]:05d}.tar"
+    content = path.read_bytes()
+    for broken, words in ((None, "is missing"), (b"x" * len(content), "is damaged")):
+        path.unlink(missing_ok=True)
+        if broken:
+            path.write_bytes(broken)
+        for step in range(4):
+            numbers(stream, step)
+            settled(stream)
+        assert stream._ahead  # it has been met
+        with pytest.raises(OSError, match=rf"{path.name} {words}.* Run `t2ilab data shards` again, which"):
+            stream.batch(4)
+    path.write_bytes(content)  # made anew in time, it is read
+    numbers(stream, 3)
+    path.unlink()
+    numbers(stream, 3)
+    settled(stream)
+    path.write_bytes(content)
+    assert len(numbers(stream, 4)) == 2
+
+
+def test_a_process_ends_while_the_reader_reads(shards):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ENDS.format(shards=str(shards))],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["reading"], "")
+
+
+ENDS = """
+import threading, time
+from t2ilab.pipelines import shard_stream
+read = shard_stream.read_shard
+def slow(folder, shard):
+    if threading.current_thread() is not threading.main_thread():
+        time.sleep(0.5)
+    return read(folder, shard)
+shard_stream.read_shard = slow
+stream, step = shard_stream.ShardStream({shards!r}, batch=4, lanes=2), 0
+while all(reading.done() for _, reading in stream._ahead.values()):
+    stream.batch(step)
+    step += 1
+print("reading")
+"""
+
+
+def test_a_stream_that_is_gone_leaves_no_thread(shards):
+    before = set(threading.enumerate())
+    stream = ShardStream(shards, batch=4, lanes=2)
+    for step in range(4):
+        stream.batch(step)
+    (own,) = set(threading.enumerate()) - before
+    del stream
+    gc.collect()
+    own.join(timeout=60)
+    assert not own.is_alive()
 
 
 def test_fewer_shards_or_rows_than_lanes_are_enough(shards, tmp_path):

@@ -3,7 +3,7 @@
 The shards are dealt out to lanes, and every batch takes the same rows from each lane; a lane walks through its shards
 in another order each time, and through the rows of each in another order. So a run goes on anywhere without reading
 what was before, any number of processes sees the same batches, and where the lanes divide among them each process
-reads its own shards alone.
+reads its own shards alone. A thread reads ahead: what the next steps need is there when they come to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import random
 import tarfile
 from bisect import bisect_right
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -37,7 +38,8 @@ class ShardStream:
         folder: of the shards.
         batch: rows in a batch.
         seed: of their order.
-        lanes: shards that a batch is mixed from; less, where there are fewer shards or rows. So many are in memory.
+        lanes: shards that a batch is mixed from; less, where there are fewer shards or rows. So many are in memory, and
+            up to so many more once the lanes are past half of theirs, when the next are read.
         skip_missing: leave out shards that are missing or of another length, and say so; False stops at them.
 
     Attributes:
@@ -67,6 +69,8 @@ class ShardStream:
         lanes = min(lanes, batch, len(shards))
         self.lanes = [shards[lane::lanes] for lane in range(lanes)]
         self._held: dict[int, tuple[str, tuple[Tensor, Tensor]]] = {}  # lane -> the shard that it is in
+        self._ahead: dict[int, tuple[str, Future]] = {}  # lane -> the shard that it comes to next
+        self._reader = ThreadPoolExecutor(1, "shards")
 
     def _whole(self, skip: bool) -> tuple[list[dict[str, Any]], list[str]]:
         """The shards that are there, by their length alone: their hashes are looked at when they are read."""
@@ -102,29 +106,61 @@ class ShardStream:
             OSError: a shard that is read for them is missing or damaged.
         """
         latents, tokens = [], []
+        reached: dict[int, int] = {}  # lane -> its last row that this batch takes
         for row in range(self.rows)[rows]:
             lane = row * len(self.lanes) // self.rows
             first = -(-lane * self.rows // len(self.lanes))  # of this lane's rows of a batch, and the first of the next
             after = -(-(lane + 1) * self.rows // len(self.lanes))
-            shard, at = self._at(lane, step * (after - first) + row - first)
-            held = self._held.get(lane)
-            if held is None or held[0] != shard["name"]:
-                self._held.pop(lane, None)  # make room first
-                held = self._held[lane] = shard["name"], read_shard(self.folder, shard)
-            latents.append(held[1][0][at])
-            tokens.append(held[1][1][at])
+            reached[lane] = step * (after - first) + row - first
+            epoch, shard, place = self._at(lane, reached[lane])
+            at = _order(f"{self.seed} {lane} {epoch} {shard['name']}", shard["rows"])[place]
+            content = self._content(lane, shard)
+            latents.append(content[0][at])
+            tokens.append(content[1][at])
+        self._read_ahead(reached)
         return torch.stack(latents).float(), torch.stack(tokens).float()
 
-    def _at(self, lane: int, position: int) -> tuple[dict[str, Any], int]:
-        """Where a lane's row of that number lies: its shard, and its place in there."""
+    def _content(self, lane: int, shard: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """What is in the shard that a lane is in: held, read ahead, or read now."""
+        if (held := self._held.get(lane)) and held[0] == shard["name"]:
+            return held[1]
+        self._held.pop(lane, None)  # make room first
+        name, reading = self._ahead.pop(lane, ("", None))
+        if reading and name == shard["name"] and reading.exception() is None:
+            content = reading.result()
+        else:  # a fault that was met ahead is met again here, by the step that needs the shard
+            content = read_shard(self.folder, shard)
+        self._held[lane] = shard["name"], content
+        return content
+
+    def _read_ahead(self, reached: Mapping[int, int]) -> None:
+        """Begins to read the next shard of one lane that is past half of its own, the one that needs it first.
+
+        One at a time, so that a process that ends waits for no more than one.
+        """
+        if any(not reading.done() for _, reading in self._ahead.values()):
+            return
+        due = []
+        for lane in reached.keys() - self._ahead.keys():
+            _, shard, place = self._at(lane, reached[lane])
+            left = shard["rows"] - place - 1
+            if left < shard["rows"] / 2:
+                _, following, _ = self._at(lane, reached[lane] + left + 1)
+                if following["name"] != shard["name"]:
+                    due.append((left, lane, following))
+        if due:
+            _, lane, shard = min(due, key=lambda one: one[:2])
+            self._ahead[lane] = shard["name"], self._reader.submit(read_shard, self.folder, shard)
+
+    def _at(self, lane: int, position: int) -> tuple[int, dict[str, Any], int]:
+        """Where a lane's row of that number comes: in which epoch and shard, and after how many of the shard's rows."""
         shards = self.lanes[lane]
         epoch, rest = divmod(position, sum(shard["rows"] for shard in shards))
         order = _order(f"{self.seed} {lane} {epoch}", len(shards))
         ends = list(accumulate(shards[i]["rows"] for i in order))
         index = bisect_right(ends, rest)
         shard = shards[order[index]]
-        place = rest - (ends[index] - shard["rows"])
-        return shard, _order(f"{self.seed} {lane} {epoch} {shard['name']}", shard["rows"])[place]
+        return epoch, shard, rest - (ends[index] - shard["rows"])
 
 
 @lru_cache(512)
