@@ -27,6 +27,7 @@ from t2ilab.images import grid, to_pil
 from t2ilab.training import processes
 from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep
 from t2ilab.training.board import open_board
+from t2ilab.training.compiling import works
 from t2ilab.training.loop import Plan, Step, train
 
 # Files of this room that recipes share.
@@ -83,10 +84,12 @@ class Run:
         changes: numbers of the recipe to be replaced, by their names, such as {"rank": 4}. A run that goes on keeps
             those that it began with.
         accumulate: in how many parts each batch is met, as in `Plan`; one by default.
+        compile: whether torch.compile builds the networks; it changes the last bits, so a run that goes on keeps it.
 
     Raises:
         ValueError: an unknown recipe, a number that it does not have, a seed out of range, or steps and minutes that
-            are not positive, or both.
+            are not positive, or both; a recipe that cannot be met in parts or compiled.
+        RuntimeError: torch.compile does not work here.
         OSError: a folder that cannot be written, or that holds another run.
     """
 
@@ -101,6 +104,7 @@ class Run:
         start: str | None = None,
         changes: Mapping[str, Any] | None = None,
         accumulate: int | None = None,
+        compile: bool | None = None,
     ):
         module = find(name)
         if steps is not None and minutes is not None:
@@ -111,7 +115,7 @@ class Run:
         if not 0 <= seed < 2**32:
             raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
         self.name, self.folder, self.seed, self.start = name, Path(folder), seed, start
-        self.accumulate = accumulate
+        self.accumulate, self.compile = accumulate, compile
         if unknown := sorted((changes or {}).keys() - _numbers_of(module)):
             raise ValueError(f"The recipe {name} has no {', '.join(unknown)}; {_having(unknown[0])}.")
         self.device = device or DeviceManager(processes.own_device())
@@ -123,23 +127,19 @@ class Run:
         there = bool(processes.same(settings.exists()))  # what the first process writes, the others may not have seen
         if there:
             steps = self._resume(read_json(settings), steps)
-        else:
-            if self.writes:
-                with written_beside(settings):  # can it be written? Known before a minute is spent
-                    pass
-                settings.unlink()
-            if steps is None:
-                steps = module.STEPS if minutes is None else processes.same(self._steps_in(minutes))
+        if self.compile:
+            works(self.device.device)
+        if not there and self.writes:
+            with written_beside(settings):  # can it be written? Known before a minute is spent
+                pass
+            settings.unlink()
+        if steps is None:
+            steps = module.STEPS if minutes is None else processes.same(self._steps_in(minutes))
         if self.writes:
             for leftover in [*self.folder.glob(".*.part"), *self.folder.glob(".tmp*")]:
                 leftover.unlink()  # of a process that was killed while it wrote
         self.recipe = self._made()
-        self.plan = self.recipe.plan(steps)
-        if self.accumulate not in (None, 1):
-            if isinstance(self.plan, AdversarialPlan):
-                raise ValueError(f"Two networks against each other look at whole batches; {name} was to at parts.")
-            facts = self.plan.facts | {"accumulate": self.accumulate}
-            self.plan = replace(self.plan, accumulate=self.accumulate, facts=facts)
+        self.plan = self._plan(self.recipe, steps)
         if self.changes:
             self.plan = replace(self.plan, facts=self.plan.facts | {"changes": self.changes})
         if self.start:
@@ -165,6 +165,7 @@ class Run:
             or self.start not in (None, facts.get("start"))
             or self.changes not in ({}, facts.get("changes", {}))
             or self.accumulate not in (None, facts.get("accumulate", 1))
+            or self.compile not in (None, facts.get("compile", False))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
         had = facts.get("processes", 1)
@@ -175,11 +176,28 @@ class Run:
             )
         self.start, self.changes = facts.get("start"), facts.get("changes", {})
         self.accumulate = facts.get("accumulate", 1)
+        self.compile = facts.get("compile", False)
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
         if facts.get("device") == self.device.device.type:
             self.device.dtype = getattr(torch, facts.get("dtype", ""), self.device.dtype)
         return facts["steps"]
+
+    def _plan(self, recipe: Recipe, steps: int) -> Any:
+        """The recipe's plan, with what is asked for beside it. Raises ValueError where these do not go together."""
+        plan: Any = recipe.plan(steps)
+        asked: dict[str, Any] = {"accumulate": self.accumulate} if self.accumulate not in (None, 1) else {}
+        asked |= {"compile": True} if self.compile else {}
+        if not asked:
+            return plan
+        if "accumulate" in asked and isinstance(plan, AdversarialPlan):
+            raise ValueError(f"Two networks against each other look at whole batches; {self.name} was to at parts.")
+        draws = isinstance(plan, AdversarialPlan) or hasattr(recipe, "wearing")  # with the networks that it trains
+        if draws and self.compile:
+            raise ValueError(f"{self.name} trains its networks as they are; leave --compile out.")
+        compiler = "inductor" if self.compile else None
+        more: dict[str, Any] = {"accumulate": self.accumulate or 1, "compiler": compiler}
+        return replace(plan, facts=plan.facts | asked, **more)
 
     def _made(self) -> Recipe:
         """The recipe, with what is changed of its numbers."""
@@ -190,7 +208,7 @@ class Run:
     def _steps_in(self, minutes: float) -> int:
         """How many steps fit, from the median of ten after two to warm up, on a model that is thrown away."""
         trial = self._made()
-        seconds = sorted(step.seconds for step in list(_training(trial, trial.plan(12)))[2:])
+        seconds = sorted(step.seconds for step in list(_training(trial, self._plan(trial, 12)))[2:])
         return max(1, int(60 * minutes / seconds[len(seconds) // 2]))
 
     def steps(self, sheet_seconds: float = 60.0) -> Iterator[Step]:

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab.training import processes
+from t2ilab.training.calls import watched
 from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
+from t2ilab.training.compiling import compile_
 from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
 
@@ -30,6 +32,7 @@ class Plan:
         decay: of the averaged weights.
         accumulate: in so many parts each batch is met, one after the other, whose gradients add up: for batches that
             do not fit into memory.
+        compiler: a backend of torch.compile, such as "inductor", by which the networks are compiled; None for none.
         facts: anything else that a checkpoint should remember, such as the recipe's name and seed.
     """
 
@@ -41,6 +44,7 @@ class Plan:
     clip: float = 1.0
     decay: float = 0.999
     accumulate: int = 1
+    compiler: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,8 @@ def train(
         if start >= plan.steps:
             yield Step(start, math.nan, 0.0, average.model)
             return
+    if plan.compiler:
+        compile_(watched(model, loss_of, plan.accumulate), plan.compiler)
     saved = time.perf_counter()
     for step in range(start, plan.steps):
         began = time.perf_counter()
