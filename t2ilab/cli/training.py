@@ -28,6 +28,7 @@ def train(
     processes: Annotated[int, typer.Option(help="How many share each batch, on this machine.")] = 1,
     accumulate: Annotated[int | None, typer.Option(help="In how many parts a batch is met, for little memory.")] = None,
     compile: Annotated[bool | None, typer.Option("--compile", help="Compile the networks by torch.compile.")] = None,
+    fsdp: Annotated[bool | None, typer.Option("--fsdp", help="Share the model out among the processes too.")] = None,
     method: Annotated[str | None, typer.Option(help=f"Of monsters: {', '.join(METHODS)}.")] = None,
     base: Annotated[str | None, typer.Option(help="Of monsters: a model of the zoo, a folder, or of the hub.")] = None,
     data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures, or a hub's; or shards.")] = None,
@@ -63,7 +64,7 @@ def train(
                "skip_missing": skip_missing or None}  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start, changes=changes,
-              accumulate=accumulate, compile=compile)  # fmt: skip
+              accumulate=accumulate, compile=compile, fsdp=fsdp)  # fmt: skip
     if not run.writes:
         for _ in run.steps():
             pass

@@ -85,10 +85,11 @@ class Run:
             those that it began with.
         accumulate: in how many parts each batch is met, as in `Plan`; one by default.
         compile: whether torch.compile builds the networks; it changes the last bits, so a run that goes on keeps it.
+        fsdp: whether the processes share out the model too, as in `Plan`; likewise.
 
     Raises:
         ValueError: an unknown recipe, a number that it does not have, a seed out of range, or steps and minutes that
-            are not positive, or both; a recipe that cannot be met in parts or compiled.
+            are not positive, or both; a recipe that cannot be met in parts, compiled or shared out.
         RuntimeError: torch.compile does not work here.
         OSError: a folder that cannot be written, or that holds another run.
     """
@@ -105,6 +106,7 @@ class Run:
         changes: Mapping[str, Any] | None = None,
         accumulate: int | None = None,
         compile: bool | None = None,
+        fsdp: bool | None = None,
     ):
         module = find(name)
         if steps is not None and minutes is not None:
@@ -115,7 +117,7 @@ class Run:
         if not 0 <= seed < 2**32:
             raise ValueError(f"A seed is a whole number from 0 to 2^32 - 1; got {seed}.")
         self.name, self.folder, self.seed, self.start = name, Path(folder), seed, start
-        self.accumulate, self.compile = accumulate, compile
+        self.accumulate, self.compile, self.fsdp = accumulate, compile, fsdp
         if unknown := sorted((changes or {}).keys() - _numbers_of(module)):
             raise ValueError(f"The recipe {name} has no {', '.join(unknown)}; {_having(unknown[0])}.")
         self.device = device or DeviceManager(processes.own_device())
@@ -166,6 +168,7 @@ class Run:
             or self.changes not in ({}, facts.get("changes", {}))
             or self.accumulate not in (None, facts.get("accumulate", 1))
             or self.compile not in (None, facts.get("compile", False))
+            or self.fsdp not in (None, facts.get("fsdp", False))
         ):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
         had = facts.get("processes", 1)
@@ -176,7 +179,7 @@ class Run:
             )
         self.start, self.changes = facts.get("start"), facts.get("changes", {})
         self.accumulate = facts.get("accumulate", 1)
-        self.compile = facts.get("compile", False)
+        self.compile, self.fsdp = facts.get("compile", False), facts.get("fsdp", False)
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
         if facts.get("device") == self.device.device.type:
@@ -187,16 +190,18 @@ class Run:
         """The recipe's plan, with what is asked for beside it. Raises ValueError where these do not go together."""
         plan: Any = recipe.plan(steps)
         asked: dict[str, Any] = {"accumulate": self.accumulate} if self.accumulate not in (None, 1) else {}
-        asked |= {"compile": True} if self.compile else {}
+        asked |= {name: True for name, is_so in (("compile", self.compile), ("fsdp", self.fsdp)) if is_so}
         if not asked:
             return plan
         if "accumulate" in asked and isinstance(plan, AdversarialPlan):
             raise ValueError(f"Two networks against each other look at whole batches; {self.name} was to at parts.")
         draws = isinstance(plan, AdversarialPlan) or hasattr(recipe, "wearing")  # with the networks that it trains
-        if draws and self.compile:
-            raise ValueError(f"{self.name} trains its networks as they are; leave --compile out.")
+        if draws and (self.compile or self.fsdp):
+            raise ValueError(f"{self.name} trains its networks as they are; leave --{[*asked][-1]} out.")
+        if self.fsdp and processes.count() == 1:
+            raise ValueError("--fsdp shares a model out among processes; got one. Add --processes 2, or leave it out.")
         compiler = "inductor" if self.compile else None
-        more: dict[str, Any] = {"accumulate": self.accumulate or 1, "compiler": compiler}
+        more: dict[str, Any] = {"accumulate": self.accumulate or 1, "compiler": compiler, "fsdp": bool(self.fsdp)}
         return replace(plan, facts=plan.facts | asked, **more)
 
     def _made(self) -> Recipe:
@@ -244,7 +249,7 @@ class Run:
                 file.write(json.dumps(row) + "\n")
                 if board:
                     board.note(row)
-                if time.perf_counter() - drawn > sheet_seconds:
+                if step.whole and time.perf_counter() - drawn > sheet_seconds:
                     self.draw(step)
                     drawn = time.perf_counter()
                 yield step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from t2ilab.files import written_beside
+from t2ilab.training import fsdp, processes
 from t2ilab.training.ema import Average
 
 
@@ -21,19 +23,41 @@ def save_checkpoint(
 ) -> None:
     """Writes all that a run needs to go on: weights, their average, the optimizer's moments, the step, and `facts`.
 
+    Where processes share the model out, all call this; the first one gathers every tensor in its main memory and writes
+    the file, which is that of a run in which nothing is shared out.
+
     Raises:
         OSError: the disk is full or the folder cannot be written; the checkpoint before stays as it was.
     """
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.model.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    tensors = {}
+    for name, tensor in _state(model, average, optimizer):
+        if processes.rank() == 0:
+            tensors[name] = tensor.detach().cpu().contiguous().clone()
+    if processes.rank():
+        return
     about: dict[str, Any] = {"step": step, "facts": facts}
     # One entry alone: safetensors writes several in an order of chance, and equal runs are to give equal files.
     run = json.dumps(about | {"sha256": _digest(tensors, about)}, sort_keys=True)
     with written_beside(path) as beside:
         save_file(tensors, beside, metadata={"run": run})
+
+
+def _state(model: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """All that a checkpoint holds, whole, one tensor at a time."""
+    for name, tensor in model.state_dict().items():
+        yield f"model.{name}", fsdp.whole(fsdp.part(tensor), tensor)
+    for name, tensor in average.tensors():
+        yield f"average.{name}", tensor
+    likes = _parameters(optimizer)
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            value = torch.as_tensor(value)
+            yield f"optimizer.{index}.{name}", value if name == "step" else fsdp.whole(value, fsdp.origin(likes[index]))
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """What an optimizer moves, in the order of its state dict."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def load_checkpoint(
@@ -50,15 +74,19 @@ def load_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         if about.pop("sha256") != _digest(tensors, about):
             raise ValueError("its contents do not give the SHA-256 that it was written with")
-        model.load_state_dict(_under(tensors, "model."))
-        average.model.load_state_dict(_under(tensors, "average."))
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        own = model.state_dict()
+        weights = _under(tensors, "model.")
+        model.load_state_dict({n: fsdp.laid_out(tensor, own.get(n, tensor)) for n, tensor in weights.items()})
+        average.load(_under(tensors, "average."))
+        parameters = _parameters(optimizer)
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under(tensors, "optimizer.").items():
             index, moment = name.split(".", 1)
             like = parameters[int(index)]
             # A fused optimizer walks through memory, so a moment must lie there as its parameter does (channels-last).
-            lying = tensor if moment == "step" else torch.empty_like(like).copy_(tensor)
+            lying = tensor
+            if moment != "step":
+                lying = torch.empty_like(like).copy_(fsdp.rows_of(tensor, fsdp.origin(like)))
             moments.setdefault(int(index), {})[moment] = lying
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
         return int(about["step"]), about["facts"]

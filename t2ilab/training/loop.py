@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from t2ilab.training import processes
+from t2ilab.training import fsdp, processes
 from t2ilab.training.calls import watched
 from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
 from t2ilab.training.compiling import compile_
@@ -33,6 +33,7 @@ class Plan:
         accumulate: in so many parts each batch is met, one after the other, whose gradients add up: for batches that
             do not fit into memory.
         compiler: a backend of torch.compile, such as "inductor", by which the networks are compiled; None for none.
+        fsdp: share weights, gradients, moments and average out among the processes (`fsdp.share_out`).
         facts: anything else that a checkpoint should remember, such as the recipe's name and seed.
     """
 
@@ -45,6 +46,7 @@ class Plan:
     decay: float = 0.999
     accumulate: int = 1
     compiler: str | None = None
+    fsdp: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,11 @@ class Plan:
             raise ValueError(f"Training takes at least one step; got {self.steps}.")
         if self.accumulate < 1:
             raise ValueError(f"A batch is met in at least one part; got accumulate={self.accumulate}.")
+        if self.compiler and self.fsdp:
+            raise ValueError(
+                f"A model is compiled or shared out, not both yet; got compiler={self.compiler!r} and fsdp. Leave "
+                "--compile or --fsdp out."
+            )
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"A learning rate is a positive number; got {self.learning_rate}. 1e-3 is usual.")
 
@@ -66,13 +73,15 @@ class Plan:
 class Step:
     """What the loop yields after each update: number of updates done, the loss before it, and the seconds it took.
 
-    Where a finished run is started again, the loop yields once, without an update: a loss of NaN in 0 seconds.
+    Where a finished run is started again, the loop yields once, without an update: a loss of NaN in 0 seconds. Where
+    the average is shared out it is `whole` only in the last step and when a checkpoint is due, and in process 0.
     """
 
     step: int
     loss: float
     seconds: float
     average: nn.Module
+    whole: bool = field(default=True, kw_only=True)
 
 
 def train(
@@ -101,16 +110,17 @@ def train(
         OSError: a checkpoint that cannot be read or written, or is of another run.
     """
     processes.alike(model)
+    shell = fsdp.share_out(model, watched(model, loss_of, plan.accumulate)) if plan.fsdp else None
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = Muon(model, plan.learning_rate, plan.betas, plan.weight_decay)
-    average = Average(model, plan.decay)
+    average = Average(model, plan.decay, shell)
     start = 0
     if checkpoint and checkpoint.exists():
         start, facts = load_checkpoint(checkpoint, model, average, optimizer)
         if facts != plan.facts:
             raise OSError(f"{checkpoint} is of another run ({facts}, not {plan.facts}). Choose another folder.")
         if start >= plan.steps:
-            yield Step(start, math.nan, 0.0, average.model)
+            yield Step(start, math.nan, 0.0, average.whole())
             return
     if plan.compiler:
         compile_(watched(model, loss_of, plan.accumulate), plan.compiler)
@@ -121,8 +131,8 @@ def train(
             group["lr"] = plan.learning_rate_at(step)
         optimizer.zero_grad()
         loss = _backward(loss_of, step, plan.accumulate)
-        processes.average_([loss, *(p.grad for p in parameters if p.grad is not None)])
-        length = nn.utils.clip_grad_norm_(parameters, plan.clip)
+        processes.average_([loss, *(p.grad for p in parameters if p.grad is not None and not fsdp.is_split(p))])
+        length = (fsdp.clip_ if plan.fsdp else nn.utils.clip_grad_norm_)(parameters, plan.clip)
         value = loss.item()
         if not math.isfinite(value + length.item()):  # before the update, so that the weights stay finite
             raise FloatingPointError(
@@ -131,9 +141,13 @@ def train(
             )
         optimizer.step()
         average.update(step + 1)
-        yield Step(step + 1, value, time.perf_counter() - began, average.model)
-        due = step + 1 == plan.steps or time.perf_counter() - saved > every_seconds
-        if checkpoint and due and processes.rank() == 0:
+        seconds = time.perf_counter() - began
+        due = step + 1 == plan.steps or bool(checkpoint and time.perf_counter() - saved > every_seconds)
+        if plan.fsdp:  # then all give their parts
+            due = bool(processes.same(due))
+        whole = due or not plan.fsdp
+        yield Step(step + 1, value, seconds, average.whole() if whole else average.model, whole=whole)
+        if checkpoint and due and (plan.fsdp or processes.rank() == 0):
             save_checkpoint(checkpoint, step + 1, model, average, optimizer, plan.facts)
             saved = time.perf_counter()
 

@@ -7,17 +7,22 @@ why it learns sooner. Here the faint ones would be the words, above all those of
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
 import torch
 from torch import Tensor, nn
+
+from t2ilab.training import fsdp
 
 
 class Muon(torch.optim.AdamW):
     """Muon for the matrices of a model and AdamW for the rest: biases, norms, embeddings, the first and last layer.
 
     A convolution's weights count as a matrix with a row for each output channel. The length of a step is matched to
-    AdamW's (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4), so that one learning rate serves both.
+    AdamW's (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4), so that one learning rate serves both. Of a
+    model that is shared out (`fsdp`), each process keeps the moments of its rows; whole is only the gradient of the
+    matrices that are made even at the time.
 
     Args:
         model: the networks to train. `step` takes away the gradients of its matrices.
@@ -46,10 +51,12 @@ class Muon(torch.optim.AdamW):
             for p in layer.parameters()
         }
         parameters = [p for p in model.parameters() if p.requires_grad]
-        self.matrices = [p for p in parameters if p.ndim >= 2 and id(p) not in kept]
-        chosen = {id(p) for p in self.matrices}
+        matrices = [p for p in parameters if p.ndim >= 2 and id(p) not in kept]
+        chosen = {id(p) for p in matrices}
         self.momentum, self.iterations = momentum, iterations
-        groups = [{"params": [p for p in parameters if id(p) not in chosen]}, {"params": self.matrices}]
+        self.matrices = [fsdp.learner(p) for p in matrices]
+        rest = [fsdp.learner(p) for p in parameters if id(p) not in chosen]
+        groups = [{"params": rest}, {"params": self.matrices}]
         super().__init__([g for g in groups if g["params"]], lr, betas, weight_decay=weight_decay, fused=True)
 
     @torch.no_grad()
@@ -57,24 +64,33 @@ class Muon(torch.optim.AdamW):
         """Moves the matrices, then leaves the rest to AdamW, which passes over parameters without a gradient."""
         if closure is not None:
             raise ValueError("Muon takes no closure: call backward first, then step().")
+        rows = [p for group in self.param_groups for p in group["params"] if fsdp.origin(p) is not p]
+        for p in rows:  # whose gradients came to the parameters that they are of
+            origin = fsdp.origin(p)
+            p.grad, origin.grad = origin.grad if origin.grad is None else fsdp.part(origin.grad), None
         alike: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
         for p in self.matrices:
             if p.grad is not None:
-                alike[len(p), p[0].numel()].append(p)
+                size = fsdp.origin(p).shape
+                alike[size[0], math.prod(size[1:])].append(p)
         rate, decay = (self.param_groups[-1][name] for name in ("lr", "weight_decay"))
         for shape, matrices in alike.items():  # matrices of one shape in one batch
             gradients = [p.grad for p in matrices if p.grad is not None]
             means = [self._mean(p) for p in matrices]
             torch._foreach_lerp_(means, gradients, 1 - self.momentum)
             torch._foreach_lerp_(gradients, means, self.momentum)  # the running mean, one step ahead (Nesterov)
+            origins = [fsdp.origin(p) for p in matrices]
+            gradients = [fsdp.whole(g, origin) for g, origin in zip(gradients, origins, strict=True)]
             even = orthogonalise(torch.stack([g.reshape(shape) for g in gradients]), self.iterations)
-            moves = [move.reshape(p.shape) for p, move in zip(matrices, even, strict=True)]
+            moves = [fsdp.rows_of(move.reshape(p.shape), p) for p, move in zip(origins, even, strict=True)]
             length = 0.2 * max(shape) ** 0.5  # root mean square of AdamW's steps, in an orthogonal matrix's norm
             torch._foreach_mul_(matrices, 1 - rate * decay)
             torch._foreach_add_(matrices, moves, alpha=-rate * length)
             for matrix in matrices:
                 matrix.grad = None
         super().step()
+        for p in rows:  # one of a block's gradients would keep them all, as they lie in one piece
+            p.grad = None
 
     def _mean(self, p: Tensor) -> Tensor:
         """The running mean of a matrix's gradients."""
