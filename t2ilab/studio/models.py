@@ -95,4 +95,3 @@ def _named(sources: Sequence[str]) -> dict[str, str]:
         source if short.count(name) > 1 or name in taken else name: source
         for name, source in zip(short, sources, strict=True)
     }
-
