@@ -966,15 +966,16 @@ plots.images(
 )
 
 # %% [markdown]
-# The captions say nothing of place or size, so whatever is right there comes through the ear. In numbers, each ear by
-# what it was told: how far silhouettes overlap; how many of the lines, and of the edges, are met by an edge within 2
+# The captions name no place and no size. But who stands beside whom says much about places, and the last row shows how
+# much: that is what the words alone make of the same noise. What is nearer to the scenes above it came through an ear. (Look at the
+# sixth, of which the words know least.) In numbers, each ear by what it was told: how far silhouettes overlap; how many of the lines, and of the edges, are met by an edge within 2
 # pixels; how many joints of the figures are within 3 pixels of where they were asked for, as a program finds them that
 # fits figures to pictures (it finds 95% of those in the world's own pictures, and 83% where these come back from the
 # autoencoder, so that is about as much as can be had). These are few pictures; the cards have the
 # same of 256 (`t2ilab zoo control-pose`).
 
 # %% [markdown] tags=["ja"]
-# キャプションは場所も大きさも言っていません。ですから、そこが合っていれば、それは耳から入ったものです。それぞれの耳を、聞いたことで測りましょう。シルエットの重なり。線や輪郭のうち、2 画素以内に輪郭が描かれた割合。人物の関節（joint）のうち、頼んだ場所から 3 画素以内にある割合です。関節は、人物の形を画像に当てはめるプログラムが探します（この世界の画像そのものでは 95%、オートエンコーダを通したあとでは 83% が見つかります。ですから、それくらいが上限です）。ここでは枚数が少ないので、256 枚で測った値は、カードを見てください（`t2ilab zoo control-pose`）。
+# キャプションは場所も大きさも言っていません。でも、何の隣に何があるかを聞けば、場所はかなり決まります。どれくらい決まるかは、いちばん下の行でわかります。同じノイズから、言葉だけで描いたものです。それより場面に近いところが、耳から入ったものです。（6 番目を見てください。言葉がいちばん少ない場面です。）それぞれの耳を、聞いたことで測りましょう。シルエットの重なり。線や輪郭のうち、2 画素以内に輪郭が描かれた割合。人物の関節（joint）のうち、頼んだ場所から 3 画素以内にある割合です。関節は、人物の形を画像に当てはめるプログラムが探します（この世界の画像そのものでは 95%、オートエンコーダを通したあとでは 83% が見つかります。ですから、それくらいが上限です）。ここでは枚数が少ないので、256 枚で測った値は、カードを見てください（`t2ilab zoo control-pose`）。
 
 # %% tags=["nbval-ignore-output"]
 lines = {
