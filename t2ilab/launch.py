@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -93,7 +94,9 @@ def _lay_one(content: bytes, folder: Path, name: str, given: dict[str, str], say
         count += 1
     write_whole(beside, content)
     given[key] = mark
-    say(f"{name} has work of yours and was kept as it is; its new edition lies beside it as {beside.name}.")
+    changed = _changed(path.read_bytes(), content)
+    where = f" What yours has otherwise, or not at all, is under: {', '.join(changed)}." if changed else ""
+    say(f"{name} has work of yours and was kept as it is; its new edition lies beside it as {beside.name}.{where}")
 
 
 def _mark(content: bytes) -> str:
@@ -111,6 +114,25 @@ def _mark(content: bytes) -> str:
         return hashlib.sha256(content).hexdigest()
     written = [(kind, source, files) for kind, source, files in cells if source.strip() or files]
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+
+def _changed(mine: bytes, edition: bytes) -> list[str]:
+    """The headings under which a new edition has cells that a student's notebook does not have, in order.
+
+    Blanks to be filled in do not count: the student's are filled in. Nothing of a file that is no notebook.
+    """
+    try:
+        there = {"".join(cell["source"]).strip() for cell in json.loads(mine)["cells"]}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return []
+    heading, found = "its beginning", dict[str, None]()
+    for cell in json.loads(edition)["cells"]:
+        source = "".join(cell["source"]).strip()
+        if cell["cell_type"] == "markdown" and (line := re.search(r"^#+ +(.+)$", source, re.MULTILINE)):
+            heading = line[1]
+        if source not in there and "raise NotImplementedError" not in source:
+            found[heading] = None
+    return list(found)
 
 
 def _is(content: bytes, mark: str | None) -> bool:

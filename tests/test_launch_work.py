@@ -107,7 +107,7 @@ def test_the_edition_beside_is_renewed_too_if_it_was_only_opened(given, wheel, t
     run(lab)
     beside.write_text(json.dumps(lab))
     (wheel / "05_ddpm.ipynb").write_text(json.dumps(notebook("# Lab 05", "torch.ones(4)")))
-    assert lay_out(tmp_path / "mine")[0].endswith("as 05_ddpm.new.ipynb.")
+    assert "as 05_ddpm.new.ipynb. What yours" in lay_out(tmp_path / "mine")[0]
     assert json.loads(beside.read_text()) == notebook("# Lab 05", "torch.ones(4)")
 
 
@@ -131,3 +131,26 @@ def test_a_manifest_that_marks_files_by_their_bytes_is_understood(given, wheel, 
     (wheel / "05_ddpm.ipynb").write_text(json.dumps(notebook("# Lab 05", "torch.ones(3)")))
     assert lay_out(tmp_path / "mine") == []
     assert path.read_bytes() == (wheel / "05_ddpm.ipynb").read_bytes()
+
+
+def test_what_changed_is_said_by_its_headings(wheel, tmp_path):
+    blank = "def add_noise(x0):\n    raise NotImplementedError"
+    first = ["# Lab 05", "# 1. Forward", blank, "## Exercise 2: a block", "make()", "# Break it", "why()"]
+    (wheel / "05_ddpm.ipynb").write_text(json.dumps(notebook(*first)))
+    lay_out(tmp_path / "mine")
+    path = tmp_path / "mine" / "05_ddpm.ipynb"
+    path.write_text(json.dumps(notebook(*[cell.replace("raise NotImplementedError", "return x0") for cell in first])))
+    second = [
+        "# Lab 05",
+        "# 1. Forward",
+        blank,
+        "## Exercise 2: a block",
+        "make(2)",
+        "# Break it",
+        "why()",
+        "# More",
+        "x",
+    ]
+    (wheel / "05_ddpm.ipynb").write_text(json.dumps(notebook(*second)))
+    (sentence,) = lay_out(tmp_path / "mine")
+    assert sentence.endswith("What yours has otherwise, or not at all, is under: Exercise 2: a block, More.")
