@@ -5,6 +5,7 @@ from t2ilab.lab.check import check
 from t2ilab.lab.definition import Exercise, Misconception, Property, Tolerance
 from t2ilab.lab.exercise import exercise
 from t2ilab.lab.hints import hint
+from t2ilab.lab.memory import after_each_cell
 from t2ilab.lab.messages import Text, language
 from t2ilab.lab.pace import pace
 from t2ilab.lab.result import CheckResult
@@ -25,3 +26,5 @@ __all__ = [
     "pace",
     "say",
 ]
+
+after_each_cell()
