@@ -3,7 +3,6 @@
 import gc
 import os
 import socket
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from safetensors.torch import load_file
+from small_recipes import autoencoder, text_to_image, towers
 
 from t2ilab.device import DeviceManager
-from t2ilab.recipes import clip_storybook, language_shapes, shapes_pixel, vae_shapes
+from t2ilab.recipes import clip_storybook, language_shapes
 from t2ilab.recipes.run import Run
 from t2ilab.training import fsdp, processes
 from t2ilab.training.calls import watched
@@ -25,19 +25,6 @@ from t2ilab.training.muon import Muon
 STEPS = 20
 FEW = 4  # of the other recipes
 FACTS = {"processes": 2}
-
-
-def text_to_image(cpu):
-    unet = replace(shapes_pixel.NUMBERS.unet, block_out_channels=(8, 8, 16), norm_num_groups=4)
-    return shapes_pixel.Recipe(cpu, 3, replace(shapes_pixel.NUMBERS, batch=8, unet=unet, warmup=5))
-
-
-def autoencoder(cpu):
-    return vae_shapes.Recipe(cpu, 3, replace(vae_shapes.NUMBERS, batch=4, warmup=5))
-
-
-def towers(cpu):
-    return clip_storybook.Recipe(cpu, 3)
 
 
 def language(cpu):

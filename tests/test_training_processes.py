@@ -5,34 +5,21 @@ import re
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 import torch.multiprocessing as mp
+from small_recipes import autoencoder, text_to_image, towers
 
 from t2ilab.device import DeviceManager
-from t2ilab.recipes import clip_storybook, shapes_pixel, vae_shapes
+from t2ilab.recipes import clip_storybook
 from t2ilab.recipes.run import Run
 from t2ilab.training import processes
 from t2ilab.training.loop import Plan, train
 
 STEPS = 20
-
-
-def text_to_image(cpu):
-    unet = replace(shapes_pixel.NUMBERS.unet, block_out_channels=(8, 8, 16), norm_num_groups=4)
-    return shapes_pixel.Recipe(cpu, 3, replace(shapes_pixel.NUMBERS, batch=8, unet=unet, warmup=5))
-
-
-def autoencoder(cpu):
-    return vae_shapes.Recipe(cpu, 3, replace(vae_shapes.NUMBERS, batch=4, warmup=5))
-
-
-def towers(cpu):
-    return clip_storybook.Recipe(cpu, 3)
 
 
 RECIPES = {"text to image": text_to_image, "autoencoder": autoencoder, "towers": towers}
