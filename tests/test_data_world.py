@@ -256,6 +256,19 @@ def test_so_many_things_have_two_colours_as_are_asked_for():
         World(two_colors=1.5)
 
 
+def test_so_many_things_have_their_usual_colours_as_are_asked_for():
+    def share(usual):
+        scenes = World(level="storybook", usual=usual, seed=5).batch(0, 2048)["scene"]
+        things = [one for scene in scenes for one in scene.chain() if one.thing in DRAWN]
+        return sum(one.color == USUAL[one.thing][0] for one in things) / len(things)
+
+    assert share(1.0) == 1
+    assert share(0.0) < 0.12  # by chance, one in eleven
+    assert 0.35 < share(0.3) < 0.45
+    with pytest.raises(ValueError, match=r"usual is a share, from 0 to 1; got -0\.5"):
+        World(usual=-0.5)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("siblings", [2, 5])
 def test_siblings_differ_in_one_thing_or_one_colour(level, siblings):

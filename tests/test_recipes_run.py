@@ -228,6 +228,18 @@ def test_a_run_that_started_from_a_model_goes_on_without_it(start, tmp_path):
         start("broken", seed=1, start="another")
 
 
+def test_whoever_goes_on_is_told_that_it_began_with_a_model(start, recipe, tmp_path, monkeypatch):
+    *_, last = (first := start("first")).steps()
+    first.finish(last.average)
+    told = []
+    monkeypatch.setattr(recipe.Recipe, "goes_on", lambda self: told.append(self), raising=False)
+    begun = start("begun", seed=1, start=str(tmp_path / "first" / "model"))
+    next(iter(begun.steps()))
+    again = start("begun", seed=1)  # from its checkpoint, or from nothing where there is none yet
+    start("nothing")
+    assert told == [begun.recipe, again.recipe]
+
+
 def test_a_start_that_does_not_fit_leaves_nothing(start, tmp_path):
     with pytest.raises(OSError, match=r"model.safetensors is missing"):
         start(start=str(tmp_path))

@@ -116,6 +116,15 @@ def test_what_it_saves_opens_as_a_pipeline(recipe, tmp_path):
     assert pipe.unet.config == recipe.model.unet.config
 
 
+def test_what_goes_on_from_a_model_meets_partial_captions_at_once(cpu):
+    first, on = small(cpu, 4), small(cpu, 4)
+    on.goes_on()
+    late = first.numbers.whole  # from here on, whoever began with nothing does
+    assert first.batch(0)["caption"] == first.whole.batch(0, first.numbers.batch)["caption"]
+    assert on.batch(0)["caption"] == first.world.batch(0, first.numbers.batch)["caption"]
+    assert first.batch(late)["caption"] == on.batch(late)["caption"]
+
+
 def test_it_goes_on_from_a_saved_model_of_its_own_words_and_widths(recipe, cpu, tmp_path):
     recipe.save(recipe.model, tmp_path / "model")
     other = small(cpu, 4)

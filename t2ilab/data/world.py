@@ -37,6 +37,7 @@ class World:
         japanese: the share of captions in Japanese.
         level: "shapes" or "storybook".
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
+        usual: of the drawn things, the share that has its usual colours.
         siblings: so many scenes of a batch in a row are one scene and the same with one thing or one colour exchanged,
             so that only these tell their captions apart. 1 makes each scene anew.
         people: True draws only scenes with somebody in them who can take a pose, one of `PEOPLE`.
@@ -49,6 +50,7 @@ class World:
     japanese: float = 0.4
     level: str = "shapes"
     two_colors: float = 0.6
+    usual: float = 0.35
     siblings: int = 1
     people: bool = False
 
@@ -59,6 +61,8 @@ class World:
             raise ValueError(f"siblings is at least 1, and 1 in a world of held-out scenes; got {self.siblings}.")
         if not 0 <= self.two_colors <= 1:
             raise ValueError(f"two_colors is a share, from 0 to 1; got {self.two_colors}.")
+        if not 0 <= self.usual <= 1:
+            raise ValueError(f"usual is a share, from 0 to 1; got {self.usual}.")
         if self.people and (self.level == "shapes" or self.siblings > 1):
             raise ValueError(
                 f"people needs the storybook, and siblings=1; got level={self.level!r} and siblings={self.siblings}."
@@ -130,7 +134,7 @@ class World:
 
     def _scene(self, rng: random.Random) -> Scene:
         while True:
-            scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng, self.two_colors)
+            scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng, self.two_colors, self.usual)
             peopled = not self.people or any(one.thing in PEOPLE for one in scene.chain())
             if peopled and is_held_out(scene) == self.held_out:
                 return scene
@@ -165,23 +169,23 @@ class World:
         return said
 
 
-def storybook_scene(rng: random.Random, two_colors: float = 0.6) -> Scene:
-    """A full scene of the storybook, of any kind. `two_colors` as in `World`."""
+def storybook_scene(rng: random.Random, two_colors: float = 0.6, usual: float = 0.35) -> Scene:
+    """A full scene of the storybook, of any kind. `two_colors` and `usual` as in `World`."""
     many = rng.random()
     background = rng.choice(list(SURROUNDINGS))
     if many < ALONE:
-        alone = _thing(rng.choice(list(THINGS)), rng, two_colors, alone=True)
+        alone = _thing(rng.choice(list(THINGS)), rng, usual, two_colors, alone=True)
         return complete(replace(alone, background=background), rng)
     kind = rng.random()
     if many < ALONE + TWO:
         relation = _kind(kind)
         first, second = _things(rng, relation)
         shown = two_colors if relation != "in" else 0.0  # of what is in something, and of that, too little shows
-        things = [_thing(name, rng, shown) for name in (first, second)]
+        things = [_thing(name, rng, usual, shown) for name in (first, second)]
         scene = _chained(things, [relation])
     elif kind < 0.3:  # a cat, a dog and a bird
         names = rng.sample(list(THINGS), 3)
-        scene = _chained([_thing(name, rng) for name in names], ["and", "and"])
+        scene = _chained([_thing(name, rng, usual) for name in names], ["and", "and"])
     else:  # a brain riding a rocket heading towards the moon
         second_relation = "heading towards" if kind < 0.65 else rng.choice(BESIDE)
         while True:
@@ -190,7 +194,7 @@ def storybook_scene(rng: random.Random, two_colors: float = 0.6) -> Scene:
             third = rng.choice(list(THINGS))
             if third not in (first, second) and (second_relation != "heading towards" or second in MOVERS):
                 break
-        things = [_thing(name, rng) for name in (first, second, third)]
+        things = [_thing(name, rng, usual) for name in (first, second, third)]
         scene = _chained(things, [together, second_relation])
     return complete(replace(scene, background=background), rng)
 
@@ -222,13 +226,13 @@ def _things(rng: random.Random, relation: str) -> tuple[str, str]:
             return first, second
 
 
-def _thing(name: str, rng: random.Random, two_colors: float = 0.0, alone: bool = False) -> Scene:
-    """One thing with a colour: drawn things in their usual one one time in three, else such a share of them in two."""
+def _thing(name: str, rng: random.Random, usual: float, two_colors: float = 0.0, alone: bool = False) -> Scene:
+    """One thing with a colour: such a share of the drawn things in their usual one, and of the others in two."""
     color = second = None
     size = rng.choice(list(SIZES)) if alone else None
     if name not in DRAWN:
         color = rng.choice(list(ALL_COLORS))
-    elif rng.random() < 0.65:
+    elif rng.random() < 1 - usual:
         color = rng.choice(list(ALL_COLORS))
         if two_colors and size != "small" and rng.random() < two_colors:
             second = rng.choice([c for c in ALL_COLORS if c != color])

@@ -16,7 +16,7 @@ NUMBERS = Numbers(
     warmup=200,
     whole=6_000,
     partial=0.5,
-    japanese=0.3,
+    japanese=0.4,
     context_length=32,
     unet=UNetConfig(
         in_channels=16,  # those of vae-storybook's latents
@@ -28,6 +28,7 @@ NUMBERS = Numbers(
         scale_shift=True,
     ),
     two_colors=0.9,
+    usual=0.15,
     size=64,
     prediction_type="v_prediction",
     vae="vae-storybook",
@@ -36,8 +37,8 @@ NUMBERS = Numbers(
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
     "64,000 scenes of the storybook as latents of vae-storybook, in new words each time they are met, with second "
-    "colours half as often again as where it is measured; three in ten captions Japanese, and one in two partial, "
-    "from step 6,000 on or, with a start that knows the words, at once."
+    "colours half as often again as where it is measured, and usual colours less than half as often; two in five "
+    "captions Japanese, and one in two partial, from step 6,000 on or, with a start that knows the words, at once."
 )
 LIMITS = "Up to three things a picture, 64x64 pixels, and only the words of this world; some pairs unseen."
 

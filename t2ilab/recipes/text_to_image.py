@@ -45,6 +45,7 @@ class Numbers:
         unet: the network.
         text_layers: of the text encoder.
         two_colors: the share of things in two colours, as in `World`; rarer, and no model learns to heed them.
+        usual: the share of drawn things in their usual colours, as in `World`.
         size: of the pictures, in pixels a side.
         prediction_type: what the network is to give. "sample" suits pixels: of pictures there are few kinds, so they
             are easier for a small network than noise of every kind.
@@ -66,6 +67,7 @@ class Numbers:
     unet: UNetConfig
     text_layers: int = 2
     two_colors: float = 0.6
+    usual: float = 0.35
     size: int = 32
     prediction_type: str = "sample"
     vae: str | None = None
@@ -86,7 +88,7 @@ class TextToImageRecipe:
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
-        language = {"level": numbers.level, "japanese": numbers.japanese, "two_colors": numbers.two_colors}
+        language = {name: getattr(numbers, name) for name in ("level", "japanese", "two_colors", "usual")}
         self.whole = World(size=numbers.size, seed=seed, partial=0.0, **language)  # type: ignore[arg-type]
         self.world = World(size=numbers.size, seed=seed, partial=numbers.partial, **language)  # type: ignore[arg-type]
         # Half of the linear schedule's timesteps show next to nothing of the picture; the cosine's spend more where the
@@ -110,7 +112,10 @@ class TextToImageRecipe:
             raise ValueError(f"{start} has other words or widths than {self.numbers.name}, so it cannot be its start.")
         self.model.unet.load_state_dict(pipe.unet.state_dict())
         self.model.text_encoder.load_state_dict(pipe.text_encoder.state_dict())
-        self.numbers = replace(self.numbers, whole=0)  # it knows its words, so captions may be partial at once
+
+    def goes_on(self) -> None:
+        """A start knows its words, so captions may be partial at once."""
+        self.numbers = replace(self.numbers, whole=0)
 
     def plan(self, steps: int | None = None) -> Plan:
         steps = steps or self.numbers.steps
