@@ -134,7 +134,10 @@ class World:
 
     def _scene(self, rng: random.Random) -> Scene:
         while True:
-            scene = complete(Scene(), rng) if self.level == "shapes" else storybook_scene(rng, self.two_colors, self.usual)
+            if self.level == "shapes":
+                scene = complete(Scene(), rng)
+            else:
+                scene = storybook_scene(rng, self.two_colors, self.usual)
             peopled = not self.people or any(one.thing in PEOPLE for one in scene.chain())
             if peopled and is_held_out(scene) == self.held_out:
                 return scene

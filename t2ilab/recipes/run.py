@@ -41,8 +41,8 @@ NOT_RECIPES = {
 class Recipe(Protocol):
     """What every recipe's file offers, as its class `Recipe`.
 
-    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as those of GANs do. `goes_on()`, where
-    there is one, is called in every process of a run that began with a model, also where it goes on from a checkpoint.
+    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as those of GANs do. `goes_on()`,
+    where there is one, is called in a run that began with a model, also where it goes on from a checkpoint.
     """
 
     model: nn.Module

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab.training import processes
-from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
+from t2ilab.training.checkpoint import resume, save_checkpoint
 from t2ilab.training.ema import Average
 from t2ilab.training.loop import Step
 
@@ -114,14 +114,10 @@ def train_adversarially(
     groups = [{"params": parameters} for parameters in sides.values()]
     optimizer = torch.optim.Adam(groups, plan.learning_rate, plan.betas, fused=True)
     average = Average(rivals.painter, plan.decay)
-    start = 0
-    if checkpoint and checkpoint.exists():
-        start, facts = load_checkpoint(checkpoint, rivals, average, optimizer)
-        if facts != plan.facts:
-            raise OSError(f"{checkpoint} is of another run ({facts}, not {plan.facts}). Choose another folder.")
-        if start >= plan.steps:
-            yield AdversarialStep(start, math.nan, 0.0, average.model)
-            return
+    start = resume(checkpoint, rivals, average, optimizer, plan.facts)
+    if start >= plan.steps:
+        yield AdversarialStep(start, math.nan, 0.0, average.model)
+        return
     saved = time.perf_counter()
     for step in range(start, plan.steps):
         began = time.perf_counter()

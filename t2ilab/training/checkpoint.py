@@ -97,6 +97,22 @@ def load_checkpoint(
         ) from error
 
 
+def resume(
+    path: Path | None, model: nn.Module, average: Average, optimizer: torch.optim.Optimizer, facts: dict[str, Any]
+) -> int:
+    """The step that a run with these `facts` goes on after, its checkpoint put back; 0 where there is none.
+
+    Raises:
+        OSError: as `load_checkpoint`, or the checkpoint is of another run.
+    """
+    if path is None or not path.exists():
+        return 0
+    step, theirs = load_checkpoint(path, model, average, optimizer)
+    if theirs != facts:
+        raise OSError(f"{path} is of another run ({theirs}, not {facts}). Choose another folder.")
+    return step
+
+
 def _digest(tensors: dict[str, Tensor], about: dict[str, Any]) -> str:
     """SHA-256 over all that a checkpoint holds: a byte that changed on the disk is seen before it spoils a run."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())

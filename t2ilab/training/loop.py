@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from t2ilab.training import fsdp, processes
 from t2ilab.training.calls import watched
-from t2ilab.training.checkpoint import load_checkpoint, save_checkpoint
+from t2ilab.training.checkpoint import resume, save_checkpoint
 from t2ilab.training.compiling import compile_
 from t2ilab.training.ema import Average
 from t2ilab.training.muon import Muon
@@ -114,14 +114,10 @@ def train(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = Muon(model, plan.learning_rate, plan.betas, plan.weight_decay)
     average = Average(model, plan.decay, shell)
-    start = 0
-    if checkpoint and checkpoint.exists():
-        start, facts = load_checkpoint(checkpoint, model, average, optimizer)
-        if facts != plan.facts:
-            raise OSError(f"{checkpoint} is of another run ({facts}, not {plan.facts}). Choose another folder.")
-        if start >= plan.steps:
-            yield Step(start, math.nan, 0.0, average.whole())
-            return
+    start = resume(checkpoint, model, average, optimizer, plan.facts)
+    if start >= plan.steps:
+        yield Step(start, math.nan, 0.0, average.whole())
+        return
     if plan.compiler:
         compile_(watched(model, loss_of, plan.accumulate), plan.compiler)
     saved = time.perf_counter()
