@@ -89,8 +89,8 @@ class TextToImageRecipe:
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
         language = {name: getattr(numbers, name) for name in ("level", "japanese", "two_colors", "usual")}
-        self.whole = World(size=numbers.size, seed=seed, partial=0.0, **language)  # type: ignore[arg-type]
-        self.world = World(size=numbers.size, seed=seed, partial=numbers.partial, **language)  # type: ignore[arg-type]
+        self.whole = World(size=numbers.size, seed=seed, partial=0.0, **language)
+        self.world = World(size=numbers.size, seed=seed, partial=numbers.partial, **language)
         # Half of the linear schedule's timesteps show next to nothing of the picture; the cosine's spend more where the
         # shape is decided (Nichol & Dhariwal 2021, section 3.2).
         self.schedule = NoiseSchedule.cosine()
