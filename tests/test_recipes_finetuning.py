@@ -42,6 +42,7 @@ def _quick(monkeypatch):
     monkeypatch.setattr(examples, "monsters", lambda: FEW)
     monkeypatch.setattr(finetuning, "monsters", lambda count=12, **_: FEW[:count])
     monkeypatch.setattr(monsters_dreambooth, "PRIORS", 4)
+    monkeypatch.setattr(monsters_dreambooth, "ALIKE", 1)
     monkeypatch.setattr(finetuning, "PetReader", lambda through: AlwaysThere())
 
 
@@ -181,6 +182,9 @@ def test_dreambooth_adds_the_loss_on_what_the_base_drew_before(small):
     with_prior, twice, without = (small(monsters_dreambooth, prior=p) for p in (1.0, 2.0, 0.0))
     assert without.prior is None
     assert len(with_prior.prior) == 4
+    of_its_kind, *of_its_world = [texts[0] for texts in with_prior.prior.captions]
+    assert of_its_kind == "a drawing of a monster"
+    assert not any("monster" in text for text in of_its_world)
     new, one, two = (recipe.loss(3).item() for recipe in (without, with_prior, twice))
     assert two - one == pytest.approx(one - new, rel=1e-4)
     assert one > new

@@ -15,7 +15,7 @@ from t2ilab.recipes.examples import Examples
 from t2ilab.recipes.finetuning import Numbers, WordRecipe, word_prompts
 from t2ilab.recipes.text_to_image import DROP
 
-PRIORS, FEW = 128, 32  # pictures that the base draws of what it knows: one of this world, and a large one
+PRIORS, ALIKE = 128, 32  # pictures that the base draws before; so many of them, or all, of the thing's kind
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class DreamBoothNumbers(Numbers):
 
     Attributes:
         word: for the thing.
-        like: what the thing is one of; a base of other words than this world's draws such before, to remember them.
+        like: what the thing is one of, so that not everything called so becomes the thing (section 3.3).
         prior: how much an error on those counts; 0 for no such pictures.
     """
 
@@ -33,11 +33,11 @@ class DreamBoothNumbers(Numbers):
     prior: float = 1.0
 
 
-NUMBERS = DreamBoothNumbers(name="monsters-dreambooth", steps=300, batch=8, rates=(5e-4, 5e-6))
+NUMBERS = DreamBoothNumbers(name="monsters-dreambooth", steps=800, batch=8, rates=(1e-3, 5e-6))
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    f"Five pictures of one pet, and {PRIORS} that the base drew before, of captions of its world; or a folder of one's "
-    "own (--data)."
+    f"Five pictures of one pet, and {PRIORS} that the base drew before, a quarter of them of 'a monster', the others of "
+    "captions of its world; or a folder of one's own (--data)."
 )
 LIMITS = "What its base draws, as far as it was not forgotten, and one pet."
 
@@ -68,11 +68,10 @@ class Recipe(WordRecipe):
 
 @torch.no_grad()
 def drawn_before(pipe: TextToImage, seed: int, like: str) -> Examples:
-    """What a base draws before it learns anything new, under captions of its world, or of things of that kind."""
+    """What a base draws before it learns anything new: things of that kind, and what captions of its world ask for."""
+    prompts = word_prompts(f"a {like}", ALIKE)
     if pipe.world:
-        prompts, _ = World(seed=seed + 1, level=pipe.world).prompts(PRIORS)
-    else:
-        prompts = word_prompts(f"a {like}", FEW)
+        prompts += World(seed=seed + 1, level=pipe.world).prompts(PRIORS - ALIKE)[0]
     latents, together = [], 32 if pipe.world else 4
     for first in range(0, len(prompts), together):
         some = prompts[first : first + together]
