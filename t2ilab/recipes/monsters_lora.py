@@ -25,7 +25,7 @@ class LoRANumbers(Numbers):
     rank: int = 8
 
 
-NUMBERS = LoRANumbers(name="monsters-lora", steps=600, batch=16, rates=(4e-3, 1e-4))
+NUMBERS = LoRANumbers(name="monsters-lora", steps=600, batch=16, rates=(1.3e-3, 1e-4))
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = f"{MONSTERS}; {PICTURES}"
 LIMITS = "For its base alone, beside which it lies; merged or at a strength, it draws monsters."
