@@ -28,7 +28,7 @@ class WordNumbers(Numbers):
     like: str = "monster"
 
 
-NUMBERS = WordNumbers(name="monsters-textual-inversion", steps=400, batch=8, rates=(5e-2, 5e-4))
+NUMBERS = WordNumbers(name="monsters-textual-inversion", steps=1200, batch=8, rates=(5e-2, 5e-4))
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = "Five pictures of one pet; or a folder of one's own (--data)."
 LIMITS = "For its base alone: a word for the nearest that the base can draw, which it learns nothing new to draw."
