@@ -770,7 +770,7 @@ plots.images(
     "The kitchen, the sunset and the dark were in none of the five pictures.",
     titles=word_prompts(WORD, 6),
     columns=6,
-    inches=1.3,
+    inches=1.6,
 )
 
 # %% [markdown]
@@ -852,7 +852,7 @@ plots.images(
     "With the new word, for the base and for the model that you trained on monsters; all else is frozen.",
     titles=word_prompts(WORD, 6),
     columns=6,
-    inches=1.3,
+    inches=1.6,
 )
 
 # %% [markdown]

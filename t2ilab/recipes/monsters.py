@@ -7,7 +7,7 @@ from torch import nn
 from t2ilab.device import DeviceManager
 from t2ilab.recipes.finetuning import MONSTERS, PICTURES, Numbers, StyleRecipe
 
-NUMBERS = Numbers(name="monsters", steps=1200, batch=16, rates=(1e-3, 1e-5))
+NUMBERS = Numbers(name="monsters", steps=1600, batch=16, rates=(1e-3, 1e-5), decay=0.995)
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = f"{MONSTERS}; {PICTURES}"
 LIMITS = "What its base draws, as far as it was not forgotten, and monsters."
