@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab.training import fsdp
+from t2ilab.training.adamw import AdamW
 
 
-class Muon(torch.optim.AdamW):
+class Muon(AdamW):
     """Muon for the matrices of a model and AdamW for the rest: biases, norms, embeddings, the first and last layer.
 
     A convolution's weights count as a matrix with a row for each output channel. The length of a step is matched to
@@ -57,7 +58,7 @@ class Muon(torch.optim.AdamW):
         self.matrices = [fsdp.learner(p) for p in matrices]
         rest = [fsdp.learner(p) for p in parameters if id(p) not in chosen]
         groups = [{"params": rest}, {"params": self.matrices}]
-        super().__init__([g for g in groups if g["params"]], lr, betas, weight_decay=weight_decay, fused=True)
+        super().__init__([g for g in groups if g["params"]], lr, betas=betas, weight_decay=weight_decay)
 
     @torch.no_grad()
     def step(self, closure=None):
