@@ -94,6 +94,22 @@ def test_sides_that_do_other_work_are_refused(clock, wrong):
     replace(race, tolerance=None).held(quick=True)
 
 
+def test_as_many_turns_are_compared_as_it_says(clock):
+    def side(*outcomes):
+        following = iter([*outcomes, *[1.0] * 99])
+
+        def turn():
+            clock[0] += 1
+            return torch.tensor([next(following)])
+
+        return lambda: turn
+
+    race = Contest("a", "", "", side(1.0, 2.0, 3.0), side(1.0, 2.0, 3.1), 1e-4, rounds=1)
+    assert race.held(quick=True).name == "a"
+    with pytest.raises(RuntimeError, match=r"differ by 3\.2e-02"):
+        replace(race, ours=side(1.0, 2.0, 3.0), theirs=side(1.0, 2.0, 3.1), checked=3).held(quick=True)
+
+
 def test_memory_is_what_a_call_takes(cpu):
     import numpy as np
 

@@ -1,5 +1,6 @@
 """Each row's own code at a tiny size: both sides come to the same, and what is counted is what was done."""
 
+import copy
 import math
 import sys
 
@@ -54,6 +55,36 @@ def test_both_sides_learn(name):
         torch.manual_seed(0)
         turn = side()
         assert len({turn().item() for _ in range(3)}) == 3
+
+
+def test_both_updates_are_one_rule():
+    torch.manual_seed(0)
+    first = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 1)).to(memory_format=torch.channels_last)
+    nets = {unets.our_update: first, unets.their_update: copy.deepcopy(first), None: copy.deepcopy(first)}
+    plain = torch.optim.AdamW(nets[None].parameters(), lr=unets.RATE)
+    means, averages = [p.detach().clone() for p in nets[None].parameters()], {}
+    for update in (unets.our_update, unets.their_update):
+        move, averages[update] = update(nets[update])
+        for step in range(4):
+            for index, p in enumerate(nets[update].parameters()):
+                p.grad = torch.full_like(p, 0.3 * (index - step))  # together longer than what is clipped
+            move()
+            assert all(p.grad is None for p in nets[update].parameters())
+    for step in range(4):
+        for index, p in enumerate(nets[None].parameters()):
+            p.grad = torch.full_like(p, 0.3 * (index - step))
+        length = torch.cat([p.grad.flatten() for p in nets[None].parameters()]).norm()
+        for p in nets[None].parameters():
+            p.grad /= length
+        plain.step()
+        keep = (step + 2) / (step + 11)
+        means = [keep * mean + (1 - keep) * p.detach() for mean, p in zip(means, nets[None].parameters(), strict=True)]
+    for update, average in averages.items():
+        for p, q in zip(nets[update].parameters(), nets[None].parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=0, atol=1e-6)
+            assert not torch.equal(p, torch.zeros_like(p))
+        for mine, mean in zip(average, means, strict=True):
+            torch.testing.assert_close(mine, mean, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])

@@ -27,6 +27,7 @@ class Contest:
         tolerance: the outcomes of both first turns may differ by this share of the largest value; None where they are
             not the same by design.
         rounds: turns of each that count.
+        checked: of how many turns the outcomes are compared.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Contest:
     theirs: Callable[[], Turn]
     tolerance: float | None
     rounds: int = 10
+    checked: int = 1
 
     def held(self, quick: bool = False) -> Row:
         """The line of the table; `quick` leaves the memory out.
@@ -46,7 +48,8 @@ class Contest:
         """
         theirs, ours = self.theirs(), self.ours()
         if self.tolerance is not None:
-            self._check(ours(), theirs(), self.tolerance)
+            for _ in range(self.checked):
+                self._check(ours(), theirs(), self.tolerance)
         seconds = by_turns([timed(ours), timed(theirs)], self.rounds)
         mine, other = (statistics.median(one) for one in seconds)
         memory = None if quick else (alone(self.name, "ours"), alone(self.name, "theirs"))
