@@ -35,10 +35,10 @@ ROOMS = {
     "launch": 7,
     "grading": 8,
     "authoring": 8,
-    "benchmark": 8,
     "studio": 8,
-    "cli": 9,
-    "__main__": 10,
+    "benchmark": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 NOTEBOOK = {"IPython", "ipywidgets", "matplotlib", "matplotlib_fontja"}  # lab and above only
 HEAVY = {"accelerate", "datasets", "diffusers", "gradio", "open_clip", "peft", "transformers"}  # loaded where used

@@ -43,7 +43,7 @@ def test_running_stores_outputs_and_nothing_that_changes(root, monkeypatch):
     assert solution in authoring.build_all(run=True, root=root, find=find)
     first = solution.read_bytes()
     cells = authoring.read_notebook(solution).cells
-    assert cells[0].outputs[0].text == "solutions None en\n"
+    assert cells[0].outputs[0].text == "solutions lesson en\n"
     assert [cell.execution_count for cell in cells] == [1, None, 2, 3, 4]
     assert [(output.output_type, output.data) for output in cells[2].outputs] == [
         ("execute_result", {"text/plain": "2"})

@@ -142,11 +142,13 @@ def test_the_launcher_counts_its_child_alone():
 
 def test_what_takes_long_has_to_be_asked_for():
     assert suite.chosen() == list(suite.USUAL)
-    assert not set(suite.chosen()) & {*suite.FULL_SIZE, "faithfulness"}
+    assert not set(suite.chosen()) & {*suite.FULL_SIZE, *suite.notebooks.NAMES, "faithfulness"}
     assert suite.chosen(with_full_size=True) == [*suite.USUAL, *suite.FULL_SIZE]
     assert suite.chosen(["search", "data"]) == ["data", "search"]
     assert suite.chosen(["data"], minutes=0.5) == ["data", "faithfulness"]
     assert suite.chosen(["full-unet"]) == ["full-unet"]
+    assert suite.chosen(["notebook-05"], quick=True) == ["notebook-05"]
+    assert suite.chosen(["data"], with_notebooks=True) == ["data", *suite.notebooks.NAMES]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +183,13 @@ def test_without_a_library_the_row_says_how_to_get_it_and_the_rest_runs(name, li
     assert there.ratio == 0.5
 
 
+def test_without_the_tools_of_notebooks_the_row_says_how_to_get_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    (row,) = suite.run(["notebook-00"], quick=True)
+    assert not row.failed
+    assert row.missing.endswith('nbclient, which is not installed; get it with `pip install "t2ilab[test]"`.')
+
+
 def test_a_fault_is_a_row_too(monkeypatch):
     def broken(quick):
         raise RuntimeError("They differ.")
@@ -203,6 +212,7 @@ ROWS = [
     Row("unet-training", "Ours with theirs.", "small", "s", 0.1234, 0.2468, 2.0, False, (1.9, 2.1), (1234.5, 9.0)),
     Row("data", "Drawing.", "32 pictures", "s", 0.003, 0.1, 0.03, share=True),
     Row("peak-float32", "Reached.", "all", "GFLOP/s", 40.24, 123.4, 0.326, share=True),
+    Row("notebook-05", "Its solution.", "all", "s", 123.4, memory=(1234.5, None)),
     Row("gpu-peak", missing="it needs an NVIDIA GPU with CUDA."),
 ]  # fmt: skip
 
@@ -214,14 +224,19 @@ def test_the_table():
         "unet-training        123 ms       247 ms  2.00x  1.90x to 2.10x    1,234          9",
         "data                   3 ms       100 ms   3.0%               -        -          -",
         "peak-float32   40.2 GFLOP/s  123 GFLOP/s  32.6%               -        -          -",
+        "notebook-05           123 s            -      -               -    1,234          -",
         "gpu-peak                  -            -      -               -        -          -",
     ]
 
 
+def test_a_row_in_short():
+    assert [report.in_short(row) for row in ROWS] == ["2.00x", "3.0%", "32.6%", "123 s", "-"]
+
+
 def test_the_notes_say_what_and_where():
-    first, *_, fourth, where = report.notes(ROWS)
+    first, *_, last, where = report.notes(ROWS)
     assert first == "unet-training: Ours with theirs. small."
-    assert fourth == "gpu-peak: not measured, it needs an NVIDIA GPU with CUDA."
+    assert last == "gpu-peak: not measured, it needs an NVIDIA GPU with CUDA."
     assert where.startswith("Measured on ")
     assert f"torch {torch.__version__.partition('+')[0]}" in where
     assert "its figures mean nothing" in report.notes(ROWS, quick=True)[0]
@@ -234,7 +249,8 @@ def test_the_file_holds_every_figure(tmp_path):
     assert [row["name"] for row in found["rows"]] == [row.name for row in ROWS]
     assert found["rows"][0]["ours"] == 0.1234
     assert found["rows"][0]["memory"] == [1234.5, 9.0]
-    assert found["rows"][3]["ratio"] is None
+    assert found["rows"][3]["memory"] == [1234.5, None]
+    assert found["rows"][4]["ratio"] is None
 
 
 def test_every_name_is_one_row():

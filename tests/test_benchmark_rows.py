@@ -1,14 +1,29 @@
 """Each row's own code at a tiny size: both sides come to the same, and what is counted is what was done."""
 
 import copy
+import functools
 import math
 import sys
 
+import nbformat
 import pytest
 import torch
 from torch import nn
 
-from t2ilab.benchmark import alone, ceiling, faithfulness, from_scratch, gpu, memory, scratch, suite, twins, unets
+from t2ilab import authoring
+from t2ilab.benchmark import (
+    alone,
+    ceiling,
+    faithfulness,
+    from_scratch,
+    gpu,
+    memory,
+    notebooks,
+    scratch,
+    suite,
+    twins,
+    unets,
+)
 from t2ilab.benchmark.contest import own_device
 
 ON_CPU = [name for name in suite.USUAL if not name.startswith("gpu-")]
@@ -152,3 +167,38 @@ def test_faithfulness_after_a_moment():
     assert 0 <= row.theirs <= 100
     assert row.ratio is None or math.isfinite(row.ratio)
     assert "pictures a second" in row.compared
+
+
+@pytest.mark.parametrize(("quick", "budget"), [(True, "ci"), (False, "lesson")])
+def test_a_notebook_is_run_at_its_budget_and_left_as_it_was(tmp_path, quick, budget):
+    code = f"import os, time\ntime.sleep(1)\nassert os.environ['T2ILAB_BUDGET'] == '{budget}'"
+    path = tmp_path / "03_some.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
+    before = path.read_bytes()
+    row = notebooks.row("notebook-03", quick, tmp_path)
+    assert (row.name, row.theirs, row.ratio, row.missing) == ("notebook-03", None, None, "")
+    assert row.ours >= 1
+    assert row.memory[0] > 10  # of a kernel that has loaded nothing
+    assert row.memory[1] is None
+    assert "03_some.ipynb" in row.size
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["03_some.ipynb"]
+
+
+def test_a_solution_that_is_not_there_is_said(tmp_path):
+    row = notebooks.row("notebook-03", folder=tmp_path)
+    assert (row.missing, row.failed) == (f"{tmp_path} has no solution of Lab 03; run it in a clone.", False)
+
+
+def test_a_solution_that_fails_is_a_fault(tmp_path, monkeypatch):
+    cells = [nbformat.v4.new_code_cell("1 / 0", id="broken")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "14_some.ipynb")
+    monkeypatch.setattr(suite.notebooks, "row", functools.partial(notebooks.row, folder=tmp_path))
+    (row,) = suite.run(["notebook-14"])
+    assert row.failed
+    assert "stopped in cell broken (ZeroDivisionError" in row.missing
+
+
+def test_every_lab_is_a_row():
+    numbers = [path.stem.partition("_")[0] for path in authoring.sources()]
+    assert [f"notebook-{number}" for number in numbers] == list(notebooks.NAMES)

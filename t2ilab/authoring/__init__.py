@@ -9,12 +9,14 @@ from t2ilab.authoring.blanks import exercises, fill, leaks
 from t2ilab.authoring.notebooks import build, build_all, compare, read_notebook, read_source, sources, to_bytes
 from t2ilab.authoring.releasing import release
 from t2ilab.authoring.running import execute, is_executed
+from t2ilab.authoring.watching import execute_watched
 
 __all__ = [
     "build",
     "build_all",
     "compare",
     "execute",
+    "execute_watched",
     "exercises",
     "fill",
     "is_executed",

@@ -25,11 +25,12 @@ def tool(name: str) -> Any:
         ) from error
 
 
-def execute(path: str | Path, timeout: int = 1800) -> None:
-    """Run a notebook in its own folder, at the lesson budget and in English, and store its outputs in it.
+def execute(path: str | Path, timeout: int = 1800, budget: str = "lesson") -> None:
+    """Run a notebook in its own folder and in English, and store its outputs in it.
 
     The file is replaced only when every cell has run. Widgets, times and paths of this machine are not stored.
     timeout: the most seconds that one cell may take.
+    budget: "lesson", or "ci" for as few steps as show that it runs.
 
     Raises RuntimeError, naming the cell, if one fails, takes too long or kills the kernel.
     """
@@ -47,8 +48,8 @@ def execute(path: str | Path, timeout: int = 1800) -> None:
     )
     # The kernel starts in the notebook's folder, from where a clone that was never installed is not in sight.
     search = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {key: value for key, value in os.environ.items() if key not in ("T2ILAB_BUDGET", "T2ILAB_STRICT")}
-    environment |= {"T2ILAB_LANG": "en", "PYTHONPATH": search}
+    environment = {key: value for key, value in os.environ.items() if key != "T2ILAB_STRICT"}
+    environment |= {"T2ILAB_LANG": "en", "T2ILAB_BUDGET": budget, "PYTHONPATH": search}
     running = ["before its first cell"]
     client.on_cell_start = lambda cell, cell_index: running.append(f"in cell {cell.id}")
     try:

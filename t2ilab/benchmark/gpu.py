@@ -34,9 +34,9 @@ def peak(name: str, size: Size = unets.PUBLISHED, compiled: bool = False, rounds
     reached, *others = ([work.operations / s / 1e9 for s in found] for work, found in zip(works, seconds, strict=True))
     return part(
         name,
-        f"A training step of our UNet (forward, backward, clip, AdamW, average)"
-        f"{' by torch.compile' if compiled else ''}, as a part of the best matrix product's operations a second in {said}; it took {memory:,.0f} "
-        "MB beyond weights and average.",
+        "A training step of our UNet (forward, backward, clip, AdamW, average)"
+        f"{' by torch.compile' if compiled else ''}, as a part of the best matrix product's operations a second in "
+        f"{said}; it took {memory:,.0f} MB beyond weights and average.",
         f"{size.what}, {size.batch} maps of {size.config.in_channels}x{size.side}x{size.side}",
         reached,
         max(others, key=statistics.median),

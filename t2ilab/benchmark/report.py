@@ -39,9 +39,14 @@ def ratio_of(row: Row) -> str:
     return "-" if row.ratio is None else _ratio(row, row.ratio)
 
 
+def in_short(row: Row) -> str:
+    """The ratio, or ours alone where it is compared with nothing."""
+    return _figure(row.ours, row.unit) if row.ratio is None else ratio_of(row)
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     spread = "-" if row.spread is None else " to ".join(_ratio(row, value) for value in row.spread)
-    memory = ("-", "-") if row.memory is None else tuple(f"{value:,.0f}" for value in row.memory)
+    memory = tuple("-" if value is None else f"{value:,.0f}" for value in row.memory or (None, None))
     return (row.name, _figure(row.ours, row.unit), _figure(row.theirs, row.unit), ratio_of(row), spread, *memory)
 
 

@@ -14,7 +14,7 @@ class Row:
         compared: what with what, in a sentence.
         size: of it.
         unit: of `ours` and `theirs`, such as "s".
-        ours, theirs: medians; None where nothing was measured.
+        ours, theirs: medians; None where nothing was measured, or ours is compared with nothing.
         ratio: how many times as fast ours is, or, of a share, ours as a part of theirs: the median of the rounds.
         share: which of the two.
         spread: the quartiles of that ratio; None where there are no rounds.
@@ -32,6 +32,6 @@ class Row:
     ratio: float | None = None
     share: bool = False
     spread: tuple[float, float] | None = None
-    memory: tuple[float, float] | None = None
+    memory: tuple[float, float | None] | None = None
     missing: str = ""
     failed: bool = False

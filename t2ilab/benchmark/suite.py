@@ -17,6 +17,7 @@ from t2ilab.benchmark import (
     from_scratch,
     full_size,
     gpu,
+    notebooks,
     recognition,
     sampling,
     shares,
@@ -59,12 +60,16 @@ FULL_SIZE = tuple(f"full-{case}" for case in full_size.CASES)
 FAITHFULNESS = "faithfulness"
 # In the order of the table: what CUDA alone can do comes last, and what takes long only when it is asked for.
 USUAL = tuple(sorted([*CONTESTS, *SINGLE], key=lambda name: name.startswith("gpu-")))
-NAMES = (*USUAL, *FULL_SIZE, FAITHFULNESS)
+NAMES = (*USUAL, *FULL_SIZE, *notebooks.NAMES, FAITHFULNESS)
 PACKAGES = {"open_clip": "open_clip_torch"}  # where a library's package has another name
 
 
 def chosen(
-    only: Sequence[str] = (), quick: bool = False, with_full_size: bool = False, minutes: float = 0.0
+    only: Sequence[str] = (),
+    quick: bool = False,
+    with_full_size: bool = False,
+    minutes: float = 0.0,
+    with_notebooks: bool = False,
 ) -> list[str]:
     """The rows that are asked for, in the table's order.
 
@@ -81,6 +86,7 @@ def chosen(
     if FAITHFULNESS in only and not minutes:
         raise ValueError(f"The row {FAITHFULNESS} trains both sides; say how long with --minutes 10.")
     asked = set(only or USUAL) | set(FULL_SIZE if with_full_size else ()) | set([FAITHFULNESS] if minutes else ())
+    asked |= set(notebooks.NAMES if with_notebooks else ())
     if quick and (large := sorted(asked & set(FULL_SIZE))):
         raise ValueError(f"--quick makes everything tiny, and {large[0]} is of its full size; leave one of them out.")
     return [name for name in NAMES if name in asked]
@@ -93,7 +99,7 @@ def run(
 
     Args:
         names: as `chosen` gives them.
-        quick: tiny sizes, few turns and no memory: whether everything runs, and no figure to quote.
+        quick: tiny sizes and budgets, few turns: whether everything runs, and no figure to quote.
         minutes: of training for each side of the row of faithfulness.
         watch: called with each row as it comes.
     """
@@ -116,11 +122,15 @@ def _measured(name: str, quick: bool, minutes: float) -> Row:
             return CONTESTS[name](quick).held(quick)
         if name in SINGLE:
             return SINGLE[name](quick)
+        if name in notebooks.NAMES:
+            return notebooks.row(name, quick)
         if name == FAITHFULNESS:
             return faithfulness.row(minutes)
         return full_size.row(name.removeprefix("full-"))
     except ImportError as error:
-        library = (error.name or str(error)).partition(".")[0]
+        if not error.name:  # it says itself what to install
+            return Row(name, missing=str(error))
+        library = error.name.partition(".")[0]
         return Row(name, missing=f"it needs {library}; pip install {PACKAGES.get(library, library)}.")
     except (RuntimeError, OSError) as error:
         return Row(name, missing=str(error), failed=True)

@@ -16,6 +16,9 @@ def bench(
     full_size: Annotated[
         bool, typer.Option("--full-size", help="The published networks at their own size as well: minutes, 6 GB.")
     ] = False,
+    notebooks: Annotated[
+        bool, typer.Option("--notebooks", help="Every lab's solution as well: up to 5 minutes each.")
+    ] = False,
     minutes: Annotated[float, typer.Option(help="Also train, so long for each side, and see what was learnt.")] = 0.0,
     json: Annotated[Path | None, typer.Option("--json", help="The figures, as a .json file.")] = None,
 ) -> None:
@@ -29,9 +32,9 @@ def bench(
     from t2ilab.benchmark.row import Row
 
     def watch(row: Row) -> None:
-        typer.echo(f"{row.name}: {row.missing or report.ratio_of(row)}", err=True)
+        typer.echo(f"{row.name}: {row.missing or report.in_short(row)}", err=True)
 
-    rows = suite.run(suite.chosen(only or (), quick, full_size, minutes), quick, minutes, watch)
+    rows = suite.run(suite.chosen(only or (), quick, full_size, minutes, notebooks), quick, minutes, watch)
     typer.echo(report.table(rows))
     for sentence in report.notes(rows, quick):
         typer.echo(sentence)
