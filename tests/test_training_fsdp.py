@@ -1,8 +1,11 @@
 """A model shared out among two processes: what each holds, the losses and files of one, and what is refused."""
 
 import gc
+import json
 import os
 import socket
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -156,6 +159,26 @@ def test_a_shared_run_leaves_what_others_leave(two, cpu):
     assert len((folder / "log.jsonl").read_text().splitlines()) == 2
     with pytest.raises(OSError, match="holds a run in 2 processes"):
         Run("vae-shapes", folder, device=cpu)
+
+
+def test_accelerate_launch_makes_the_same_run(two, tmp_path):
+    kept = {name: value for name, value in os.environ.items() if name not in ("WORLD_SIZE", "RANK")}
+    own = {"T2ILAB_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "HF_HOME": str(tmp_path)}  # where its settings would be
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    train_ = ["-m", "t2ilab", "train", "vae-shapes", "--steps", "2", "--fsdp", "-o", str(tmp_path / "run")]
+    done = subprocess.run(
+        [*launcher, "--main_process_port", "0", *train_], capture_output=True, text=True, env=kept | own
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "model" / "card.json").is_file()
+    found, expected = (
+        [json.loads(line)["loss"] for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+        for folder in (tmp_path, two[1])
+    )
+    # The command measures whether bfloat16 is faster, and may compute in it.
+    assert found == pytest.approx(expected, rel=0.02)
+    with pytest.raises(OSError, match="holds a run in 2 processes"):
+        Run("vae-shapes", tmp_path / "run")
 
 
 def test_what_cannot_be_shared_out_is_a_sentence(cpu, tmp_path):

@@ -158,6 +158,15 @@ def test_a_launcher_that_says_no_number_is_a_sentence(monkeypatch):
         processes.join()
 
 
+def test_accelerate_that_starts_one_in_place_of_several_is_a_sentence(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    assert processes.join() == 1  # one was asked for, so it has given no address
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with pytest.raises(ValueError, match=r"several processes and has started one.* Add --multi_gpu, without --cpu"):
+        processes.join()
+
+
 def command(*arguments):
     kept = {name: value for name, value in os.environ.items() if name not in ("WORLD_SIZE", "RANK")}
     return subprocess.run(

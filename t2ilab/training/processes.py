@@ -22,13 +22,19 @@ def join() -> int:
     """Meets the other processes that a launcher started, and returns how many there are; 1 without a launcher.
 
     Raises:
-        ValueError: the launcher's variables are not numbers.
+        ValueError: the launcher's variables are not numbers, or it was to start several processes and started one.
         ImportError: accelerate is not installed.
         RuntimeError: the others cannot be reached.
     """
     said = os.environ.get("WORLD_SIZE", "1")
     if not said.isdecimal():
         raise ValueError(f"A launcher says in WORLD_SIZE how many processes there are, such as 2; got {said!r}.")
+    # What `accelerate launch --num_processes 2` leaves where it finds no two GPUs: an address, and one process.
+    if "WORLD_SIZE" not in os.environ and {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= os.environ.keys():
+        raise ValueError(
+            "accelerate launch was to start several processes and has started one, as it does where it finds no two "
+            "GPUs. Add --multi_gpu, without --cpu, to its options; on CPUs too."
+        )
     if int(said) > 1 and not dist.is_initialized():
         try:
             from accelerate import PartialState
