@@ -26,9 +26,13 @@ class AdamW(torch.optim.AdamW):
     def _init_group(self, group: dict[str, Any], parameters: list[Tensor], *others: Any) -> bool:
         """Fills the lists that a step of torch's works on: parameters, and of each its gradient, moments and count."""
         for p in group["params"]:
-            if p.grad is not None:
-                p.grad = _lying_as(p, p.grad)
-                self.state[p] |= {name: _lying_as(p, x) for name, x in self.state[p].items() if x.shape == p.shape}
+            if p.grad is None:
+                continue
+            if not _lie_alike(p, p.grad):
+                p.grad = torch.empty_like(p).copy_(p.grad)
+            state = self.state[p]
+            if state and not _lie_alike(p, state["exp_avg"]):
+                state |= {name: torch.empty_like(p).copy_(x) for name, x in state.items() if x.shape == p.shape}
         complex_ = super()._init_group(group, parameters, *others)
         lists = [parameters, *(tensors for tensors in others if isinstance(tensors, list) and tensors)]
         for index, p in enumerate(parameters):
@@ -39,8 +43,8 @@ class AdamW(torch.optim.AdamW):
         return complex_
 
 
-def _lying_as(like: Tensor, tensor: Tensor) -> Tensor:
-    """A tensor in the layout of another of its shape; itself, where it has that already."""
-    if all(size == 1 or a == b for size, a, b in zip(like.shape, tensor.stride(), like.stride(), strict=True)):
-        return tensor
-    return torch.empty_like(like).copy_(tensor)
+def _lie_alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors of one shape lie in memory in the same order; the step along an axis of length 1 is none."""
+    if a.stride() == b.stride():  # nearly always, and sooner found
+        return True
+    return all(size == 1 or x == y for size, x, y in zip(a.shape, a.stride(), b.stride(), strict=True))
