@@ -275,7 +275,7 @@ def train(unet, loss_of, steps, rate, look=()):
 
 # %% tags=["nbval-ignore-output"]
 # On a slow machine lower this one; LORA_STEPS, SHORT and PET_STEPS below are of its kind.
-FULL_STEPS = budget(lesson=350, ci=4)
+FULL_STEPS = budget(lesson=320, ci=4)
 LOOK = [FULL_STEPS // 16, FULL_STEPS // 4, FULL_STEPS]
 trial = copy.deepcopy(pipe.unet).requires_grad_(True)
 pace(lambda step: error(trial, LESSONS, step).backward(), FULL_STEPS)
@@ -521,7 +521,7 @@ say(
 # **画風には、どれだけのランクが要るのでしょうか。** 教材もステップ数も学習率も同じで、ランクだけを変えます。（どれも短い学習です。上のものとではなく、おたがいに比べてください。）
 
 # %% tags=["nbval-ignore-output"]
-SHORT = budget(lesson=80, ci=3)
+SHORT = budget(lesson=50, ci=3)
 ranks = [1, 4, 16]
 swept = []
 for rank in ranks:
