@@ -553,7 +553,9 @@ scenes = World(size=64, seed=6, level="storybook").batch(0, budget(lesson=256, c
 grey = scenes["image"].mean(1, keepdim=True).expand(-1, 3, -1, -1)
 grey_lessons = [(torch.cat([to_latents(pipe, some).cpu() for some in grey.split(64)]), scenes["caption"])]
 colorless = adapted(pipe.unet, RANK)
-colorless, losses, _ = train(colorless, lambda step: error(colorless, grey_lessons, step), SHORT, 4e-3)
+colorless, losses, _ = train(
+    colorless, lambda step: error(colorless, grey_lessons, step), budget(lesson=100, ci=3), 1e-2
+)
 
 
 def mixed(*parts):
