@@ -762,9 +762,7 @@ PET_STEPS = budget(lesson=200, ci=3)
 DREAMS = {tr("DreamBooth without the prior"): (0.0, PET_STEPS), tr("DreamBooth"): (1.0, 2 * PET_STEPS)}
 for name, (weight, steps) in DREAMS.items():  # to learn and to remember takes longer
     dreamt = copy.deepcopy(pipe.unet).requires_grad_(True)
-    dreamt, losses, _ = train(
-        dreamt, lambda step, u=dreamt, w=weight: pet_error(u, step, w), steps, 1e-3
-    )
+    dreamt, losses, _ = train(dreamt, lambda step, u=dreamt, w=weight: pet_error(u, step, w), steps, 1e-3)
     shown.append(look_for_pet(name, with_unet(dreamt)))
 plots.images(
     torch.cat(shown),

@@ -36,8 +36,8 @@ class DreamBoothNumbers(Numbers):
 NUMBERS = DreamBoothNumbers(name="monsters-dreambooth", steps=800, batch=8, rates=(1e-3, 5e-6))
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    f"Five pictures of one pet, and {PRIORS} that the base drew before, a quarter of them of 'a monster', the others of "
-    "captions of its world; or a folder of one's own (--data)."
+    f"Five pictures of one pet, and {PRIORS} that the base drew before, a quarter of them of 'a monster', the others "
+    "of captions of its world; or a folder of one's own (--data)."
 )
 LIMITS = "What its base draws, as far as it was not forgotten, and one pet."
 
