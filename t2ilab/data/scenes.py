@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import product
+from typing import Any
 
 from t2ilab.data.words import ALL_COLORS, ATTRIBUTES, COLORS, DRAWN, SHAPES, SHAPES_LEVEL, USUAL
 
@@ -145,14 +146,15 @@ def complete(scene: Scene, rng: random.Random | None = None) -> Scene:
 
 def _filled(scene: Scene, missing: list[str], used: list[str], rng: random.Random) -> Scene:
     """The scene of one thing with what is missing; its `other` is not looked at."""
+    new: dict[str, Any] = {}
     for attribute in missing:
         names = DRAWN if attribute == "thing" and scene.accent else SHAPES_LEVEL[attribute]  # a shape has one colour
-        values = [v for v in names if attribute != "thing" or v not in used]
-        value = rng.choice(values)
-        if attribute == "color" and scene.thing in USUAL:
-            value = USUAL[scene.thing][0]
-        scene = replace(scene, **{attribute: value})  # type: ignore[arg-type]
-    return scene if scene.accent else replace(scene, accent=usual_accent(scene))
+        new[attribute] = rng.choice([v for v in names if attribute != "thing" or v not in used])
+        if attribute == "color" and (usual := USUAL.get(str(new.get("thing", scene.thing)))):
+            new["color"] = usual[0]
+    scene = replace(scene, **new)
+    accent = scene.accent or usual_accent(scene)
+    return replace(scene, accent=accent) if accent != scene.accent else scene
 
 
 def usual_accent(scene: Scene) -> str | None:
