@@ -230,7 +230,7 @@ def _things(rng: random.Random, relation: str) -> tuple[str, str]:
 
 
 def _thing(name: str, rng: random.Random, usual: float, two_colors: float = 0.0, alone: bool = False) -> Scene:
-    """One thing with a colour: such a share of the drawn things in their usual one, and of the others in two."""
+    """One thing with a colour: `usual` of the drawn things in their usual one, `two_colors` of the others in two."""
     color = second = None
     size = rng.choice(list(SIZES)) if alone else None
     if name not in DRAWN:
