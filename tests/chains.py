@@ -24,7 +24,7 @@ def stage(device, size, enlarges=False, seed=0, **layout):
     """A stage that draws `size` pixels a side, in float64."""
     reads = {"in_channels": 6, "class_timesteps": True} if enlarges else {}
     unet = randomised(UNet(UNetConfig(**(LAYOUT | reads | layout))), seed)
-    return Stage(unet, SCHEDULE, "v_prediction", size, device)
+    return Stage(unet, SCHEDULE, "sample" if enlarges else "v_prediction", size, device)
 
 
 def cascade(device, tokenizer, sizes=(4, 8, 16)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps
+from t2ilab.diffusion.augmentation import ENLARGED, augment_low_res, augmentation_timesteps, low_res_scalings
 from t2ilab.diffusion.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule.cosine()
@@ -54,3 +54,24 @@ def test_what_is_no_level_is_a_sentence(level, sentence):
 def test_noise_of_another_shape_is_a_sentence():
     with pytest.raises(ValueError, match=r"noise has the shape of low_res, \(3, 3, 4, 4\); got \(3, 3, 2, 4\)"):
         augment_low_res(pictures()[0], 0.1, pictures()[1][..., :2, :], SCHEDULE)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.5, 0.9])
+def test_the_scalings_are_those_of_the_best_multiple_of_a_noisy_small_picture(level):
+    """Among all multiples, by least squares over a million pixels of variance 1."""
+    clean = torch.randn(1, 10**6, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(1, 10**6, generator=torch.Generator().manual_seed(2))
+    noisy = augment_low_res(clean, level, noise, SCHEDULE)
+    best = (noisy * clean).mean() / (noisy**2).mean()
+    skip, out = low_res_scalings(augmentation_timesteps(level, SCHEDULE), SCHEDULE)
+    assert (skip.shape, out.shape) == ((1,), (1,))
+    assert skip.item() == pytest.approx(best.item(), abs=3e-3)
+    error = (best * noisy - clean).square().mean()
+    assert out.item() ** 2 == pytest.approx(error.item() + ENLARGED**2, abs=3e-3)
+
+
+def test_scalings_keep_a_clean_small_picture_whole():
+    skip, out = low_res_scalings(torch.tensor([-1, 999]), SCHEDULE)
+    assert skip[0] == 1
+    assert out[0] == pytest.approx(ENLARGED)
+    assert skip[1] == SCHEDULE.alphas_cumprod[999].sqrt()

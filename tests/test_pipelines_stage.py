@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from chains import DIM, LAYOUT, SCHEDULE, stage
+from chains import DIM, LAYOUT, stage
 from published import difference, diffusers_class, renamed
 
 from t2ilab.diffusion.schedule import NoiseSchedule
@@ -29,11 +29,11 @@ def theirs_of(one):
     return net
 
 
-def scheduler(thresholding, steps):
+def scheduler(thresholding, steps, prediction_type):
     kinds = {"dynamic": {"thresholding": True, "sample_max_value": 1e9}, "static": {"clip_sample": True}, "none": {}}
     made = diffusers_class("DDIMScheduler")(
         num_train_timesteps=100, beta_schedule="squaredcos_cap_v2", timestep_spacing="trailing",
-        prediction_type="v_prediction", dynamic_thresholding_ratio=0.8,
+        prediction_type=prediction_type, dynamic_thresholding_ratio=0.8,
         **({"clip_sample": False} | kinds[thresholding]),
     )  # fmt: skip
     made.set_timesteps(steps)
@@ -55,17 +55,18 @@ def test_a_walk_is_that_of_diffusers_nets_and_schedulers(cpu, thresholding, enla
     def draw(*shape):
         return torch.stack([torch.randn(shape, generator=stream) for stream in streams]).double()
 
-    beside, labels = [], {}
+    beside, labels, small, scale = [], {}, 0, 1
     if enlarges:
         ddpm = diffusers_class("DDPMScheduler")(num_train_timesteps=100, beta_schedule="squaredcos_cap_v2")
         spoilt = ddpm.add_noise(low_res, draw(3, 4, 4), torch.tensor([29, 29]))  # level 0.3 of 100 timesteps
         beside = [F.interpolate(spoilt, (8, 8), mode="bilinear")]
+        small, scale = ddpm.alphas_cumprod[29].sqrt() * beside[0], (1.0025 - ddpm.alphas_cumprod[29]).sqrt()
         labels = {"class_labels": torch.tensor([30, 30])}
-    x, steps = draw(3, 8, 8), scheduler(thresholding, 4)
+    x, steps = draw(3, 8, 8), scheduler(thresholding, 4, "sample" if enlarges else "v_prediction")
     for t in steps.timesteps:
         read = torch.cat([x, *beside], 1)
         uncond, cond = (net(read, t, context, **labels).sample for context in (untold.expand_as(told), told))
-        x = steps.step(uncond + 6 * (cond - uncond), t, x, use_clipped_model_output=True).prev_sample
+        x = steps.step(small + scale * (uncond + 6 * (cond - uncond)), t, x, use_clipped_model_output=True).prev_sample
     assert difference(ours, x) < 1e-5  # levels of noise are kept in float32, on both sides
     assert (ours.abs().max() > 1) == (thresholding == "none")
 
@@ -96,9 +97,9 @@ def test_without_augmentation_the_small_picture_is_read_as_it_is(cpu):
     noise = Noise(2, seed=3)
     noise(3, 4, 4)
     x = noise(3, 8, 8).double()
-    read = torch.cat([x, F.interpolate(low_res, (8, 8), mode="bilinear")], 1)
-    output = one.unet(read, torch.tensor(99), words(), class_labels=torch.zeros(2, dtype=torch.int64))
-    torch.testing.assert_close(drawn, SCHEDULE.to_x0(output, x, 99, "v_prediction"))
+    beside = F.interpolate(low_res, (8, 8), mode="bilinear")
+    read, none = torch.cat([x, beside], 1), torch.zeros(2, dtype=torch.int64)
+    torch.testing.assert_close(drawn, beside + 0.05 * one.unet(read, torch.tensor(99), words(), class_labels=none))
 
 
 @torch.no_grad()
@@ -106,7 +107,7 @@ def test_a_stage_is_saved_and_opened(cpu, tmp_path):
     one, low_res = stage(cpu, 8, True), small_pictures()
     one.save_pretrained(tmp_path)
     again = Stage.from_pretrained(tmp_path, cpu)
-    assert (again.unet.config, again.image_size, again.prediction_type) == (one.unet.config, 8, "v_prediction")
+    assert (again.unet.config, again.image_size, again.prediction_type) == (one.unet.config, 8, "sample")
     how = Guidance(2.0, 2)
     drawn = again.draw(words(), words(1), how, Noise(2, seed=1), low_res)
     wanted = one.draw(words(), words(1), how, Noise(2, seed=1), low_res)
@@ -163,6 +164,7 @@ def test_small_pictures_that_do_not_fit_are_sentences(cpu, enlarges, low_res, se
         ({"in_channels": 7}, "3 or 6 channels; got 7"),
         ({"in_channels": 6}, "class_timesteps=True for 6 channels; got False"),
         ({"class_timesteps": True}, "class_timesteps=False for 3 channels; got True"),
+        ({"in_channels": 6, "class_timesteps": True}, "prediction_type is 'sample'; got 'v_prediction'"),
     ],
 )
 def test_a_network_that_is_no_stage_is_a_sentence(cpu, change, sentence):

@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from chains import small_clip
 from published import randomised
 
+from t2ilab.data.world import World
+from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps
 from t2ilab.nets.t5 import T5Config, T5Encoder
 from t2ilab.pipelines.cascade import Cascade, Reading
 from t2ilab.pipelines.prior import open_prior
-from t2ilab.pipelines.stage import Stage
+from t2ilab.pipelines.stage import Guidance, Stage, enlarged
 from t2ilab.pipelines.unclip import UnCLIP
 from t2ilab.recipes import prior_shapes
 from t2ilab.recipes.stages import readable, shrunk
@@ -158,3 +160,32 @@ def test_what_recipes_make_goes_together(told, tmp_path):
         recipe.save(recipe.model, tmp_path / "unclip" / part)
     pipe = UnCLIP.from_pretrained(tmp_path / "unclip", "cpu", root / "clip")
     assert pipe("a star", num_inference_steps=1, output_type="pt").shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("name", ["cascade_shapes_32", "upsampler_shapes"])
+def test_an_untrained_super_resolution_enlarges_and_no_more(name, told):
+    recipe = recipe_of(name, told)
+    batch = World(size=64, seed=4, partial=0.0).batch(0, 4)
+    image = shrunk(batch["image"], recipe.numbers.size)
+    drawn = recipe.drawn(recipe.model, batch["caption"], image, Guidance(1.0, 2))
+    torch.testing.assert_close(drawn, enlarged(shrunk(image, recipe.numbers.from_size), recipe.numbers.size))
+    assert not any(p.any() for p in recipe.model.conv_out.parameters())
+
+
+def test_every_level_of_noise_weighs_alike_where_nothing_is_added(told):
+    """An output of zero is as wrong at a low level as at a high one: squares are divided by what they will be."""
+    recipe = recipe_of("cascade_shapes_32", told, batch=64)
+    recipe.weights = torch.ones_like(recipe.weights)
+    losses = []
+    for level in (0.05, 0.3, 0.8):
+        recipe.spoilt = lambda image, step, level=level: _with_noise(recipe, image, level)
+        losses.append(recipe.loss(0).item())
+    assert max(losses) < 5 * min(losses)
+    assert 0.1 < losses[-1] < 2
+
+
+def _with_noise(recipe, image, level):
+    low_res = shrunk(image, 16)
+    noise = torch.randn(low_res.shape, generator=torch.Generator().manual_seed(0))
+    told = augmentation_timesteps(level, recipe.schedule, len(image)) + 1
+    return augment_low_res(low_res, level, noise, recipe.schedule), told

@@ -3,7 +3,7 @@
 Everything is a denoiser, `denoise(x_t, t) -> x0_hat`; nothing here knows a network or a data set.
 """
 
-from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps
+from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps, low_res_scalings
 from t2ilab.diffusion.denoisers import Denoiser, IdealDenoiser, NetworkDenoiser
 from t2ilab.diffusion.flow import FlowMatching, flow_matching_loss, sample_flow_euler
 from t2ilab.diffusion.guidance import GuidedDenoiser
@@ -37,6 +37,7 @@ __all__ = [
     "flow_matching_loss",
     "inpaint_blend",
     "langevin",
+    "low_res_scalings",
     "min_snr_weights",
     "reading_mask",
     "sample_ddim",

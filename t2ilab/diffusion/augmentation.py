@@ -13,6 +13,8 @@ from torch import Tensor
 
 from t2ilab.diffusion.schedule import NoiseSchedule
 
+ENLARGED = 0.05  # root of the mean squared error of an enlargement in [-1, 1]: between 30 and 33 dB in this world
+
 
 @dataclass(frozen=True)
 class LowResNoise:
@@ -70,3 +72,19 @@ def augment_low_res(low_res: Tensor, level: float | Tensor, noise: Tensor, sched
     t = augmentation_timesteps(level, schedule, len(low_res)).to(low_res.device)
     noised = schedule.add_noise(low_res, noise, t.clamp(min=0))
     return torch.where((t >= 0).reshape(-1, *[1] * (low_res.ndim - 1)), noised, low_res)
+
+
+def low_res_scalings(t: Tensor, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
+    """How much of a small picture to keep, and how far off that may be: c_skip and c_out, each (B,).
+
+    c_skip = sqrt(ac_t) times a picture with the noise of timestep t, of pixels of mean 0 and variance 1, is the linear
+    estimate of the clean one with the least squared error, which is 1 - ac_t; an enlargement adds one of its own. A
+    network whose output is multiplied by c_out = sqrt(1 - ac_t + ENLARGED^2) and added to the former has no copying to
+    learn, and targets of one size at every level, if its squared errors count 1 / c_out^2 (Karras et al. 2022,
+    equations 7 and 8, with the small picture in the place of x_t).
+
+    Args:
+        t: (B,), as `augmentation_timesteps` gives them: -1 for no noise.
+    """
+    ac = torch.cat([torch.ones(1), schedule.alphas_cumprod]).to(t.device)[t + 1]
+    return ac.sqrt(), (1 - ac + ENLARGED**2).sqrt()

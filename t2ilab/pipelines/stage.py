@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2ilab.device import DeviceManager
-from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps
+from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps, low_res_scalings
 from t2ilab.diffusion.denoisers import Denoiser, NetworkDenoiser
 from t2ilab.diffusion.samplers import Callback, sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
@@ -39,7 +39,8 @@ class Guidance:
         num_inference_steps: 1 to the number of training steps.
         thresholding: what brings estimates back into [-1, 1]: "dynamic", "static" or "none".
         percentile: of dynamic thresholding, in (0, 1].
-        augmentation_level: in [0, 1], the noise that is put into the small picture; a first stage has none.
+        augmentation_level: in [0, 1], the noise that is put into the small picture; a first stage has none. It hides
+            what is wrong in it, and what is right: the more a base errs in detail, the more is worth trying.
         sampler: a function with the arguments of `sample_ddim`.
 
     Raises:
@@ -50,7 +51,7 @@ class Guidance:
     num_inference_steps: int = 20
     thresholding: str = "dynamic"
     percentile: float = 0.995
-    augmentation_level: float = 0.1
+    augmentation_level: float = 0.0
     sampler: Sampler = sample_ddim
 
     def __post_init__(self) -> None:
@@ -70,7 +71,8 @@ class Stage:
     """A U-Net with its schedule.
 
     One that reads twice as many channels as it gives is a super-resolution: beside x_t it reads a small picture,
-    brought to the size of x_t, with noise in it, and is told how much (Saharia et al. 2022, section 2.4).
+    brought to the size of x_t, with noise in it, and is told how much (Saharia et al. 2022, section 2.4). Its output is
+    what the small picture leaves open, and is added to it (`predicted`).
 
     Args:
         unet: it may read words or an image embedding; a super-resolution is told of a second timestep besides.
@@ -79,7 +81,8 @@ class Stage:
         device: a DeviceManager; by default the machine's best.
 
     Raises:
-        ValueError: a U-Net that reads neither x_t alone nor a small picture beside it, or is not told of its noise.
+        ValueError: a U-Net that reads neither x_t alone nor a small picture beside it, or is not told of its noise; a
+            super-resolution that predicts anything but the picture.
     """
 
     def __init__(
@@ -99,6 +102,11 @@ class Stage:
             raise ValueError(
                 "A super-resolution, and no other stage, is told of the noise in its small picture: class_timesteps="
                 f"{reads == 2 * gives} for {reads} channels; got {unet.config.class_timesteps}."
+            )
+        if reads == 2 * gives and prediction_type != "sample":
+            raise ValueError(
+                "A super-resolution adds to its small picture, so its prediction_type is 'sample'; got "
+                f"{prediction_type!r}."
             )
         self.device = device or DeviceManager()
         self.unet, self.schedule = self.device.place(unet), schedule
@@ -143,10 +151,6 @@ class Stage:
         config |= {"prediction_type": self.prediction_type, "image_size": self.image_size}
         write_json(folder / "config.json", config)
         write_weights(folder / f"{STEM}.safetensors", self.unet)
-
-    def net_input(self, x_t: Tensor, low_res: Tensor | None) -> Tensor:
-        """What the U-Net reads: x_t (B, C, H, W), for a super-resolution with the small picture beside it."""
-        return x_t if low_res is None else torch.cat([x_t, enlarged(low_res, x_t.shape[-1])], dim=1)  # (B, 2C, H, W)
 
     def denoiser(
         self,
@@ -230,14 +234,40 @@ class Stage:
     ) -> Tensor:
         """The network's output (B, C, H, W): both guesses in one call of twice the batch."""
         times = len(told) // len(x)
-        read = self.net_input(x, low_res).repeat(times, 1, 1, 1)
+        again = None if low_res is None else low_res.repeat(times, 1, 1, 1)
         labels = None if levels is None else levels.to(x.device).repeat(times)
+        x, t = x.repeat(times, 1, 1, 1), t.repeat(times)
         with self.device.autocast():
-            output = self.unet(read, t.repeat(times), told, mask=mask, class_labels=labels).to(x.dtype)
+            output = predicted(self.unet, self.schedule, x, t, told, mask, again, labels).to(x.dtype)
         if times == 1:
             return output
         uncond, cond = output.chunk(2)
         return uncond + scale * (cond - uncond)
+
+
+def predicted(
+    unet: UNet,
+    schedule: NoiseSchedule,
+    x_t: Tensor,
+    t: Tensor,
+    told: Tensor,
+    mask: Tensor | None = None,
+    low_res: Tensor | None = None,
+    levels: Tensor | None = None,
+) -> Tensor:
+    """What a stage's U-Net predicts of x_t (B, C, H, W), (B, C, H, W): that of a super-resolution reads the small
+    picture beside x_t, and what it gives is added to the small picture (`low_res_scalings`).
+
+    Args:
+        told, mask: as the U-Net takes them.
+        low_res: small pictures (B, C, h, w) with their noise in them; levels: its timesteps plus one, (B,).
+    """
+    if low_res is None or levels is None:
+        return unet(x_t, t, told, mask=mask)
+    low_res = enlarged(low_res, x_t.shape[-1])
+    output = unet(torch.cat([x_t, low_res], dim=1), t, told, mask=mask, class_labels=levels)
+    kept, open_ = (one.to(x_t.dtype)[:, None, None, None] for one in low_res_scalings(levels - 1, schedule))
+    return kept * low_res + open_ * output
 
 
 def enlarged(low_res: Tensor, size: int) -> Tensor:

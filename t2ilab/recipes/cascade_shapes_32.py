@@ -12,7 +12,8 @@ NUMBERS = Numbers(
     size=32,
     from_size=16,
     told="language-shapes",
-    steps=3_000,
+    steps=1_500,
+    whole=500,
     batch=32,
     # Most of its weights are where maps are small, which is what makes a U-Net of Imagen's efficient.
     unet=UNetConfig(
@@ -30,7 +31,7 @@ NUMBERS = Numbers(
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
     "Scenes of the shapes level, drawn as it trains, beside the same shrunk to 16x16 with noise of every level; "
-    "a quarter of captions Japanese, from step 1,000 a fifth partial."
+    "a quarter of captions Japanese, from step 500 a fifth partial."
 )
 LIMITS = "One shape a picture, and only the words of this world; eight pairs of thing and colour unseen."
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
-from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps
+from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps, low_res_scalings
 from t2ilab.diffusion.losses import diffusion_loss
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.metrics import faithfulness
@@ -25,12 +25,13 @@ from t2ilab.nets.unet import UNet, UNetConfig
 from t2ilab.pipelines.cascade import Reading
 from t2ilab.pipelines.image_text import ImageText
 from t2ilab.pipelines.noise import Noise
-from t2ilab.pipelines.stage import Guidance, Stage, enlarged
+from t2ilab.pipelines.stage import Guidance, Stage, enlarged, predicted
 from t2ilab.recipes.autoencoder import psnr
 from t2ilab.recipes.text_to_image import error_weights, noised
 from t2ilab.training.loop import Plan
 from t2ilab.training.processes import share
 
+DECAY = 0.995  # of the averaged weights
 DROP = 0.1  # of the conditions, which teaches the unconditional half of guidance
 TOGETHER = 64  # pictures drawn at a time
 DRAWN = 32  # pixels a side at least; what is smaller is shrunk, as a super-resolution's small pictures are
@@ -86,6 +87,9 @@ class StageRecipe:
         self.schedule = NoiseSchedule.cosine()
         self.weights = error_weights(self.schedule, numbers.prediction_type).to(device.device)
         self.model = device.place(UNet(numbers.unet))
+        if numbers.from_size:  # begins with the small picture as it is
+            nn.init.zeros_(self.model.conv_out.weight)
+            nn.init.zeros_(self.model.conv_out.bias)
         self.kept: dict[int, Tensor] = {}
 
     def _world(self, partial: float, **others: Any) -> World:
@@ -103,7 +107,7 @@ class StageRecipe:
     def plan(self, steps: int | None = None) -> Plan:
         n = self.numbers
         facts = {"recipe": n.name, "seed": self.seed, "steps": steps or n.steps}
-        return Plan(steps or n.steps, n.learning_rate, n.warmup, facts=facts)
+        return Plan(steps or n.steps, n.learning_rate, n.warmup, decay=DECAY, facts=facts)
 
     def batch(self, step: int) -> dict[str, Any]:
         """The step-th batch, {"image": (B, 3, size, size) in [-1, 1], "caption": B strings}."""
@@ -132,7 +136,7 @@ class StageRecipe:
             return None, None
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) ^ 0x5EED)
         low_res = shrunk(image, self.numbers.from_size)
-        levels = torch.rand(len(image), generator=generator)
+        levels = torch.rand(len(image), generator=generator) ** 2  # low ones more often: they are drawn with
         noise = torch.randn(low_res.shape, generator=generator).to(image.device)
         told = augmentation_timesteps(levels, self.schedule, len(image)).to(image.device) + 1
         return augment_low_res(low_res, levels, noise, self.schedule), told
@@ -146,12 +150,13 @@ class StageRecipe:
         context, mask = self.tell(captions, image)
 
         def net(x_t: Tensor, t: Tensor) -> Tensor:
-            read = x_t if low_res is None else torch.cat([x_t, enlarged(low_res, x_t.shape[-1])], dim=1)
-            return self.model(read, t, context, mask=mask, class_labels=levels)
+            return predicted(self.model, self.schedule, x_t, t, context, mask, low_res, levels)
 
-        n = self.numbers
+        n, weights = self.numbers, self.weights[t]
+        if levels is not None:
+            weights = weights / low_res_scalings(levels - 1, self.schedule)[1] ** 2
         with self.device.autocast():
-            return diffusion_loss(net, image, t, noise, self.schedule, n.prediction_type, self.weights[t])
+            return diffusion_loss(net, image, t, noise, self.schedule, n.prediction_type, weights)
 
     def stage(self, model: UNet) -> Stage:
         """The network as something that draws."""
