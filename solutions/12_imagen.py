@@ -425,12 +425,13 @@ check(super_resolution_input)
 
 # %% [markdown]
 # **And what does it give?** Asked for the whole large picture, a network has to learn first of all to copy what it has just read, with each of the noises
-# in it. (This one took 3,000 steps to be better than interpolation.) Let it *add* instead: the small picture is kept as far as it can be trusted, and the network gives what is missing,
+# in it. (This one took about 3,000 steps to come level with interpolation.) Let it *add* instead: the small picture is kept as far as it can be trusted, and the network gives what is missing,
 #
-# $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta, \qquad \text{with the loss divided by}\;\; 1 - \bar\alpha_s + e^2 $$
+# $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta $$
 #
 # where $\tilde z_{\uparrow}$ is the enlarged one and $e = 0.05$ how far off an enlargement is by itself. The first factor makes the best guess that a multiple of
-# $\tilde z$ can be; the second is how wrong that guess will be, so that $F_\theta$ has something of one size to say whether the small picture is clean or drowned.
+# $\tilde z$ can be; the second is how wrong that guess will be, so that $F_\theta$ has something of one size to say whether the small picture is clean or drowned; and each
+# squared error is divided by the square of it.
 # They are the $c_\text{skip}$ and $c_\text{out}$ of [Karras et al. 2022](https://arxiv.org/abs/2206.00364) (equations 7 and 8), with the small picture in the place of $x_t$. `low_res_scalings` has them.
 #
 # ## Train one yourself
@@ -438,21 +439,20 @@ check(super_resolution_input)
 # The middle model, 16x16 to 32x32, from nothing. The data need no second look: a large picture makes its own
 # small one, by taking the mean of each 2x2 pixels. One caption in ten is left empty, for guidance.
 #
-# Two of them, on the same batches: **with** augmentation, a level in [0, 1] drawn for each picture (as the square of an even draw: low levels are what
-# one draws with), and a **twin without**, whose small pictures are always clean.
+# Two of them, on the same batches: **with** augmentation, a level in [0, 1] drawn for each picture, and a **twin without**, whose small pictures are always clean.
 
 # %% [markdown] tags=["ja"]
 # **では、何を答えさせるのでしょうか。** 大きな絵をまるごと答えさせると、ネットワークはまず、いま読んだばかりの絵を写すことから覚えなければなりません。ノイズの強さも、そのつど違います。（このモデルは、補間に追いつくのに 3,000 ステップかかりました。）そこで、*足りないもの*だけを答えさせます。小さな絵を、信じられる分だけ残し、残りをネットワークが足します。
 #
-# $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta, \qquad \text{損失は}\;\; 1 - \bar\alpha_s + e^2 \;\;\text{で割る} $$
+# $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta $$
 #
-# $\tilde z_{\uparrow}$ は拡大した絵、$e = 0.05$ は、拡大しただけの絵がもともとどれだけ違うかです。1 つめの係数は、$\tilde z$ の何倍かで言える、いちばん良い推定を作ります。2 つめの係数は、その推定がどれだけ外れるかです。これで、小さな絵がきれいでもノイズに沈んでいても、$F_\theta$ の答える大きさはそろいます。[Karras et al. 2022](https://arxiv.org/abs/2206.00364) の $c_\text{skip}$ と $c_\text{out}$（式 7 と 8）で、$x_t$ の代わりに小さな絵を置いたものです。`low_res_scalings` が計算します。
+# $\tilde z_{\uparrow}$ は拡大した絵、$e = 0.05$ は、拡大しただけの絵がもともとどれだけ違うかです。1 つめの係数は、$\tilde z$ の何倍かで言える、いちばん良い推定を作ります。2 つめの係数は、その推定がどれだけ外れるかです。これで、小さな絵がきれいでもノイズに沈んでいても、$F_\theta$ の答える大きさはそろいます。2 乗誤差も、その 2 乗で割ります。[Karras et al. 2022](https://arxiv.org/abs/2206.00364) の $c_\text{skip}$ と $c_\text{out}$（式 7 と 8）で、$x_t$ の代わりに小さな絵を置いたものです。`low_res_scalings` が計算します。
 #
 # ## 自分で学習させる
 #
 # 真ん中のモデル、16x16 から 32x32 を、ゼロから学習させます。データを別に用意する必要はありません。大きな画像の 2x2 画素ずつの平均をとれば、小さな画像になります。キャプションの 10 分の 1 は、ガイダンスのために空にします。
 #
-# 同じバッチで、2 つ学習させます。拡張**あり**のもの（画像ごとに、[0, 1] の強さを選びます。描くときに使うのは低い強さなので、一様な乱数を 2 乗します）と、拡張**なしの双子**（小さな画像には、いつもノイズがありません）です。
+# 同じバッチで、2 つ学習させます。拡張**あり**のもの（画像ごとに、[0, 1] の強さを選びます）と、拡張**なしの双子**（小さな画像には、いつもノイズがありません）です。
 
 # %% tags=["nbval-ignore-output"]
 # On a slow machine lower this one; the twin takes as long again.
@@ -473,7 +473,7 @@ def lesson(step, most):
     empty = (torch.rand(BATCH, generator=chance) < 0.1).tolist()
     captions = ["" if e else c for e, c in zip(empty, batch["caption"], strict=True)]
     low_res = shrunk(batch["image"], SMALL)  # (B, 3, 16, 16)
-    levels = most * torch.rand(BATCH, generator=chance) ** 2
+    levels = most * torch.rand(BATCH, generator=chance)
     noise = torch.randn(low_res.shape, generator=chance).to(device)
     spoilt = [
         augment_low_res(z[None], level, n[None], schedule)
@@ -651,7 +651,7 @@ def guessed(low_res, prompts, level=0.65):
 
 wrong_small = guessed(true_small, captions)
 say("The base's guesses are {near:.1f} dB near the true ones.", near=psnr(wrong_small, true_small).mean())
-STRENGTHS = [0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0][:: budget(lesson=1, ci=3)]
+STRENGTHS = [0.0, 0.05, 0.1, 0.2, 0.4, 1.0][:: budget(lesson=1, ci=3)]
 near = {
     name: [psnr(walk(mine, LARGE, captions, low_res, level), truth).mean().item() for level in STRENGTHS]
     for name, low_res in (("true", true_small), ("wrong", wrong_small))
@@ -691,7 +691,8 @@ say(
 # your stage comes nearest, and what it is at level 1, where nothing of the small picture is left and it draws from the words alone. Then the twin's two lines: how much has
 # it lost between them, and how much has yours between the same two?
 #
-# Now the real thing: pictures that the base draws from beginning to end, of prompts. There is no true large picture any more. Three figures take its place:
+# Now the real thing: pictures that the base draws of prompts. It is in a hurry, two steps in place of sixteen, so that there is something wrong with them.
+# There is no true large picture any more. Three figures take its place, for your stage, for the twin, and for the zoo's, which is yours trained seven times as long:
 #
 # - **right**: how often a picture shows everything that was asked for;
 # - **distance**: how far the pictures are from the world's own, by the features of the reader (KID, as in Lab 10; 0 is best);
@@ -700,14 +701,15 @@ say(
 # %% [markdown] tags=["ja"]
 # 4 つの数を比べてください。*本物*の小さな絵なら、ノイズは少しでも損になります。1 つめのモデルの推定なら、ノイズは正しいところ*も*、間違ったところ*も*隠します。あなたのモデルがいちばん近づく強さはどこでしょうか。強さ 1 では、小さな絵は何も残らず、言葉だけから描きます。どれくらい近いでしょうか。次に、双子の 2 本の線です。そのあいだでどれだけ失い、あなたのモデルは同じところでどれだけ失っていますか。
 #
-# では、本番です。1 つめのモデルが、プロンプトから最後まで描いた絵を使います。本物の大きな絵は、もうありません。代わりに、3 つの数を見ます。
+# では、本番です。1 つめのモデルが、プロンプトから描いた絵を使います。ただし急がせて、16 ステップのところを 2 ステップで描かせます。そうすれば、間違いがあるはずです。本物の大きな絵は、もうありません。代わりに、3 つの数を見ます。あなたのモデル、双子、それに zoo のモデル（あなたのものを 7 倍長く学習させたもの）を比べます。
 #
 # - **正解**：頼んだことをすべて描いた割合。
 # - **距離**：この世界の画像からどれだけ離れているか。読み取り器の特徴で測ります（Lab 10 と同じ KID。0 がいちばん良い値です）。
 # - **保存**：大きな絵をもう一度小さくしたとき、もとの小さな絵にどれだけ近いか。
 
 # %% tags=["nbval-ignore-output"]
-base_small = walk(stages[0].unet, SMALL, captions, scale=3.0).clamp(-1, 1)
+HURRY = 2  # steps of the base; STEPS for as good as it can be
+base_small = walk(stages[0].unet, SMALL, captions, scale=3.0, steps=HURRY).clamp(-1, 1)
 real = features(readable(World(size=64, seed=14, partial=0.0).batch(0, 4 * COUNT, device)["image"]))
 
 
@@ -726,9 +728,11 @@ def show_row(name, row):
 
 
 table = {level: judged(walk(mine, LARGE, captions, base_small, level)) for level in STRENGTHS}
+longer = {level: judged(walk(stages[1].unet, LARGE, captions, base_small, level)) for level in STRENGTHS}
 without = judged(walk(twin, LARGE, captions, base_small))
-for level, row in table.items():
-    show_row(tr("your stage, level {level}", level=level), row)
+for level in STRENGTHS:
+    show_row(tr("your stage, level {level}", level=level), table[level])
+    show_row(tr("the zoo's, level {level}", level=level), longer[level])
 show_row(tr("the twin without noise"), without)
 say(
     "The small pictures themselves, interpolated: right {right:.0%}; "
@@ -736,11 +740,24 @@ say(
     right=faithfulness(readable(base_small), asked).all,
     own=faithfulness(readable(true_small), asked).all,
 )
+
+
+def curves(figure):
+    """One of the three figures, of all three, by level."""
+    flat = {tr("the twin without noise"): (STRENGTHS, [without[figure]] * len(STRENGTHS))}
+    rows = {tr("your stage"): table, tr("the zoo's stage"): longer}
+    return {name: (STRENGTHS, [row[figure] for row in by.values()]) for name, by in rows.items()} | flat
+
+
 plots.lines(
-    {
-        "your stage": (STRENGTHS, [row["right"] for row in table.values()]),
-        "the twin without noise": (STRENGTHS, [without["right"]] * len(STRENGTHS)),
-    },
+    curves("distance"),
+    "How far the hurried base's pictures, enlarged, are from the world's own, by the level of the noise.",
+    "augmentation level",
+    "distance",
+    markers=True,
+)
+plots.lines(
+    curves("right"),
     "How often the enlarged pictures of the base show all that was asked for, by the level of the noise.",
     "augmentation level",
     "right in everything",
@@ -749,16 +766,18 @@ plots.lines(
 )
 
 # %% [markdown]
-# Two wishes pull in two directions. *Kept* wants no noise: follow it from level 0 on. *Right* may rise first, as noise lets the stage
-# correct what the base has got wrong, and what it reads in the words. (With 48 pictures a share is uncertain by up to 14 points: what differs by less may be chance.)
+# Two wishes pull in two directions. *Kept* wants no noise: follow it from level 0 on. *Distance* falls first, as noise hides what no picture of the world
+# looks like, and the stage puts something in its place that it knows; then it rises, as nothing is left to go by. Where is it lowest, for each of the two stages? And where is the twin, which
+# believes every pixel of the hurried base? *Right* may rise a little, too, where what the stage reads in the words corrects the base.
+# (With 48 pictures a share is uncertain by up to 14 points: what differs by less may be chance.)
 # The paper tries a sweep of levels when drawing, and keeps what looks best. What would you take here, and by which figure?
 #
-# **Change one thing:** spoil the base more: `steps=4` in its walk. Does the best level move?
+# **Change one thing:** give the base its time: `HURRY = STEPS`. Does the best level move?
 
 # %% [markdown] tags=["ja"]
-# 2 つの望みが、反対の方向に引っぱります。*保存*にとっては、ノイズはないほうがよいのです。強さ 0 からたどってみてください。*正解*は、はじめは上がるかもしれません。1 つめのモデルの間違いを、言葉から読んだことで直せるようになるからです。（48 枚では、割合に最大 14 ポイントほどの誤差があります。それより小さい差は、偶然かもしれません。）論文では、描くときにいろいろな強さを試して、いちばん良いものを選びます。あなたなら、どの数を見て、どの強さを選びますか。
+# 2 つの望みが、反対の方向に引っぱります。*保存*にとっては、ノイズはないほうがよいのです。強さ 0 からたどってみてください。*距離*は、はじめは下がります。この世界にありえないところがノイズに隠れ、モデルが、知っているもので埋めるからです。そのあとは上がります。手がかりがなくなっていくからです。2 つのモデルで、それぞれどこがいちばん低いでしょうか。急いで描かれた絵を、画素ひとつまで信じる双子は、どこにいますか。*正解*も、少し上がるかもしれません。言葉から読んだことで、1 つめのモデルの間違いを直せるところがあるからです。（48 枚では、割合に最大 14 ポイントほどの誤差があります。それより小さい差は、偶然かもしれません。）論文では、描くときにいろいろな強さを試して、いちばん良いものを選びます。あなたなら、どの数を見て、どの強さを選びますか。
 #
-# **ひとつ変えてみましょう**：1 つめのモデルをもっと間違わせてみてください。歩みに `steps=4` を渡します。いちばん良い強さは動きますか。
+# **ひとつ変えてみましょう**：1 つめのモデルに時間をやってみてください。`HURRY = STEPS` です。いちばん良い強さは動きますか。
 
 # %% [markdown]
 # # 5. Listen ten times as hard
@@ -910,7 +929,7 @@ plots.images(
 #
 # # 6. The whole chain
 #
-# All that you have written, together: the base with guidance and your threshold; your own stage in the middle, with some noise; the
+# All that you have written, together: the base with guidance and your threshold; your own stage in the middle; the
 # zoo's last stage. Then the same with the package's pipeline, which has its own of each of your functions.
 
 # %% [markdown] tags=["ja"]
@@ -920,10 +939,10 @@ plots.images(
 #
 # # 6. 全体をつなぐ
 #
-# あなたが書いたものを、すべて使います。1 つめのモデルは、ガイダンスと、あなたのしきい値で。真ん中は、あなたのモデルに、少しのノイズを入れて。最後は zoo のモデルです。それから、同じことを、あなたの関数をそれぞれ自前で持っている、パッケージのパイプラインでも行います。
+# あなたが書いたものを、すべて使います。1 つめのモデルは、ガイダンスと、あなたのしきい値で。真ん中は、あなたのモデル。最後は zoo のモデルです。それから、同じことを、あなたの関数をそれぞれ自前で持っている、パッケージのパイプラインでも行います。
 
 # %% tags=["nbval-ignore-output"]
-SCALE, LEVEL = 3.0, 0.2
+SCALE, LEVEL = 3.0, 0.0  # the base has its time here, so the small pictures may be believed
 
 
 def chain(middle, prompts, seed=0):
@@ -975,8 +994,8 @@ plots.images(
 #
 # # Break it
 #
-# Somebody writes a walk of their own for the middle stage, with noise augmentation, as it should be. The stage is yours and in order, the small pictures are the
-# base's, and there is no error and no warning. **Before you read `faulty`**, run it: compare the three figures at each level with
+# Somebody writes a walk of their own for the middle stage, with noise augmentation, as it should be. The stage is the zoo's and in order, the small pictures are the
+# hurried base's, and there is no error and no warning. **Before you read `faulty`**, run it: compare the three figures at each level with
 # those of the sound walk, then the pictures. Which of the figures gives it away, and from which level on? What is it that one
 # sees in the pictures, and where does it come from? Then read the code. Which *other* mistake of the same kind would go
 # unnoticed, or nearly, and why? (Try it: it takes one number.)
@@ -986,24 +1005,25 @@ plots.images(
 #
 # # 壊してみる
 #
-# だれかが、真ん中のモデルのための歩みを自分で書きました。もちろん、ノイズ条件付け拡張も入れて。モデルはあなたのもので、正常です。小さな絵は、1 つめのモデルのものです。エラーも警告も出ません。**`faulty` を読む前に**実行して、それぞれの強さで 3 つの数を正常な歩みのものと比べ、それから画像を比べてください。どの数から、どの強さから、おかしいとわかりますか。画像に見えているものは何で、どこから来たのでしょうか。そのあとで、コードを読んでください。同じ種類の*別の*間違いで、気づかれない、またはほとんど気づかれないものはどれで、それはなぜでしょうか。（試してみましょう。数をひとつ変えるだけです。）
+# だれかが、真ん中のモデルのための歩みを自分で書きました。もちろん、ノイズ条件付け拡張も入れて。モデルは zoo のもので、正常です。小さな絵は、1 つめのモデルが急いで描いたものです。エラーも警告も出ません。**`faulty` を読む前に**実行して、それぞれの強さで 3 つの数を正常な歩みのものと比べ、それから画像を比べてください。どの数から、どの強さから、おかしいとわかりますか。画像に見えているものは何で、どこから来たのでしょうか。そのあとで、コードを読んでください。同じ種類の*別の*間違いで、気づかれない、またはほとんど気づかれないものはどれで、それはなぜでしょうか。（試してみましょう。数をひとつ変えるだけです。）
 
 
 # %% tags=["nbval-ignore-output"]
 def faulty(level):
-    return walk(mine, LARGE, captions, base_small, level, said=0.0)
+    return walk(stages[1].unet, LARGE, captions, base_small, level, said=0.0)
 
 
 spoilt = {}
 for level in (0.1, 0.2, 0.4):
     spoilt[level] = faulty(level)
     show_row(
-        tr("sound, level {level}", level=level), judged(walk(mine, LARGE, captions, base_small, level))
+        tr("sound, level {level}", level=level),
+        judged(walk(stages[1].unet, LARGE, captions, base_small, level)),
     )
     show_row(tr("faulty, level {level}", level=level), judged(spoilt[level].clamp(-1, 1)))
 plots.images(
     torch.cat(
-        [at_64(base_small[:8]), at_64(walk(mine, LARGE, captions, base_small, 0.4)[:8])]
+        [at_64(base_small[:8]), at_64(walk(stages[1].unet, LARGE, captions, base_small, 0.4)[:8])]
         + [at_64(x[:8]) for x in spoilt.values()]
     ),
     "Small pictures of the base; made larger by the sound walk at level 0.4; "

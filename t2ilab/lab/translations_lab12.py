@@ -73,9 +73,14 @@ LAB_12: dict[str, str] = {
         "{name:28} 正解 {right:4.0%}、距離 {distance:6.2f}、保存 {kept:5.1f} dB"
     ),
     "your stage, level {level}": "あなたのモデル、強さ {level}",
+    "the zoo's, level {level}": "zoo のモデル、強さ {level}",
+    "the zoo's stage": "zoo のモデル",
     "the twin without noise": "ノイズなしの双子",
     "The small pictures themselves, interpolated: right {right:.0%}; the world's own small ones: {own:.0%}.": (
         "小さな絵を補間で拡大したもの：正解 {right:.0%}。この世界の画像を小さくしたものでは {own:.0%}。"
+    ),
+    "How far the hurried base's pictures, enlarged, are from the world's own, by the level of the noise.": (
+        "急いで描かれた絵を拡大したものが、この世界の画像からどれだけ離れているか。横軸は、ノイズの強さ。"
     ),
     "How often the enlarged pictures of the base show all that was asked for, by the level of the noise.": (
         "1 つめのモデルの絵を拡大したとき、頼んだことがすべて描かれている割合。横軸は、ノイズの強さ。"

@@ -12,7 +12,7 @@ NUMBERS = Numbers(
     size=32,
     from_size=16,
     told="language-shapes",
-    steps=1_500,
+    steps=3_000,
     whole=500,
     batch=32,
     # Most of its weights are where maps are small, which is what makes a U-Net of Imagen's efficient.

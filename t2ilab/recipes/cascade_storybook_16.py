@@ -15,7 +15,13 @@ NUMBERS = replace(
     told="language-storybook",
     steps=12_000,
     whole=4_000,
-    unet=replace(cascade_shapes_16.NUMBERS.unet, block_out_channels=(64, 96), cross_attention_dim=128),
+    unet=replace(
+        cascade_shapes_16.NUMBERS.unet,
+        block_out_channels=(64, 96),
+        attention=(False, True),
+        ff_multiple=4,
+        cross_attention_dim=128,
+    ),
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (

@@ -136,7 +136,7 @@ class StageRecipe:
             return None, None
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) ^ 0x5EED)
         low_res = shrunk(image, self.numbers.from_size)
-        levels = torch.rand(len(image), generator=generator) ** 2  # low ones more often: they are drawn with
+        levels = torch.rand(len(image), generator=generator)
         noise = torch.randn(low_res.shape, generator=generator).to(image.device)
         told = augmentation_timesteps(levels, self.schedule, len(image)).to(image.device) + 1
         return augment_low_res(low_res, levels, noise, self.schedule), told
