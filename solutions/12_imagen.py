@@ -766,16 +766,16 @@ plots.lines(
 )
 
 # %% [markdown]
-# Two wishes pull in two directions. *Kept* wants no noise: follow it from level 0 on. *Distance* falls first, as noise hides what no picture of the world
+# Two wishes pull in two directions. *Kept* wants no noise: follow it from level 0 on. *Distance* falls a little at first, as noise hides what no picture of the world
 # looks like, and the stage puts something in its place that it knows; then it rises, as nothing is left to go by. Where is it lowest, for each of the two stages? And where is the twin, which
-# believes every pixel of the hurried base? *Right* may rise a little, too, where what the stage reads in the words corrects the base.
+# believes every pixel of the hurried base, and has learnt for as long as yours, but only the easier half? *Right* may rise a little, too, where what the stage reads in the words corrects the base.
 # (With 48 pictures a share is uncertain by up to 14 points: what differs by less may be chance.)
 # The paper tries a sweep of levels when drawing, and keeps what looks best. What would you take here, and by which figure?
 #
 # **Change one thing:** give the base its time: `HURRY = STEPS`. Does the best level move?
 
 # %% [markdown] tags=["ja"]
-# 2 つの望みが、反対の方向に引っぱります。*保存*にとっては、ノイズはないほうがよいのです。強さ 0 からたどってみてください。*距離*は、はじめは下がります。この世界にありえないところがノイズに隠れ、モデルが、知っているもので埋めるからです。そのあとは上がります。手がかりがなくなっていくからです。2 つのモデルで、それぞれどこがいちばん低いでしょうか。急いで描かれた絵を、画素ひとつまで信じる双子は、どこにいますか。*正解*も、少し上がるかもしれません。言葉から読んだことで、1 つめのモデルの間違いを直せるところがあるからです。（48 枚では、割合に最大 14 ポイントほどの誤差があります。それより小さい差は、偶然かもしれません。）論文では、描くときにいろいろな強さを試して、いちばん良いものを選びます。あなたなら、どの数を見て、どの強さを選びますか。
+# 2 つの望みが、反対の方向に引っぱります。*保存*にとっては、ノイズはないほうがよいのです。強さ 0 からたどってみてください。*距離*は、はじめは少し下がります。この世界にありえないところがノイズに隠れ、モデルが、知っているもので埋めるからです。そのあとは上がります。手がかりがなくなっていくからです。2 つのモデルで、それぞれどこがいちばん低いでしょうか。急いで描かれた絵を画素ひとつまで信じ、あなたのモデルと同じだけ、ただしやさしいほうの半分だけを学んだ双子は、どこにいますか。*正解*も、少し上がるかもしれません。言葉から読んだことで、1 つめのモデルの間違いを直せるところがあるからです。（48 枚では、割合に最大 14 ポイントほどの誤差があります。それより小さい差は、偶然かもしれません。）論文では、描くときにいろいろな強さを試して、いちばん良いものを選びます。あなたなら、どの数を見て、どの強さを選びますか。
 #
 # **ひとつ変えてみましょう**：1 つめのモデルに時間をやってみてください。`HURRY = STEPS` です。いちばん良い強さは動きますか。
 

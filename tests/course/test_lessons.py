@@ -23,7 +23,7 @@ CLAIMS = {
     "09_control": (r"^with your ControlNet +overlap 0\.(\d\d)", 60),
     "10_fine_tuning": (r"^Of the base's distance to the drawings, (\d+)% is gone", 80),
     "11_dalle2": (r"^your prior +right +(\d+)%", 85),
-    "12_imagen": (r"^Right in everything: (\d+)%", 65),
+    "12_imagen": (r"^Right in everything: (\d+)%", 70),
     "13_gans": (r"^day to night: brought over (\d+)%", 90),
     "14_capstone": (r"^the world itself +(\d+)\.\d% of its pictures as asked", 98),
 }
