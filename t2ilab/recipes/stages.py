@@ -88,8 +88,8 @@ class StageRecipe:
         self.weights = error_weights(self.schedule, numbers.prediction_type).to(device.device)
         self.model = device.place(UNet(numbers.unet))
         if numbers.from_size:  # begins with the small picture as it is
-            nn.init.zeros_(self.model.conv_out.weight)
-            nn.init.zeros_(self.model.conv_out.bias)
+            for p in self.model.conv_out.parameters():
+                nn.init.zeros_(p)
         self.kept: dict[int, Tensor] = {}
 
     def _world(self, partial: float, **others: Any) -> World:
