@@ -742,15 +742,16 @@ say(
 )
 
 
-def curves(figure):
-    """One of the three figures, of all three, by level."""
-    flat = {tr("the twin without noise"): (STRENGTHS, [without[figure]] * len(STRENGTHS))}
+def curves(figure, most=1.0):
+    """One of the three figures, of all three, by level, up to the level `most`."""
+    levels = [level for level in STRENGTHS if level <= most]
+    flat = {tr("the twin without noise"): (levels, [without[figure]] * len(levels))}
     rows = {tr("your stage"): table, tr("the zoo's stage"): longer}
-    return {name: (STRENGTHS, [row[figure] for row in by.values()]) for name, by in rows.items()} | flat
+    return {name: (levels, [by[level][figure] for level in levels]) for name, by in rows.items()} | flat
 
 
 plots.lines(
-    curves("distance"),
+    curves("distance", most=0.2),  # beyond, it only grows
     "How far the hurried base's pictures, enlarged, are from the world's own, by the level of the noise.",
     "augmentation level",
     "distance",

@@ -266,8 +266,8 @@ def predicted(
         return unet(x_t, t, told, mask=mask)
     low_res = enlarged(low_res, x_t.shape[-1])
     output = unet(torch.cat([x_t, low_res], dim=1), t, told, mask=mask, class_labels=levels)
-    kept, open_ = (one.to(x_t.dtype)[:, None, None, None] for one in low_res_scalings(levels - 1, schedule))
-    return kept * low_res + open_ * output
+    kept, missing = (one.to(x_t.dtype)[:, None, None, None] for one in low_res_scalings(levels - 1, schedule))
+    return kept * low_res + missing * output
 
 
 def enlarged(low_res: Tensor, size: int) -> Tensor:

@@ -14,7 +14,7 @@ NUMBERS = Numbers(
     steps=4_000,
     batch=32,
     whole=2_000,
-    # The network of shapes-pixel, but for the encoder, which is frozen and somebody else's.
+    # Like the network of shapes-pixel, which learns beside its text encoder; here that is frozen.
     unet=UNetConfig(
         block_out_channels=(32, 32, 64),
         attention=(False, False, True),
