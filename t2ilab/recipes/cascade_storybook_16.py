@@ -15,12 +15,15 @@ NUMBERS = replace(
     told="language-storybook",
     steps=12_000,
     whole=4_000,
+    two_colors=0.9,
+    usual=0.15,
+    cached=2_000,
+    # Like the network of storybook-pixel, which learns beside its text encoder; here that is frozen.
     unet=replace(
         cascade_shapes_16.NUMBERS.unet,
-        block_out_channels=(64, 96),
-        attention=(False, True),
-        ff_multiple=4,
-        cross_attention_dim=128,
+        block_out_channels=(48, 64, 80),
+        attention=(False, True, True),
+        cross_attention_dim=96,
     ),
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps

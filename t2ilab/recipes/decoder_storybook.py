@@ -12,8 +12,11 @@ NUMBERS = replace(
     decoder_shapes.NUMBERS,
     name="decoder-storybook",
     level="storybook",
-    steps=16_000,
-    unet=replace(decoder_shapes.NUMBERS.unet, block_out_channels=(48, 64, 96), cross_attention_dim=128),
+    steps=14_000,
+    two_colors=0.9,
+    usual=0.15,
+    cached=2_000,
+    unet=replace(decoder_shapes.NUMBERS.unet, block_out_channels=(40, 56, 80), attention=(False, True, True)),
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = "Scenes of the storybook, drawn as it trains, and what clip-storybook sees in them; a tenth without."

@@ -10,10 +10,10 @@ NUMBERS = Numbers(
     level="storybook",
     steps=4_000,
     context_length=32,
-    width=128,
+    width=96,
     layers=3,
-    head_dim=32,
-    hidden=256,
+    head_dim=24,
+    hidden=192,
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = "Captions of the storybook, a quarter of them Japanese and a fifth partial, with spans cut out; no picture."

@@ -7,7 +7,7 @@ told of it (Saharia et al. 2022, section 2.4).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Numbers:
         from_size: of the small picture that it enlarges; 0 for a first stage.
         steps, batch, learning_rate, warmup: of the training; steps and warmup in optimizer steps.
         whole: steps with full captions only, before such a share is partial.
-        partial, japanese: shares of the captions, as in `World`.
+        partial, japanese, two_colors, usual: shares of the captions and of the scenes, as in `World`.
         prediction_type: what the network gives.
         cached: so many batches are drawn when they are first met, and met again and again, in other words each time
             (12 kilobytes for a picture of 64x64); 0 draws each anew.
@@ -70,6 +70,8 @@ class Numbers:
     whole: int = 1_000
     partial: float = 0.2
     japanese: float = 0.25
+    two_colors: float = 0.6
+    usual: float = 0.35
     prediction_type: str = "sample"
     cached: int = 0
 
@@ -83,7 +85,8 @@ class StageRecipe:
         self.by_image = bool(numbers.unet.image_embed_dim)
         self.reading = None if self.by_image else Reading.from_pretrained(numbers.told, device)
         self.clip = ImageText.from_pretrained(numbers.told, str(device.device)) if self.by_image else None
-        self.whole, self.world = self._world(0.0), self._world(numbers.partial)
+        colors = {"two_colors": numbers.two_colors, "usual": numbers.usual}
+        self.whole, self.world = self._world(0.0, **colors), self._world(numbers.partial, **colors)
         self.schedule = NoiseSchedule.cosine()
         self.weights = error_weights(self.schedule, numbers.prediction_type).to(device.device)
         self.model = device.place(UNet(numbers.unet))
@@ -103,6 +106,10 @@ class StageRecipe:
         if theirs.config != self.numbers.unet:
             raise ValueError(f"{start} has another layout than {self.numbers.name}, so it cannot be its start.")
         self.model.load_state_dict(theirs.state_dict())
+
+    def goes_on(self) -> None:
+        """A start knows its words, so captions may be partial at once."""
+        self.numbers = replace(self.numbers, whole=0)
 
     def plan(self, steps: int | None = None) -> Plan:
         n = self.numbers
