@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -310,11 +311,19 @@ def test_numbers_that_make_no_run_are_refused_before_anything_is_written(start, 
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("arguments", [{"seed": 1}, {"steps": 8}])
-def test_another_run_in_the_folder_is_refused(start, tmp_path, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "theirs", "ours"),
+    [
+        ({"seed": 1}, "seed 0", "seed 1"),
+        ({"steps": 8}, "steps 9", "steps 8"),
+        ({"seed": 1, "accumulate": 2}, "seed 0, accumulate 1", "seed 1, accumulate 2"),
+    ],
+)
+def test_another_run_in_the_folder_is_refused_and_what_differs_is_named(start, tmp_path, arguments, theirs, ours):
     list(start().steps())
     before = everything(tmp_path / "run")
-    with pytest.raises(OSError, match=r"run holds another run .* Choose another folder with -o, or delete it\."):
+    sentence = f"run holds another run, with {theirs}; asked for: {ours}. Choose another folder with -o, or delete it."
+    with pytest.raises(OSError, match=re.escape(sentence)):
         start(**arguments)
     assert everything(tmp_path / "run") == before
 

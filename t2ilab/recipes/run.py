@@ -162,27 +162,26 @@ class Run:
 
     def _resume(self, facts: Any, steps: int | None) -> int:
         """The steps of the run whose plan.json says `facts`; takes over its precision. Raises OSError for another."""
-        known = isinstance(facts, dict) and {"recipe", "seed", "steps"} <= facts.keys()
-        if (
-            not known
-            or (facts["recipe"], facts["seed"]) != (self.name, self.seed)
-            or steps not in (None, facts["steps"])
-            or self.start not in (None, facts.get("start"))
-            or self.changes not in ({}, facts.get("changes", {}))
-            or self.accumulate not in (None, facts.get("accumulate", 1))
-            or self.compile not in (None, facts.get("compile", False))
-            or self.fsdp not in (None, facts.get("fsdp", False))
-        ):
+        if not (isinstance(facts, dict) and {"recipe", "seed", "steps"} <= facts.keys()):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
+        has = {"start": None, "changes": {}, "accumulate": 1, "compile": False, "fsdp": False} | facts
+        asked = {"recipe": self.name, "seed": self.seed, "steps": steps, "start": self.start, "changes": self.changes}
+        asked |= {"accumulate": self.accumulate, "compile": self.compile, "fsdp": self.fsdp}
+        others = [name for name, value in asked.items() if value not in (None, {}, has[name])]
+        if others:
+            theirs, ours = (", ".join(f"{name} {one[name]}" for name in others) for one in (has, asked))
+            raise OSError(
+                f"{self.folder} holds another run, with {theirs}; asked for: {ours}. Choose another folder with -o, or "
+                "delete it."
+            )
         had = facts.get("processes", 1)
         if had != processes.count():
             raise OSError(
                 f"{self.folder} holds a run in {had} processes, and this is one in {processes.count()}. Go on with "
                 f"--processes {had}, or choose another folder with -o."
             )
-        self.start, self.changes = facts.get("start"), facts.get("changes", {})
-        self.accumulate = facts.get("accumulate", 1)
-        self.compile, self.fsdp = facts.get("compile", False), facts.get("fsdp", False)
+        self.start, self.changes, self.accumulate = has["start"], has["changes"], has["accumulate"]
+        self.compile, self.fsdp = has["compile"], has["fsdp"]
         # Whether half precision is the faster one is measured, so the next process might find otherwise, and the run
         # would no longer be the same bit for bit.
         if facts.get("device") == self.device.device.type:
