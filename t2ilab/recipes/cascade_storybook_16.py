@@ -21,7 +21,7 @@ NUMBERS = replace(
     # Like the network of storybook-pixel, which learns beside its text encoder; here that is frozen.
     unet=replace(
         cascade_shapes_16.NUMBERS.unet,
-        block_out_channels=(48, 64, 80),
+        block_out_channels=(40, 56, 80),
         attention=(False, True, True),
         cross_attention_dim=96,
     ),
