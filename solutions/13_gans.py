@@ -43,7 +43,7 @@ import copy
 import math
 import random
 import time
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 import torch.nn.functional as F
@@ -97,8 +97,8 @@ def normal(*shape, seed):
 # %% [markdown]
 # # 1. Painter and judge
 #
-# **How do you teach somebody to paint whom nobody can correct?** Until 2014 a network that paints was told how far each of its pixels was
-# from the right one, and where several were right it painted their mean: a blur. The idea of
+# **How do you teach somebody to paint whom nobody can correct?** Most networks that painted before 2014 were told how far each of their pixels was
+# from the right one, and where several were right they painted the mean: a blur. The idea of
 # [Goodfellow et al. 2014](https://arxiv.org/abs/1406.2661) is not to say what is right at all, but to train somebody
 # who can tell. The painter $G$ makes a picture $G(z)$ of noise $z$; the judge $D$ gives the probability that a
 # picture is real. One makes $V$ large, the other small:
@@ -147,8 +147,8 @@ def discriminator_loss(real_logits, fake_logits):
 check(discriminator_loss)
 
 # %% [markdown]
-# Now the painter. The game says: make $\log(1 - D(G(z)))$ small. The paper states that game, proves what it leads to, and then, at the
-# end of its section 3, advises against it: *train G to make* $\log D(G(z))$ *large instead*. Both want the same, a judge that
+# Now the painter. The game says: make $\log(1 - D(G(z)))$ small. The paper states that game, and before its section 3 ends
+# it advises against playing it so: *train G to make* $\log D(G(z))$ *large instead*. (Section 4 proves where the game leads.) Both want the same, a judge that
 # is fooled.
 #
 # **Before you go on:** at the beginning everything that is painted is noise, and the judge sees it at once: its
@@ -296,6 +296,7 @@ def judges_turn(rivals, step):
     loss = discriminator_loss(real, rivals.judge(painted, labels)) / 2
     loss = loss + discriminator_loss(real, rivals.judge(images, wrong(labels, step))) / 2
     if step % 8 == 0:
+        # gamma / 2 with gamma = 1, and eight times that, as only every eighth step pays
         loss = loss + 8 / 2 * gradient_penalty(lambda x: rivals.judge(x, labels), images)
     return loss
 
@@ -308,9 +309,9 @@ def painters_turn(rivals, step):
     )
 
 
-def game(rivals, judges, painters, steps, rate=1e-3, betas=(0.5, 0.99)):
+def game(rivals, judges, painters, steps, rate=1e-3, betas=(0.5, 0.99), judge_rate=1.0):
     """Both turns, step after step; yields what `train_adversarially` does."""
-    plan = AdversarialPlan(steps, rate, betas=betas)
+    plan = AdversarialPlan(steps, rate, judge_rate, betas)
     return train_adversarially(
         rivals, lambda step: judges(rivals, step), lambda step: painters(rivals, step), plan
     )
@@ -357,7 +358,7 @@ plots.lines(
         )
         for name, found in losses.items()
     },
-    "The two losses while training. Neither falls and stays low, as that of a diffusion model does.",
+    "The two losses while training.",
     "step",
     "loss",
 )
@@ -371,7 +372,7 @@ for step, (right, covered) in shares.items():
     )
 
 # %% [markdown]
-# **What do the losses say of the pictures?** Next to nothing. A painter's loss is low when it is better than its judge, and
+# **What do the losses say of the pictures?** Little. In which steps is the painter's loss lowest, and what does it paint there? A painter's loss is low when it is better than its judge, and
 # both get better. This is the first thing that people missed in GANs: a number that says how far one is. That is why the
 # lab measures with a third party, the reader.
 #
@@ -437,7 +438,7 @@ plots.images(
 # picture at a time, and by the time it has learnt, the painter has moved on to the next. This is **mode collapse**.
 #
 # A world small enough to be seen whole: seven little clouds of points on a ring. The painter maps noise, a point of the plane, to another
-# point. Both learn by Adam as it comes out of the box, with a momentum of 0.9. Beside it a diffusion model (by flow matching, as in Lab 06) with a network of the same size, the same points, the same number of steps.
+# point. Both learn by Adam as it comes out of the box, with a momentum of 0.9. Beside it a diffusion model (by flow matching, as in Lab 06) with a network of the same size, the same points, the same rate, the same number of steps.
 
 # %% [markdown] tags=["ja"]
 # # 3. 同じ数枚ばかり
@@ -474,7 +475,7 @@ def clouds_reached(points):
 
 
 # %% tags=["nbval-ignore-output"]
-RING_STEPS = budget(lesson=1500, ci=4)
+RING_STEPS, RING_RATE = budget(lesson=1500, ci=4), 3e-3
 RING_LOOKS = sorted({max(1, RING_STEPS * part // 12) for part in range(1, 13)})
 start = normal(400, 2, seed=99)
 reached = {tr("the GAN"): [], tr("the diffusion model"): []}
@@ -494,7 +495,8 @@ def toy_painters(rivals, step):
 
 
 ends = []
-for state in game(toy, toy_judges, toy_painters, RING_STEPS, betas=(0.9, 0.999)):
+twice = game(toy, toy_judges, toy_painters, 2 * RING_STEPS, RING_RATE, betas=(0.9, 0.999))
+for state in islice(twice, RING_STEPS):  # the first half, in which the rate does not fall
     if state.step in RING_LOOKS:
         with torch.no_grad():
             ends.append(toy.painter(start))
@@ -502,7 +504,7 @@ for state in game(toy, toy_judges, toy_painters, RING_STEPS, betas=(0.9, 0.999))
 
 machine.seed(3)
 flow, roads = machine.place(small_net(3, 2)), FlowMatching()
-optimizer = torch.optim.Adam(flow.parameters(), 3e-3)
+optimizer = torch.optim.Adam(flow.parameters(), RING_RATE)
 
 
 def velocity(x_t, t):
@@ -551,12 +553,12 @@ for name, found in reached.items():
     )
 
 # %% [markdown]
-# **Look at two things.** How many clouds each of them reaches, and whether the GAN's curve *stays* where it is or jumps. And at the lines: a
-# painter has to tear a plane into seven pieces, and what lies between two clouds on the way is the tear. Diffusion has
+# **Look at two things.** How many clouds each of them reaches, and whether the GAN's curve *stays* where it is or jumps. And at the lines: where does it take all its
+# noise? A painter that wants all seven has to tear a plane into seven pieces, and what lies between two clouds on the way is the tear. Diffusion has
 # to do it too, but it was told for every point where its road goes. It cannot please anybody by going to one cloud only: each real point that was
 # shown asked for its own road.
 #
-# **Change one thing:** `betas=(0.5, 0.99)` in the call of `game`, and nothing else. Momentum goes on in the direction of old gradients; here the goal
+# **Change one thing:** `betas=(0.5, 0.99)` in the call of `game` above, and nothing else. Momentum goes on in the direction of old gradients; here the goal
 # runs away from them. The people who made GANs work found this out by trying, and it is in every recipe since.
 #
 # ## The same with pictures
@@ -640,7 +642,7 @@ say(
     share=pairs_covered(real),
 )
 watch(
-    tr("a GAN as in 2014"),
+    tr("a GAN with the losses of 2014"),
     new_rivals(TINY, seed=0),
     tiny_turns(discriminator_loss, generator_loss),
     rate=1e-3,
@@ -649,8 +651,8 @@ watch(
 
 
 # %% [markdown]
-# And diffusion? It is the slower learner: after as many steps as this GAN had, a small U-Net on the same pictures draws hardly anything that can be read. The
-# fair race was the one on the ring. Here we take a finished model, `shapes-pixel`, tell it nothing, and ask only what it leaves out. Its pictures are larger and
+# And diffusion? It is the slower learner: after as many steps as this GAN had, a small U-Net on the same pictures draws hardly anything that can be read. On the ring
+# both had as many steps. Here we take a finished model, `shapes-pixel`, tell it nothing, and ask only what it leaves out. Its pictures are larger and
 # its shapes lie anywhere, so its precision and recall are measured against pictures of *its* world; the 56 pairs are the same, and equally frequent.
 
 # %% [markdown] tags=["ja"]
@@ -710,7 +712,7 @@ show_coverage()
 # **Read the rows before the curves.** Which of them repeats itself? Which backgrounds, colours and shapes does it leave out? (The level line is the finished model's one figure.) Then the last lines. The first share is the coverage. The other two come from
 # features of the reader ([Kynkäänniemi et al. 2019](https://arxiv.org/abs/1904.06991)): **precision**, how many of the painted pictures could be real ones,
 # and **recall**, how many of the real ones could have been painted. A painter that has collapsed onto one good picture has
-# high precision and next to no recall. One figure for both would hide that.
+# high precision and next to no recall. One figure for both would hide that. (Yours has little of either after a thousand steps, as most of its shapes are no shapes yet; the reader, which has to name a pair for each picture, is generous with them.)
 #
 # A diffusion model cannot leave a picture out so easily. Its loss goes through the training pictures one by one, and each that it
 # denoises badly costs. The GAN's loss goes through what the *painter* makes: whatever it never makes is never asked for.
@@ -724,7 +726,7 @@ show_coverage()
 # # 4. A judge kept calm
 #
 # **What if the judge may not be so sure?** A judge that goes from "painted" to "real" within a hair's breadth of a picture says nothing
-# about the way there. So bound its steepness: no layer may lengthen a difference. The most that a matrix lengthens any vector is its largest **singular value** $\sigma(W)$, so divide by
+# about the way there. So bound its steepness: no layer may lengthen a difference. (Of a convolution, the matrix of its weights is bounded. The convolution itself may still lengthen a little, by no more than the root of the number of places in its kernel, 3 for a 3x3; the paper leaves it at that.) The most that a matrix lengthens any vector is its largest **singular value** $\sigma(W)$, so divide by
 # that ([Miyato et al. 2018](https://arxiv.org/abs/1802.05957)):
 #
 # $$ W_{\text{SN}} = \frac{W}{\sigma(W)}, \qquad v \leftarrow \frac{W^{\top} u}{\lVert W^{\top} u \rVert}, \quad u \leftarrow \frac{W v}{\lVert W v \rVert}, \quad \sigma(W) \approx u^{\top} W v \qquad \text{(algorithm 1)} $$
@@ -788,9 +790,9 @@ say(
 
 # %% [markdown]
 # Put yours around every layer of the judge from before, and give it the loss that goes with it. The **hinge** asks only for a margin: real pictures above 1,
-# painted ones below $-1$, and what is there already has no say any more ([Lim & Ye 2017](https://arxiv.org/abs/1705.02894)). Painter, data, seed, steps, rate and momentum are those of the first.
+# painted ones below $-1$, and what is there already has no say any more ([Lim & Ye 2017](https://arxiv.org/abs/1705.02894)). Painter, data, seed, steps, rate and momentum are those of the first. One thing more a calm judge can bear: it may learn four times as fast as its painter ([Heusel et al. 2017](https://arxiv.org/abs/1706.08500)), as it did in the paper on attention below.
 #
-# **Predict first:** will the coverage at the end be higher than that of the GAN as in 2014, and how far from the diffusion model's will it be?
+# **Predict first:** will the coverage at the end be higher than that of the GAN with the losses of 2014, and how far from the diffusion model's will it be?
 
 # %% [markdown] tags=["ja"]
 # さきほどの識別器のすべての層に、あなたの関数をかぶせます。損失も、それに合うものにします。**ヒンジ**（hinge）損失が求めるのは、余裕だけです。本物は 1 より上、描かれたものは $-1$ より下で、もうそこにあるものは、何も言わなくなります（[Lim & Ye 2017](https://arxiv.org/abs/1705.02894)）。生成器もデータも、シードも、ステップ数も、学習率もモーメンタムも、最初と同じです。
@@ -836,19 +838,19 @@ watch(
     tiny_turns(hinge_discriminator_loss, hinge_generator_loss),
     rate=1e-3,
     betas=(0.5, 0.99),
+    judge_rate=4,
 )
 show_coverage()
 
 # %% [markdown]
-# Two things were changed at once here, the judge and its loss. A paper would have to tell them apart; you can, with two names in the cell above.
+# Three things were changed at once here: the judge, its loss and its rate. A paper would have to tell them apart; you can, with a name or a number in the cell above, or by giving the first judge that rate.
 #
-# **If yours came out lower**: look at *could be real* too. A calm judge is a slow teacher. Its slope is bounded, and so is what a painter learns from it in a step; at the rate of the
-# first game it has not come far in as many steps. The promise is that the game goes on, not that it is won sooner. **Change one thing:** what does three times the painter's rate do, to this game and to the first?
+# **If yours came out lower**, or hardly higher: a thousand steps of a game end where chance has it, and another seed moves each of these shares by ten points and more. A calm judge is also a slow teacher. Its slope is bounded, and so is what a painter learns from it in a step. The promise is that the game goes on, not that it is won sooner. **Change one thing:** what does three times the painter's rate do, to this game and to the first?
 #
 # The zoo's `gan-attention` puts three ideas of [Zhang et al. 2019](https://arxiv.org/abs/1805.08318) (a preprint of 2018) together: spectral normalisation in *both*
 # networks, the hinge, and **self-attention**. A convolution sees a few pixels around. With attention each place of a
 # map looks at all others, and takes from them what it needs: the U-Nets of diffusion have had the same layer ever since. Where does a place look? The first row shows pictures, the second marks one place, the third shows how much that place takes from each other one.
-# (It is a quarter of an hour old: places and colours are right, most shapes not yet. A calm judge is a slow teacher here too.)
+# (It is a quarter of an hour old: places and colours are right, most shapes not yet, and its attention has hardly any weight so far, as the line below says: do not read much into the map.)
 
 # %% [markdown] tags=["ja"]
 # ここでは、識別器とその損失の 2 つを一度に変えました。論文なら、区別しなければなりません。上のセルの名前を 2 つ変えれば、あなたにもできます。
@@ -964,13 +966,15 @@ with torch.no_grad():
         some = F.avg_pool2d(whole, SIZES[-1] // size)
         made = growing(z, stage).cpu().clamp(-1, 1)
         say(
-            "{size:2} pixels: distance to the world's pictures of that size {distance:6.3f}",
+            "{size:2} pixels: distance to the world's pictures of that size {distance:6.2f}; "
+            "of two halves of these {halves:5.2f}",
             size=size,
             distance=kid(features(some), features(made)),
+            halves=kid(features(some[::2]), features(some[1::2])),
         )
 
 # %% [markdown]
-# (The distance is Lab 10's kernel distance, by the reader's features: 0 for two halves of one heap. At 8 pixels there is little to read, so the three do not compare with each other, but each with what another training reaches.)
+# (The distance is Lab 10's kernel distance, by the reader's features: about 0 for two halves of one heap. The pictures are far from that still: the paper's painter learnt for days on eight GPUs, this one for a quarter of an hour. At 8 pixels there is little to read, so the three do not compare with each other, but each with what another training reaches.)
 #
 # The paper has a remedy for collapse, too, of a charming simplicity (its section 3). Tell the judge, as one more number beside each picture, how much the pictures of its batch *differ*. If a painter always paints the
 # same, that number gives it away. A varied batch against one picture repeated:
@@ -1125,7 +1129,8 @@ plots.images(
 )
 
 # %% [markdown]
-# It trades variety for quality, like the guidance scale of Lab 08. At 0 it is a collapse that one has asked for. **Which of the figures notices, and which would you print in an advertisement?**
+# In the paper this trades variety for quality, like the guidance scale of Lab 08, and at 0 it is a collapse that one has asked for. Ours can show you only the half of it: even at 1 the reader takes next to none of its pictures for
+# real ones, so there is no quality to be gained (`gan-style` is half an hour old; the paper's took a week on eight GPUs). **Which of the figures notices the collapse? And which would you print in an advertisement, if your painter were as good as the paper's?**
 
 # %% [markdown] tags=["ja"]
 # Lab 08 のガイダンス（guidance）の強さと同じく、多様さと質を引き換えにします。0 では、自分で頼んだ崩壊です。**それに気づく数はどれで、広告に載せたくなるのはどの数でしょうか。**
@@ -1172,7 +1177,7 @@ check(cycle_loss)
 
 # %% [markdown]
 # The zoo's `gan-cycle` was trained with it. What is measured, on pictures that it has never seen: how often the reader says "night" of a day that was brought over; how often all
-# else is read as it was asked of the original; and your loss, beside that of two painters who change nothing and of the same two sent to the wrong homes.
+# else is read as it was asked of the original; and your loss, beside that of two painters who change nothing, and that of the zoo's two with each picture compared to another one's original.
 
 # %% [markdown] tags=["ja"]
 # zoo の `gan-cycle` は、この損失で学習しました。一度も見たことのない画像で測ります。夜に変えた昼の画像を、読み取り器が「夜」と答える割合。ほかのすべてが、もとの画像のとおりに読まれる割合。そして、あなたの損失です。何も変えない 2 人と、同じ 2 人を別の家に帰した場合とも比べます。
@@ -1212,14 +1217,20 @@ with torch.no_grad():
     for name, x, y, g, f in (
         (tr("the zoo's two painters"), day, night, to_night, to_day),
         (tr("two that change nothing"), day, night, nn.Identity(), nn.Identity()),
-        (tr("each judged by another's home"), day, night, to_night, lambda x: to_day(x).roll(1, 0)),
+        (
+            tr("each compared with another's original"),
+            day,
+            night,
+            to_night,
+            lambda x: to_day(x).roll(1, 0),
+        ),
     ):
         say("{name}: cycle loss {loss:.3f}", name=name, loss=cycle_loss(x, y, g, f).item())
 
 # %% [markdown]
 # **Two that change nothing have a perfect loss.** So why did training not end there? And look closely at the pictures on the way: what
 # has to be added to a day to make a night, and what taken away? Something that a network has no room to keep in sight can be hidden: in faint patterns that you
-# do not see and the second painter reads. A small cycle loss proves that the information is there, not that it is *shown*. That is why the
+# do not see and the second painter reads ([Chu et al. 2017](https://arxiv.org/abs/1712.02950)). A small cycle loss proves that the information is there, not that it is *shown*. That is why the
 # attributes are read as well.
 
 # %% [markdown] tags=["ja"]

@@ -183,7 +183,7 @@ for name, one in entrants.items():
 
 # %% [markdown]
 # By how much can such a share be wrong? With $n$ pictures, of which a share $p$ is right, chance alone moves it by about
-# $2 \sqrt{p (1 - p) / n}$ to both sides. **Work it out for two models of your list**: may you say which of them is better?
+# $2 \sqrt{p (1 - p) / n}$ to both sides. **Work it out for two models of your list**: may you say which of them is better? (For a difference both uncertainties count: take the root of the sum of their squares. And where $p$ is 1 the rule says 0, which is too sure of itself.)
 #
 # **Change one thing:** which attribute does a model get wrong most? `asked` and `reads` hold all that you need.
 
@@ -348,9 +348,8 @@ say(
 )
 
 # %% [markdown]
-# The features have 256 directions. So many pictures span at most one direction less than there are pictures, and in all others the covariance of a small
-# heap is exactly 0: the heap looks flatter than it is, and FID takes flatness for a difference. It is *biased*: too large, and the more so the fewer
-# pictures there are. KID has no such bias. It scatters instead, around 0, and may come out below. From this follow three rules:
+# Mean and covariance of a few pictures miss the true ones a little, those of each heap in directions of its own. FID adds up squares of these misses, so they do not cancel: it is *biased*, too large, and the more so the fewer
+# pictures there are. Look at the right half of the curve: twice the pictures, about half the distance. On the left it is worse. The features have 256 directions, and fewer pictures than that lie in some of them only, each heap in others. KID has no such bias. It scatters instead, around 0, and may come out below. From this follow three rules:
 #
 # - Compare FIDs of equally many pictures only, and of more than there are features.
 # - Name the network and the number beside the figure, always.
@@ -399,7 +398,7 @@ print(written(results))
 
 # %% [markdown]
 # The columns, once more: **as asked** and **pairs** are exercises 1 and 2. **Diverse** asks how different the pictures of one vague prompt ("a red star") are, in place and
-# surroundings; those that hear labels have to be told everything, so they have no figure there. **Minutes** are of training, by the cards of all parts, each on the machine that its card names; a + says that
+# surroundings; those that hear labels have to be told everything, so they have no figure there. For those that hear nothing it is taken over all their pictures, and a blob of no shape at a place of chance counts there as something, too. (Look at `gan-style`: nearly always different, and hardly any pair of shape and colour. Which of the two figures do you believe?) **Minutes** are of training, by the cards of all parts, each on the machine that its card names; a + says that
 # more went before. From a terminal the same table is `t2ilab compare`; with other prompts, `t2ilab compare --seed 1`; in the storybook, `t2ilab compare --level storybook`.
 #
 # # 6. At a glance
@@ -418,12 +417,12 @@ at_a_glance(results)
 
 # %% [markdown]
 # A model is *dominated* when another one is at least as good in everything and better in something. **Which models of your figures are dominated by none?** Between these there is no best one: there
-# is only what somebody needs. One pass of a GAN, or twenty steps. Three minutes of training, or an hour. Words that leave things open, or five labels.
+# is only what somebody needs. One pass of a GAN, or twenty steps. Eleven minutes of training, or two hours. Words that leave things open, or five labels.
 # Take out your note from section 1. Which figure would have chosen as you did?
 #
 # # 7. What the lecture claimed
 #
-# **Six sentences close the lecture that this course follows. Which of them would you sign now?** Each was put to the test in a lab:
+# **Six sentences close the lecture that this course follows. Which of them would you sign now?** Four were put to the test; two, public data and open models, you could only see at work:
 #
 # | The claim | Where you tested it | Where it shows here |
 # |---|---|---|
@@ -505,6 +504,8 @@ with warnings.catch_warnings():
 print(written([one for one in results if one.name == BASE] + [own]))
 
 # %% [markdown]
+# What did the idea gain, and what did it pay? Does the gain pass the test of section 2?
+#
 # ## Onto the leaderboard
 #
 # A leaderboard is a file that a class shares. An entry needs its **card**: what it is made of, how long it was trained and where, and above all its limits.
@@ -517,20 +518,18 @@ print(written([one for one in results if one.name == BASE] + [own]))
 # リーダーボードは、クラスで共有するファイルです。参加するには**カード**が要ります。何からできているか、どこでどれだけ学習したか、そして何よりも、何ができないか。カードにはファイルの名前とハッシュもあるので、数を信じてもらう必要はありません。だれでも測り直せます。ほかのプロンプト、ほかの枚数、ほかのネットワークで測ったものは、受け付けられません。フォルダにあるモデルは、ターミナルから `t2ilab compare MODEL... --leaderboard board.json` で参加します。このノートブックの中にあるアイデアは、こうして参加します。
 
 # %% tags=["nbval-ignore-output"]
-board_file = (
-    Path(tempfile.mkdtemp()) / "board.json"
-)  # take a file that you keep, or that your class shares
+board_file = Path(tempfile.mkdtemp()) / "board.json"  # take one that your class shares
 entered = [idea, *(one for name, one in entrants.items() if one.cards)]
 found = Comparison(
     task,
-    judge.network,
-    judge.fingerprint,
-    machine.reason,
-    (own, *results),
-    {one.name: one.cards for one in entered},
-    {one.name: one.fingerprint for one in entered},
-    (),
-    {},
+    network=judge.network,
+    instruments=judge.fingerprint,
+    machine=machine.reason,
+    results=(own, *results),
+    cards={one.name: one.cards for one in entered},
+    fingerprints={one.name: one.fingerprint for one in entered},
+    remarks=(),
+    failed={},
 )
 board = enter(board_file, found)
 for place, entry in enumerate(board.entries, 1):

@@ -84,6 +84,9 @@ LAB_09: dict[str, str] = {
         "いちばん上が 6 つの場面。その下は 2 段ずつ、耳に見せたものと、それを聞いて描いたもの。意味マップ、落書き、"
         "輪郭、ポーズの順。いちばん下は、何も聞かずに描いたもの。"
     ),
+    "Joints met by the scenes themselves: {own:.0%}; by the scenes through the autoencoder: {back:.0%}.": (
+        "関節の一致。シーンそのもの：{own:.0%}、オートエンコーダを通したシーン：{back:.0%}。"
+    ),
     "{name:10} met {heard:4.0%}, without it {alone:4.0%}; as told {told:4.0%}, without it {free:4.0%}": (
         "{name:10} 一致 {heard:4.0%}、なしでは {alone:4.0%}、言葉どおり {told:4.0%}、なしでは {free:4.0%}"
     ),

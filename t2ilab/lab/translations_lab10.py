@@ -19,6 +19,9 @@ LAB_10: dict[str, str] = {
     "The three prompts: as the base draws them, and after {steps} steps.": (
         "3 つのプロンプト。上から、もとのモデルと、{steps} ステップのあと。"
     ),
+    "Distance of the same drawings through the autoencoder: {back:.2f}; of the two halves of them: {halves:.2f}.": (
+        "オートエンコーダを通した同じ絵との距離：{back:.2f}。2 つに分けた絵どうしの距離：{halves:.2f}。"
+    ),
     "Of the base's distance to the drawings, {gone:.0%} is gone.": (
         "もとのモデルから絵までの距離のうち、{gone:.0%} がなくなりました。"
     ),

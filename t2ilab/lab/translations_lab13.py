@@ -20,9 +20,7 @@ LAB_13: dict[str, str] = {
     "Eight prompts by your painter after {steps} steps, one row for each.": (
         "あなたの生成器が描いた 8 つのプロンプト。上から {steps} ステップのあと。"
     ),
-    "The two losses while training. Neither falls and stays low, as that of a diffusion model does.": (
-        "学習中の 2 つの損失。拡散モデルの損失のように、下がって低いままでいることは、どちらにもありません。"
-    ),
+    "The two losses while training.": "学習中の 2 つの損失。",
     "after {step:5} steps: right in everything {right:4.0%}, pairs of shape and colour covered {covered:4.0%}": (
         "{step:5} ステップのあと：すべて注文どおり {right:4.0%}、現れた形と色の組 {covered:4.0%}"
     ),
@@ -52,7 +50,7 @@ LAB_13: dict[str, str] = {
         "この世界そのものの画像 {count} 枚のカバー率：{share:.0%}。"
     ),
     "the finished diffusion model": "できあがった拡散モデル",
-    "a GAN as in 2014": "2014 年の流儀の GAN",
+    "a GAN with the losses of 2014": "2014 年の損失の GAN",
     "with your calm judge and hinge": "あなたの落ち着いた識別器とヒンジ損失の GAN",
     "Twelve pictures each, none picked: of the world; then, row by row, by {names}.": (
         "12 枚ずつ。選んではいません。上から、この世界そのもの、そのあと 1 行ずつ {names}。"
@@ -83,8 +81,9 @@ LAB_13: dict[str, str] = {
     "Yours and the network's own half-way picture agree: {small}.": (
         "途中の画像が、あなたの関数とネットワーク自身とで一致するか：{small}。"
     ),
-    "{size:2} pixels: distance to the world's pictures of that size {distance:6.3f}": (
-        "{size:2} 画素：同じ大きさの、この世界の画像との距離 {distance:6.3f}"
+    "{size:2} pixels: distance to the world's pictures of that size {distance:6.2f}; of two halves of these "
+    "{halves:5.2f}": (
+        "{size:2} 画素：同じ大きさの、この世界の画像との距離 {distance:6.2f}。世界の画像を 2 つに分けたときの距離 {halves:5.2f}"
     ),
     "sixteen pictures": "16 枚の画像",
     "one picture sixteen times": "1 枚の画像を 16 回",
@@ -109,7 +108,7 @@ LAB_13: dict[str, str] = {
     ),
     "the zoo's two painters": "zoo の 2 つの生成器",
     "two that change nothing": "何も変えない 2 つ",
-    "each judged by another's home": "別の家に帰した場合",
+    "each compared with another's original": "別の画像の原画と比べた場合",
     "{name}: cycle loss {loss:.3f}": "{name}：サイクル損失 {loss:.3f}",
     "as they came, 32 together": "届いた順、32 枚ずつ",
     "sorted, 32 together": "並べ替えて、32 枚ずつ",

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab.data.monsters import Monster, describe, draw, monsters
-from t2ilab.data.words import SURROUNDINGS
+from t2ilab.data.words import PLAIN, SURROUNDINGS
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.losses import diffusion_loss
@@ -272,7 +272,8 @@ def old_prompts(pipe: TextToImage, count: int, seed: int = 0) -> dict[str, float
 
 def word_prompts(word: str, count: int) -> list[str]:
     """A thing on paper and in all surroundings of the storybook, in turn."""
-    around = ["", *(f" {words[0][0]}" for words in SURROUNDINGS.values())]
+    plain = [f" on a {words[0][0]} background" for words in PLAIN.values()]
+    around = ["", *plain, *(f" {words[0][0]}" for name, words in SURROUNDINGS.items() if name not in PLAIN)]
     return [f"a drawing of {word}{around[i % len(around)]}" for i in range(count)]
 
 
