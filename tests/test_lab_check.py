@@ -165,7 +165,7 @@ def test_the_smallest_difference_is_shown(answer, sentence):
     ("language", "sentence"),
     [
         ("en", "returned a list of tensors (4 of them) for a batch; one tensor is expected"),
-        ("ja", "バッチの場合、関数がテンソル 4 個のリストを返しました。ひとつのテンソルにまとめて"),
+        ("ja", "「バッチ」の場合、関数がテンソル 4 個のリストを返しました。ひとつのテンソルにまとめて"),
     ],
 )
 def test_a_list_of_tensors_is_to_be_joined(language, sentence, monkeypatch):
@@ -486,6 +486,6 @@ def test_everything_is_said_in_japanese_too(monkeypatch):
     wrong = repr(check(lambda a, b: a @ b.T, "cosine_similarity"))
     assert "もう一歩" in wrong
     assert "これは内積なので" in wrong
-    assert "バッチの場合、16 個のうち 16 個の値が違います" in repr(
+    assert "「バッチ」の場合、16 個のうち 16 個の値が違います" in repr(
         check(lambda a, b: cosine(a, b) + 1, "cosine_similarity")
     )

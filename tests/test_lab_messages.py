@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from t2ilab.lab.case_names import case_name
-from t2ilab.lab.messages import Text, language, say
+from t2ilab.lab.case_names import CASES, case_name
+from t2ilab.lab.messages import TABLE, Text, language, say
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,12 @@ def test_sentences_are_filled_in(monkeypatch):
     assert say("status_right") == "正解"
     assert case_name("single") == "1 つだけのバッチ"
     assert case_name("no such case") == "no such case"
+
+
+def test_a_case_is_quoted_in_japanese_as_many_cases_are_whole_clauses():
+    framed = [text.ja for text in TABLE.values() if "{case}" in text.ja]
+    assert framed and all("「{case}」の場合" in sentence for sentence in framed)
+    assert [name for name in CASES.values() if name.ja != name.ja.strip() or set(name.ja) & set("「」")] == []
 
 
 def test_importing_the_lab_loads_no_plots_and_no_models():

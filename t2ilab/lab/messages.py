@@ -124,7 +124,7 @@ TABLE: dict[str, Text] = {
     "error_bare": Text("{kind}, without a message.", "{kind}（メッセージなし）"),
     "error_case": Text(
         "Your code stopped with an error, in the case of {case}:",
-        "{case}の場合に、コードがエラーで止まりました。",
+        "「{case}」の場合に、コードがエラーで止まりました。",
     ),
     "error_line": Text("in {function}, line {line}: `{source}`", "{function} の {line} 行目：`{source}`"),
     "raise_left": Text(
@@ -133,31 +133,31 @@ TABLE: dict[str, Text] = {
     ),
     "returned_nothing": Text(
         "Your function returned nothing (None) for {case}: does it end with `return`?",
-        "{case}の場合、関数が何も返しませんでした（None）。最後に `return` がありますか？",
+        "「{case}」の場合、関数が何も返しませんでした（None）。最後に `return` がありますか？",
     ),
     "wrong_type": Text(
         "Your function returned a {received} for {case}; a tensor (or a "
         "number, where one number is asked) is expected.",
-        "{case}の場合、関数が {received} を返しました。"
+        "「{case}」の場合、関数が {received} を返しました。"
         "テンソル（数ひとつの場合は数でもかまいません）を返してください。",
     ),
     "layer_wanted": Text(
         "Your function returned a {received} for {case}; a layer of the kind {expected} is expected.",
-        "{case}の場合、関数が {received} を返しました。{expected} の層を返してください。",
+        "「{case}」の場合、関数が {received} を返しました。{expected} の層を返してください。",
     ),
     "list_of_tensors": Text(
         "Your function returned a list of tensors ({count} of them) for {case}; one tensor is expected: join them, "
         "with `torch.stack` along a new axis or with `torch.cat` along one that they have.",
-        "{case}の場合、関数がテンソル {count} 個のリストを返しました。ひとつのテンソルにまとめて返してください。"
+        "「{case}」の場合、関数がテンソル {count} 個のリストを返しました。ひとつのテンソルにまとめて返してください。"
         "新しい軸に沿って積むなら `torch.stack`、今ある軸に沿ってつなぐなら `torch.cat` を使います。",
     ),
     "not_two_things": Text(
         "Your function returned a {received} for {case}; two things are expected, in this order: {parts}.",
-        "{case}の場合、関数が {received} を返しました。2 つのものを、{parts} の順に返してください。",
+        "「{case}」の場合、関数が {received} を返しました。2 つのものを、{parts} の順に返してください。",
     ),
     "not_a_pair": Text(
         "Your function returned a {received} for {case}; a pair is expected: `return first, second`.",
-        "{case}の場合、関数が {received} を返しました。`return first, second` のように、2 つの値を返してください。",
+        "「{case}」の場合、関数が {received} を返しました。`return first, second` のように、2 つの値を返してください。",
     ),
     "no_attribute": Text(
         "Your {name} has no layer called `{attribute}`; make it in `__init__` as `self.{attribute} = ...`.",
@@ -165,11 +165,11 @@ TABLE: dict[str, Text] = {
     ),
     "parameter_shape": Text(
         "The weights of your `{parameter}` have shape {received}; {expected} is expected.",
-        "`{parameter}` の重みの形は {received} ですが、{expected} になるはずです。",
+        "`{parameter}` の重みの形状は {received} ですが、{expected} になるはずです。",
     ),
     "no_parameter": Text(
         "Your layer has no parameter `{parameter}`; one of shape {expected} is expected.",
-        "`{parameter}` というパラメータがありません。形が {expected} のものが必要です。",
+        "`{parameter}` というパラメータがありません。形状が {expected} のものが必要です。",
     ),
     "no_gradient": Text(
         "The loss that you return has no gradient; return the tensor itself, "
@@ -192,7 +192,7 @@ TABLE: dict[str, Text] = {
     "layer_without_gradient": Text(
         "What comes out of your layer has no gradient for {case}, so the layer could never learn; its weights need "
         "their gradients, and `forward` no `no_grad`, `.detach()` or `.data`.",
-        "{case}の場合、層の出力に勾配がないので、この層は学習できません。重みには勾配が必要です。"
+        "「{case}」の場合、層の出力に勾配がないので、この層は学習できません。重みには勾配が必要です。"
         "`forward` で `no_grad` や `.detach()`、`.data` を使わないでください。",
     ),
     "argmax_of_bools": Text(
@@ -214,14 +214,14 @@ TABLE: dict[str, Text] = {
         "ネットワークの引数の順番が違います。prior(x_t, t, text_embedding) のように、時刻を 2 番目に渡してください。",
     ),
     "looks_like": Text("It looks like this: {sentence}", "よくある間違いのようです。{sentence}"),
-    "missing": Text("For {case}, there is no result at all.", "{case}の場合、結果がありません。"),
+    "missing": Text("For {case}, there is no result at all.", "「{case}」の場合、結果がありません。"),
     "shape": Text(
         "For {case}, the result has shape {received}; {expected} is expected.",
-        "{case}の場合、結果の形は {received} ですが、{expected} になるはずです。",
+        "「{case}」の場合、結果の形状は {received} ですが、{expected} になるはずです。",
     ),
     "kind": Text(
         "For {case}, the result holds {received}; {expected} are expected.",
-        "{case}の場合、結果の中身が{received}になっています。{expected}を返してください。",
+        "「{case}」の場合、結果の中身が{received}になっています。{expected}を返してください。",
     ),
     "kind_f": Text("floating-point numbers", "浮動小数点数"),
     "kind_i": Text("integers", "整数"),
@@ -230,17 +230,18 @@ TABLE: dict[str, Text] = {
     "kind_c": Text("complex numbers", "複素数"),
     "nan": Text(
         "For {case}, {count} of {total} values are not finite numbers; the first is {received} at {index}.",
-        "{case}の場合、{total} 個のうち {count} 個の値が有限の数ではありません。最初は {index} の {received} です。",
+        "「{case}」の場合、{total} 個のうち {count} 個の値が有限の数ではありません。"
+        "最初は {index} の {received} です。",
     ),
     "element": Text(
         "For {case}, {count} of {total} values differ; the first is at "
         "{index}: received {received}, expected {expected}.",
-        "{case}の場合、{total} 個のうち {count} 個の値が違います。最初は {index} "
+        "「{case}」の場合、{total} 個のうち {count} 個の値が違います。最初は {index} "
         "で、結果は {received}、正しい値は {expected} です。",
     ),
     "scalar": Text(
         "For {case}, the result is {received}; {expected} is expected.",
-        "{case}の場合、結果は {received} ですが、{expected} になるはずです。",
+        "「{case}」の場合、結果は {received} ですが、{expected} になるはずです。",
     ),
     "calls_others": Text(
         "It calls {names}. The check of that exercise does not pass yet: start there.",
