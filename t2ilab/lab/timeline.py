@@ -59,7 +59,7 @@ EVENTS = (
     Event("2017-03", _same("CycleGAN"), "gan", ("13",)),
     Event("2017-10", Text("Progressive growing", "段階的な成長"), "gan", ("13",)),
     Event("2018-02", Text("Spectral normalisation", "スペクトル正規化"), "gan", ("13",)),
-    Event("2018-05", Text("Self-attention GAN", "自己注意 GAN"), "gan", ("13",)),
+    Event("2018-05", Text("Self-attention GAN", "セルフアテンション GAN"), "gan", ("13",)),
     Event("2018-12", Text("Style-based generator", "スタイルに基づく生成器"), "gan", ("13",)),
     Event("2019-07", Text("Score matching", "スコアマッチング"), "diffusion", ("04",)),
     Event("2020-06", _same("DDPM"), "diffusion", ("05",)),

@@ -102,7 +102,7 @@ JAPANESE: dict[str, str] = {
     "Sixteen pictures for sixteen prompts, of one to three things.": (
         "16 個のプロンプトに対する 16 枚の画像。描くものは 1 つから 3 つです。"
     ),
-    "{parameters:,} numbers, made by: {command}": "数の個数は {parameters:,}。作ったコマンド：{command}",
+    "{parameters:,} numbers, made by: {command}": "パラメータ数は {parameters:,}。作ったコマンド：{command}",
     "Things in the prompt: {things}. Everything right: {share:.0%} of 512 pictures.": (
         "描くものの数：{things}。すべて注文どおり：512 枚のうち {share:.0%}。"
     ),
@@ -284,18 +284,18 @@ JAPANESE: dict[str, str] = {
         "最初の学習のあと、{all:.0%} の画像がすべて注文どおりでした。"
     ),
     "linear": "線形",
-    "cosine": "余弦（cosine）",
+    "cosine": "コサイン（cosine）",
     "share of the picture's variance": "画像の分散の割合",
     (
         "How much of the picture is left in x_t. The linear list falls early and fast, the cosine list slowly, with "
         "most of its timesteps in the middle."
     ): (
         "x_t に画像がどれだけ残っているか。線形の列は早く急に減ります。"
-        "余弦の列はゆっくり減り、ステップの多くが中ほどにあります。"
+        "コサインの列はゆっくり減り、ステップの多くが中ほどにあります。"
     ),
     "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, at {cosine:.0%} of the "
     "cosine's.": (
-        "画像が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、余弦の列では {cosine:.0%} です。"
+        "画像が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、コサインの列では {cosine:.0%} です。"
     ),
     "The picture from the velocity is off by {d:.4f}.": "速度から求めた画像の誤差：{d:.4f}。",
     "t = {t}: the velocity's error is {ratio:.2f} times the picture's; SNR + 1 is {weight:.2f}.": (

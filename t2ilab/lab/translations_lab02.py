@@ -17,7 +17,7 @@ LAB_02: dict[str, str] = {
     ),
     "food": "食べ物",
     "a thing and its colour": "ものと色",
-    "a place": "場面",
+    "a place": "背景",
     "another hand": "別の画法",
     "{chance:.1%}, ranked {rank} out of {count} labels": "{chance:.1%}、{count} 個のラベル中 {rank} 位",
     "The scale is {scale:.1f}.": "スケールは {scale:.1f} です。",

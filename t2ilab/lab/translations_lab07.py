@@ -81,7 +81,7 @@ LAB_07: dict[str, str] = {
     ),
     # What latents look like
     "Two pictures, and beside each the four channels of its latents, maps of 8x8.": (
-        "2 枚の画像と、その潜在変数の 4 つのチャンネル。どれも 8x8 の地図です。"
+        "2 枚の画像と、その潜在変数の 4 つのチャンネル。どれも 8x8 のマップです。"
     ),
     "channel 1": "チャンネル 1",
     "channel 2": "チャンネル 2",

@@ -27,7 +27,7 @@ LAB_08: dict[str, str] = {
     ),
     "A picture, and for each word of its prompt the places that looked at it, over all layers and steps; each map is "
     "as bright as it can be.": (
-        "画像と、プロンプトの単語ごとに、その単語を見ていた場所（すべての層と歩数の平均）。"
+        "画像と、プロンプトの単語ごとに、その単語を見ていた場所（すべての層と、すべての歩にわたる平均）。"
         "どのマップも、最大値がいちばん明るくなるようにしてあります。"
     ),
     "{word}: looked at most at ({x:+.1f}, {y:+.1f}); the reader sees it at ({a:+.1f}, {b:+.1f}).": (

@@ -81,7 +81,7 @@ LAB_09: dict[str, str] = {
     "your own drawing": "自分で描いた図",
     "Six scenes, then in pairs what an ear is shown and what is drawn with it: a semantic map, a scribble, edges, "
     "poses. Last row: nobody listens.": (
-        "いちばん上が 6 つの場面。その下は 2 段ずつ、耳に見せたものと、それを聞いて描いたもの。意味マップ、落書き、"
+        "いちばん上が 6 つのシーン。その下は 2 段ずつ、耳に見せたものと、それを聞いて描いたもの。意味マップ、落書き、"
         "輪郭、ポーズの順。いちばん下は、何も聞かずに描いたもの。"
     ),
     "Joints met by the scenes themselves: {own:.0%}; by the scenes through the autoencoder: {back:.0%}.": (
@@ -98,7 +98,7 @@ LAB_09: dict[str, str] = {
     "edges for a third": "輪郭を 3 分の 1 だけ",
     "The scenes; drawn by pose and edges together; by edges at half their loudness; by edges that are heard in the "
     "first third of the steps.": (
-        "上から、もとの場面、ポーズと輪郭を同時に聞いて描いたもの、輪郭を半分の声で聞いたもの、"
+        "上から、もとのシーン、ポーズと輪郭を同時に聞いて描いたもの、輪郭を半分の声で聞いたもの、"
         "輪郭を道の最初の 3 分の 1 だけ聞いたもの。"
     ),
     "{name:20} edges met {edges:4.0%}; as told {told:4.0%}": (

@@ -31,7 +31,7 @@ LAB_10: dict[str, str] = {
         "そのキャプションからもとのモデルが描いたもの、あなたが学習させたモデルが描いたもの。"
     ),
     "Of {whole:,} numbers, {few:,} learn: {share:.1%}.": (
-        "{whole:,} 個の数のうち、学習するのは {few:,} 個、{share:.1%} です。"
+        "{whole:,} 個のパラメータのうち、学習するのは {few:,} 個、{share:.1%} です。"
     ),
     "A new adapter changes a guess by {d:.1e}.": "作ったばかりのアダプタで変わる推定の大きさは {d:.1e} です。",
     "The three prompts, drawn by the base and with the adapter; three monsters by full fine-tuning, and the same three "
@@ -45,7 +45,7 @@ LAB_10: dict[str, str] = {
     "Off, its guess differs from the base's by {d:.1e}.": "強さ 0 では、もとのモデルとの推定の差は {d:.1e} です。",
     "Merged and unmerged agree in float64: {small}.": "float64 で、まとめる前とあとが一致するか：{small}。",
     "Adapted, it holds {many:,} numbers; merged, {few:,}.": (
-        "アダプタ付きでは {many:,} 個の数、まとめると {few:,} 個です。"
+        "アダプタ付きでは {many:,} 個のパラメータ、まとめると {few:,} 個です。"
     ),
     "Six monsters, drawn with adapters of rank {ranks}, from top to bottom.": (
         "モンスター 6 匹を、ランクの違うアダプタで描いたもの。上から {ranks}。"
@@ -89,7 +89,7 @@ LAB_10: dict[str, str] = {
     "textual inversion": "新しい言葉ひとつ（textual inversion）",
     "{name:24} learns {numbers:>9,} numbers, saved in {saved:>8,.1f} kB; in memory: gradients and optimizer "
     "{learning:>8,.1f} kB, for the backward pass {backward:>8,.0f} kB": (
-        "{name:24} 学習する数 {numbers:>9,} 個、保存 {saved:>8,.1f} kB。メモリは、勾配と最適化手法 "
+        "{name:24} 学習するパラメータ {numbers:>9,} 個、保存 {saved:>8,.1f} kB。メモリは、勾配とオプティマイザ "
         "{learning:>8,.1f} kB、逆伝播 {backward:>8,.0f} kB"
     ),
     "The monster that Stable Diffusion was shown.": "Stable Diffusion に見せたモンスター。",

@@ -35,7 +35,9 @@ LAB_11: dict[str, str] = {
         "{name:30} 正解 {right:4.0%}、近さ {near:.2f}、距離 {distance:6.2f}、キャプションとのコサイン {told:.2f}"
     ),
     "Eight captions, from top to bottom: {names}.": "8 つのキャプション。上から {names}。",
-    "Four pictures, each with four variations to the right of it.": "4 枚の画像と、それぞれの右に、4 通りの変形。",
+    "Four pictures, each with four variations to the right of it.": (
+        "4 枚の画像と、それぞれの右に、4 通りのバリエーション。"
+    ),
     "shape": "形",
     "colour": "色",
     "size": "大きさ",
@@ -45,7 +47,8 @@ LAB_11: dict[str, str] = {
     "All of it kept in {share:.0%}.": "すべてが保たれた割合 {share:.0%}。",
     "Mean distance of pixels, of 2 at most: variation and source {own:.3f}, two variations {two:.3f}, two other "
     "pictures {others:.3f}.": (
-        "画素の差の平均（最大 2）：変形ともとの画像 {own:.3f}、変形どうし {two:.3f}、別の画像どうし {others:.3f}。"
+        "画素の差の平均（最大 2）：バリエーションともとの画像 {own:.3f}、"
+        "バリエーションどうし {two:.3f}、別の画像どうし {others:.3f}。"
     ),
     "Shortest vector on the way: on the arc {arc:.2f}, on the straight line {line:.2f}.": (
         "途中でいちばん短いベクトル：弧の上では {arc:.2f}、直線の上では {line:.2f}。"

@@ -89,7 +89,7 @@ LAB_12: dict[str, str] = {
     "How far the base's estimates reach when nothing is done: the 99.5% quantile of their absolute values at each "
     "step. The data end at 1.": (
         "何もしないとき、1 つめのモデルの推定がどこまで届くか。各ステップでの、絶対値の 99.5% 分位数。"
-        "データは 1 までしかない。"
+        "データは 1 までしかありません。"
     ),
     "quantile s": "分位数 s",
     "nothing": "なし",

@@ -6,7 +6,7 @@ LAB_14: dict[str, str] = {
     "nothing": "なし",
     "the world itself": "世界そのもの",
     "{name:18} hears {hears:8} draws {size} pixels a side, holds {parameters:>9,} numbers": (
-        "{name:18} 聞くもの：{hears:8} 1 辺 {size} 画素、{parameters:>9,} 個の数"
+        "{name:18} 聞くもの：{hears:8} 1 辺 {size} 画素、{parameters:>9,} 個のパラメータ"
     ),
     "Pictures of the same six prompts, a row for each entrant. Those that hear nothing answer no prompt.": (
         "同じ 6 つのプロンプトの画像を、参加者ごとに 1 行。何も聞かない参加者は、プロンプトに答えていません。"

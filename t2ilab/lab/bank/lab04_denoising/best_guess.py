@@ -112,7 +112,7 @@ MMSE_DENOISER = Exercise(
             "With rows = data.flatten(1) and x = x_t.flatten(1)[:, None], the squares are (B, N); softmax over dim 1; "
             "then `weights @ rows`, reshaped like x_t.",
             "rows = data.flatten(1)、x = x_t.flatten(1)[:, None] とすると、2 乗の和の形状は (B, N) です。"
-            "dim 1 で softmax をとり、`weights @ rows` を x_t の形に戻します。",
+            "dim 1 で softmax をとり、`weights @ rows` を x_t の形状に戻します。",
         ),
     ),
     properties={

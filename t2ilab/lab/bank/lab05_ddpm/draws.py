@@ -82,7 +82,7 @@ OWN_TIME = Text(
 )
 WRONG_AXIS = Text(
     "ac[t] has the shape (B,), and broadcasting lines it up with the last axis, the width: reshape it to (B, 1, 1, 1).",
-    "ac[t] の形は (B,) なので、最後の軸（幅）に合わせてブロードキャストされます。(B, 1, 1, 1) に変形してください。",
+    "ac[t] の形状は (B,) なので、最後の軸（幅）に合わせてブロードキャストされます。(B, 1, 1, 1) に変形してください。",
 )
 WRONG_AXIS_CHANNELS = Text(
     "(B, 1, 1) lines up with the channels, not with the pictures: one more axis, (B, 1, 1, 1).",

@@ -189,7 +189,7 @@ ADD_NOISE = Exercise(
             "ac[t] is (B,) and the pictures are (B, 3, H, W): "
             "`ac[t].reshape(-1, 1, 1, 1)` gives each picture its own number, "
             "and also works for one int.",
-            "ac[t] の形は (B,)、画像は (B, 3, H, W) です。`ac[t].reshape(-1, 1, 1, 1)` "
+            "ac[t] の形状は (B,)、画像は (B, 3, H, W) です。`ac[t].reshape(-1, 1, 1, 1)` "
             "とすると画像ごとに値が割り当てられ、整数ひとつの t でも動きます。",
         ),
         Text(
@@ -282,7 +282,7 @@ ADD_NOISE = Exercise(
             Text(
                 "two things at once. Both square roots are missing; and ac[t], of shape (B,), is lined up with the "
                 "width: reshape it to (B, 1, 1, 1).",
-                "2 つの間違いが重なっています。平方根が両方とも抜けています。また、形が (B,) の ac[t] "
+                "2 つの間違いが重なっています。平方根が両方とも抜けています。また、形状が (B,) の ac[t] "
                 "は幅に合わせてブロードキャストされるので、(B, 1, 1, 1) に変形してください。",
             ),
         ),

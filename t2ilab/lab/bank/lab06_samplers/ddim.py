@@ -178,7 +178,7 @@ DDIM_STEP = Exercise(
             lambda x0_hat, x_t, ac_t, ac_prev: ddim_step(x0_hat.clamp(-1, 1), x_t, ac_t, ac_prev),
             Text(
                 "the guess is clamped in the step; that is for the denoiser to do, the step takes it as it is.",
-                "推定値を 1 歩の中で制限（clamp）しています。それはデノイザーの役目です。そのまま使ってください。",
+                "推定値を 1 歩の中でクリップ（clamp）しています。それはデノイザーの役目です。そのまま使ってください。",
             ),
         ),
         "levels_exchanged": Misconception(

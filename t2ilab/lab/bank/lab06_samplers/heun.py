@@ -134,7 +134,7 @@ HEUN_STEP = Exercise(
             0.1,
             Text(
                 "A step to sigma_next = 0 must give finite numbers: the second slope is 0 / 0 there; take Euler's.",
-                "sigma_next = 0 へのステップでも、有限の値になるはずです。そこでは傾きを 0 で割ることになるので、"
+                "sigma_next = 0 へのステップでも、有限の値になるはずです。そこでは 2 つ目の傾きが 0 / 0 になるので、"
                 "オイラー法を使ってください。",
             ),
         ),

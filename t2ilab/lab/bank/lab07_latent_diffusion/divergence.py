@@ -87,7 +87,7 @@ KL_TO_STANDARD_NORMAL = Exercise(
             0.2,
             Text(
                 "Clouds that are standard normal must cost nothing, and all others something.",
-                "標準正規分布そのものなら 0、ほかの分布なら正の値になるはずです。",
+                "標準正規分布の雲なら 0、ほかの雲なら正の値になるはずです。",
             ),
         ),
         "only_mean": Property(
@@ -166,7 +166,7 @@ KL_TO_STANDARD_NORMAL = Exercise(
             _of(lambda mean, logvar: 0.5 * ((1 + mean**2) * torch.exp(-logvar) - 1 + logvar)),
             Text(
                 "this is the divergence the other way round, of the standard normal distribution from the cloud.",
-                "これは逆向きで、標準正規分布からその分布を見たダイバージェンスになっています。",
+                "これは逆向きで、雲から見た標準正規分布のダイバージェンスになっています。",
             ),
         ),
         "bits": Misconception(

@@ -81,7 +81,7 @@ VAE_LOSS = Exercise(
     hints=(
         Text(
             "Two terms: how wrong are the pictures, and what do the clouds cost? You have written the second already.",
-            "2 つの項があります。画像はどれだけ違っているか。分布はどれだけ高くつくか。後者は、もう書きました。",
+            "2 つの項があります。画像はどれだけ違っているか。雲はどれだけ高くつくか。後者は、もう書きました。",
         ),
         Text(
             "F.mse_loss(recon, x0) is the first; the mean over the batch of your kl_to_standard_normal the second.",
@@ -120,7 +120,7 @@ VAE_LOSS = Exercise(
             Text(
                 "the KL is taken away, so that clouds would run as far from the standard normal one as they can; add "
                 "it.",
-                "KL を引いています。これでは、分布が標準正規分布からどこまでも離れていきます。足してください。",
+                "KL を引いています。これでは、雲が標準正規分布からどこまでも離れていきます。足してください。",
             ),
         ),
         "weight_left_out": Misconception(

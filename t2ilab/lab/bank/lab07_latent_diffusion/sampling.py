@@ -139,14 +139,14 @@ REPARAMETERIZE = Exercise(
             lambda mean, logvar, noise: mean + torch.exp(-0.5 * logvar) * noise,
             Text(
                 "the sign in the exponent is wrong: the narrow clouds have become the wide ones.",
-                "指数の符号が逆です。狭い分布が広い分布になっています。",
+                "指数の符号が逆です。狭い雲が広い雲になっています。",
             ),
         ),
         "noise_not_scaled": Misconception(
             lambda mean, logvar, noise: mean + noise,
             Text(
                 "logvar is not used: every cloud is equally wide.",
-                "logvar を使っていません。どの分布も同じ幅になっています。",
+                "logvar を使っていません。どの雲も同じ幅になっています。",
             ),
         ),
         "no_noise": Misconception(
@@ -160,7 +160,7 @@ REPARAMETERIZE = Exercise(
             lambda mean, logvar, noise: torch.exp(0.5 * logvar) * noise + 0 * mean,
             Text(
                 "the mean is missing: all clouds lie around 0, whatever the picture.",
-                "平均が抜けています。どの画像でも、分布が 0 のまわりになってしまいます。",
+                "平均が抜けています。どの画像でも、雲が 0 のまわりに来てしまいます。",
             ),
         ),
         "mean_scaled_too": Misconception(
@@ -197,7 +197,7 @@ REPARAMETERIZE = Exercise(
             lambda mean, logvar, noise: mean + torch.exp(0.5 * logvar).detach() * noise,
             Text(
                 "the deviation is cut off from its gradient, so that the encoder never learns how wide a cloud may be.",
-                "標準偏差が勾配から切り離されています。これでは、エンコーダは分布の幅を学べません。",
+                "標準偏差が勾配から切り離されています。これでは、エンコーダは雲の幅を学べません。",
             ),
         ),
         "detached": Misconception(

@@ -86,11 +86,11 @@ DROP_CONDITION = Exercise(
         Text(
             "`torch.where(yes, a, b)` takes a where yes is True. Which shape must `drop` have, to go with (B, L, D)?",
             "`torch.where(yes, a, b)` は、yes が True のところで a を取ります。"
-            "(B, L, D) に合わせるには、`drop` をどんな形にすればよいでしょうか。",
+            "(B, L, D) に合わせるには、`drop` をどんな形状にすればよいでしょうか。",
         ),
         Text(
             "`drop[:, None, None]` has the shape (B, 1, 1), one yes or no for all tokens of a sample.",
-            "`drop[:, None, None]` の形は (B, 1, 1) で、サンプルのトークンすべてにひとつの答えになります。",
+            "`drop[:, None, None]` の形状は (B, 1, 1) で、サンプルのトークンすべてにひとつの答えになります。",
         ),
     ),
     properties={

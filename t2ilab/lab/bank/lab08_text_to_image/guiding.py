@@ -164,7 +164,7 @@ GUIDE = Exercise(
             lambda uncond, cond, scale: (uncond + scale * (cond - uncond)).clamp(-1, 1),
             Text(
                 "the result is clamped to [-1, 1]; latents have no such range, leave it as it is.",
-                "結果を [-1, 1] に制限（clamp）しています。潜在変数にそのような範囲はありません。"
+                "結果を [-1, 1] にクリップ（clamp）しています。潜在変数にそのような範囲はありません。"
                 "そのまま返してください。",
             ),
         ),

@@ -276,7 +276,7 @@ TEXT_TO_IMAGE = Exercise(
             _walk(guess=lambda uncond, cond, scale: guide(uncond, cond, scale).clamp(-1, 1)),
             Text(
                 "the guess is clamped to [-1, 1]; latents have no such range.",
-                "推定値を [-1, 1] に制限（clamp）しています。潜在変数にそのような範囲はありません。",
+                "推定値を [-1, 1] にクリップ（clamp）しています。潜在変数にそのような範囲はありません。",
             ),
         ),
     },

@@ -116,7 +116,7 @@ INPAINT_BLEND = Exercise(
         Text(
             "Bring known_x0 to the level of t first, as in the forward process; then choose by the mask. (B, 1, H, W) "
             "goes with (B, 3, H, W) by itself.",
-            "まず known_x0 に、前向き過程と同じように時刻 t のノイズを加えます。それからマスクで選びます。"
+            "まず known_x0 に、拡散過程と同じように時刻 t のノイズを加えます。それからマスクで選びます。"
             "(B, 1, H, W) は (B, 3, H, W) にそのまま広がります。",
         ),
         Text(

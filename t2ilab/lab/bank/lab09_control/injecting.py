@@ -246,7 +246,7 @@ INJECT = Exercise(
             ),
             Text(
                 "the corrections become further channels; they are to be added, so that the shapes stay.",
-                "補正をチャンネルとしてつなげています。形が変わらないように、足してください。",
+                "補正をチャンネルとしてつなげています。形状が変わらないように、足してください。",
             ),
         ),
         "subtracted": Misconception(

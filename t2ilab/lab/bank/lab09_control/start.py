@@ -138,7 +138,8 @@ SDEDIT_START = Exercise(
             "`[-0:]`, which is "
             "everything. The picture gets the noise of the first that remains; schedule.alphas_cumprod says how much.",
             "taken = round(strength * len(timesteps)) として、最後の taken 個を残します。"
-            "`[-0:]` は全部になるので注意してください。画像には、残った最初の時刻のノイズを加えます。",
+            "`[-0:]` は全部になるので注意してください。画像には、残った最初の時刻のノイズを加えます。"
+            "どれだけ加えるかは schedule.alphas_cumprod でわかります。",
         ),
         Text(
             "timesteps[len(timesteps) - taken :] remain. If there are none, return x0 and them; else "

@@ -96,7 +96,7 @@ TOKEN_ONLY_GRADIENT = Exercise(
         ),
         Text(
             "Begin with zeros of the same shape, and put one row in; grad itself is not to be changed.",
-            "同じ形の 0 から始めて、1 行だけ入れます。grad そのものは変えません。",
+            "同じ形状の 0 から始めて、1 行だけ入れます。grad そのものは変えません。",
         ),
         Text(
             "kept = torch.zeros_like(grad), then kept[token_id] = grad[token_id].",
@@ -147,7 +147,7 @@ TOKEN_ONLY_GRADIENT = Exercise(
             lambda grad, token_id: grad[token_id].clone(),
             Text(
                 "only the row itself comes back, (D,); the gradient has to have the shape of the table, (V, D).",
-                "その行だけ (D,) が返っています。勾配は表と同じ形 (V, D) にしてください。",
+                "その行だけ (D,) が返っています。勾配は表と同じ形状 (V, D) にしてください。",
             ),
         ),
         "row_of_one": Misconception(

@@ -124,7 +124,8 @@ BEST_OF = Exercise(
     hints=(
         Text(
             "K numbers for each text say how well its candidates fit. What shape have all these numbers together?",
-            "どの候補がどれだけ合うかは、テキストごとに K 個の数で表せます。全部まとめると、どんな形になるでしょうか。",
+            "どの候補がどれだけ合うかは、テキストごとに K 個の数で表せます。"
+            "全部まとめると、どんな形状になるでしょうか。",
         ),
         Text(
             "(candidates * text_embedding).sum(-1) is (K, B), and argmax over the axis of K gives B numbers, one "

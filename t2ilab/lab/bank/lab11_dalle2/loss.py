@@ -138,7 +138,7 @@ PRIOR_LOSS = Exercise(
         Text(
             "Three lines: ac[t] as (B, 1), x_t from image_embedding and noise, and the error of "
             "`prior(x_t, t, text_embedding)`. This network does not guess the noise.",
-            "3 行で書けます。ac[t] を (B, 1) の形にし、image_embedding と noise から x_t を作り、"
+            "3 行で書けます。ac[t] を (B, 1) の形状にし、image_embedding と noise から x_t を作り、"
             "`prior(x_t, t, text_embedding)` の誤差を求めます。このネットワークが当てるのはノイズではありません。",
         ),
         Text(
@@ -229,7 +229,7 @@ PRIOR_LOSS = Exercise(
             _mistaken(seen=_wrong_axis),
             Text(
                 "ac[t] has the shape (B,), and broadcasting lines it up with the numbers of a vector; make it (B, 1).",
-                "ac[t] の形は (B,) なので、ベクトルの成分の軸に合わせてブロードキャストされます。(B, 1) "
+                "ac[t] の形状は (B,) なので、ベクトルの成分の軸に合わせてブロードキャストされます。(B, 1) "
                 "にしてください。",
             ),
         ),

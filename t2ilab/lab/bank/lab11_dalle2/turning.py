@@ -145,7 +145,7 @@ SLERP = Exercise(
         Text(
             "(torch.sin((1 - w) * angle) * a + torch.sin(w * angle) * b) / torch.sin(angle), with angle (B, 1) and a "
             "and b as they were given.",
-            "angle を (B, 1) の形にして、もとの a と b に対して (torch.sin((1 - w) * angle) * a + torch.sin(w * "
+            "angle を (B, 1) の形状にして、もとの a と b に対して (torch.sin((1 - w) * angle) * a + torch.sin(w * "
             "angle) * b) "
             "/ torch.sin(angle) を計算します。",
         ),

@@ -96,14 +96,14 @@ DYNAMIC_THRESHOLD = Exercise(
         Text(
             "Clipping at 1 makes everything beyond it equally white or black. What if the whole picture were made "
             "smaller until most of it fits?",
-            "1 で切ると、それを超えたところはどこも同じ白か黒になります。大部分が収まるまで画像全体を小さくしたら、"
-            "どうでしょうか。",
+            "1 でクリップすると、それを超えたところはどこも同じ白か黒になります。"
+            "大部分が収まるまで画像全体を小さくしたら、どうでしょうか。",
         ),
         Text(
             "x0_hat.abs().flatten(1).quantile(percentile, dim=1) gives one s a picture; clamp(min=1) keeps quiet ones "
             "as they are; reshape(-1, 1, 1, 1) lets it meet the pictures.",
             "x0_hat.abs().flatten(1).quantile(percentile, dim=1) で、画像ごとに s がひとつ得られます。clamp(min=1) "
-            "なら範囲内の画像は変わりません。reshape(-1, 1, 1, 1) で画像の形に合わせます。",
+            "なら範囲内の画像は変わりません。reshape(-1, 1, 1, 1) で画像の形状に合わせます。",
         ),
         Text("x0_hat.clamp(-s, s) / s.", "x0_hat.clamp(-s, s) / s を返します。"),
     ),
@@ -127,7 +127,7 @@ DYNAMIC_THRESHOLD = Exercise(
             lambda x0_hat, percentile: x0_hat.clamp(-1, 1),
             Text(
                 "you clip at 1 only; that is static thresholding, and leaves everything glaring.",
-                "1 で切っているだけです。これは静的なしきい値処理で、色が飽和したままになります。",
+                "1 でクリップしているだけです。これは静的なしきい値処理で、色が飽和したままになります。",
             ),
         ),
         "over_batch": Misconception(
@@ -141,7 +141,7 @@ DYNAMIC_THRESHOLD = Exercise(
             _mistaken(least=lambda s: s),
             Text(
                 "s may fall below 1, and then the picture is clipped and stretched though it was in range.",
-                "s が 1 より小さくなることがあります。範囲内だった画像まで、切られて引き伸ばされます。",
+                "s が 1 より小さくなることがあります。範囲内だった画像まで、クリップされて引き伸ばされます。",
             ),
         ),
         "at_most_one": Misconception(
@@ -155,21 +155,21 @@ DYNAMIC_THRESHOLD = Exercise(
             _mistaken(apply=lambda x, s: torch.maximum(torch.minimum(x, s), -s)),
             Text(
                 "it is clipped to [-s, s] and not divided by s, so that it does not lie in [-1, 1].",
-                "[-s, s] で切ったあと、s で割っていません。[-1, 1] に収まらないままです。",
+                "[-s, s] にクリップしたあと、s で割っていません。[-1, 1] に収まらないままです。",
             ),
         ),
         "not_clipped": Misconception(
             _mistaken(apply=lambda x, s: x / s),
             Text(
                 "it is divided by s and not clipped: what lies beyond the quantile leaves [-1, 1].",
-                "s で割っただけで、切っていません。分位数を超えたところが [-1, 1] からはみ出します。",
+                "s で割っただけで、クリップしていません。分位数を超えたところが [-1, 1] からはみ出します。",
             ),
         ),
         "clipped_at_one_first": Misconception(
             _mistaken(apply=lambda x, s: x.clamp(-1, 1) / s),
             Text(
                 "it is clipped at 1 and then divided by s, which only makes the picture grey.",
-                "1 で切ってから s で割っています。これでは画像が灰色になるだけです。",
+                "1 でクリップしてから s で割っています。これでは画像が灰色になるだけです。",
             ),
         ),
         "signed": Misconception(
@@ -204,7 +204,7 @@ DYNAMIC_THRESHOLD = Exercise(
             _mistaken(lambda x, p: x.abs().mean((1, 2, 3), keepdim=True)),
             Text(
                 "s is the mean of |x0_hat|, which cuts off nearly half of the picture; it is to be the quantile.",
-                "s が |x0_hat| の平均になっていて、半分近くが切られてしまいます。分位数を使ってください。",
+                "s が |x0_hat| の平均になっていて、半分近くがクリップされてしまいます。分位数を使ってください。",
             ),
         ),
         "deviation": Misconception(
