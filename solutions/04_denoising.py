@@ -31,7 +31,7 @@
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
-# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それを使わずに先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
 # %% tags=["colab-install"]
 
@@ -110,7 +110,7 @@ plots.images(
 #
 # ### Exercise 1: <!-- exercise mmse_denoiser -->
 #
-# The two formulas, for a batch. Mind one thing: over 3,072 pixels the exponent easily reaches -1,500, and
+# The two formulas, for a batch. Mind one thing: over 3,072 numbers the exponent easily reaches -1,500, and
 # `exp(-1500)` is 0 for every computer. `torch.softmax` knows what to do.
 
 # %% [markdown] tags=["ja"]
@@ -124,7 +124,7 @@ plots.images(
 #
 # ### 演習 1：<!-- exercise mmse_denoiser -->
 #
-# この 2 つの式を、バッチに対して計算します。ひとつだけ注意があります。3,072 個の画素について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
+# この 2 つの式を、バッチに対して計算します。ひとつだけ注意があります。3,072 個の値について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
 
 
 # %%
@@ -264,7 +264,7 @@ check(tweedie_score)
 # length, the longer ones darker. And at timestep $t$ the points have moved towards the middle, to $\sqrt{\bar\alpha_t}$ of where they were: there the picture has faded.
 
 # %% [markdown] tags=["ja"]
-# 3,072 次元の傾きは、だれにも見えません。そこで、平面の上の 4 つの点からなる世界を見てみましょう。3 つが周りに、1 つが真ん中にあります。（あなたの関数にとっては、2 チャンネルで 1 画素の画像です。）矢印があなたのスコアです。長さはどれも同じに描き、長いものほど濃くしてあります。時刻 $t$ の点は、真ん中へ $\sqrt{\bar\alpha_t}$ 倍だけ近づいています。画像が薄くなるのと同じことです。
+# 3,072 次元の傾きは、だれにも見えません。そこで、平面の上の 4 つの点からなる世界を見てみましょう。3 つが周りに、1 つが真ん中にあります。（あなたの関数にとっては、2 チャンネルで 1 画素の画像です。）矢印があなたのスコアです。長さはどれも同じに描き、長いものほど濃くしてあります。時刻 $t$ の点は、真ん中からの距離がもとの $\sqrt{\bar\alpha_t}$ 倍に縮んでいます。画像が薄くなるのと同じことです。
 
 # %%
 four = torch.tensor([[0.0, 1.6], [-1.39, -0.8], [1.39, -0.8], [0.0, 0.0]], device=device)

@@ -33,7 +33,7 @@
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
-# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それなしで先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
+# 空欄のままにした演習には模範解答が入ります。ですから、ラボの続きはいつでも動きます。（間違った答えはそのまま使われます。それを使わずに先へ進みたいときは、`raise NotImplementedError` に戻して、そのセルをもう一度実行してください。）ヒントを見ても点は減りません。
 
 # %% tags=["colab-install"]
 
@@ -312,7 +312,7 @@ say("The picture drawn with your attention differs by at most {d:.1e}.", d=diffe
 #
 # # 2. 単語ごとのアテンションマップ
 #
-# **それぞれの単語は、どこへ行くのでしょうか。** ひとつの層、ひとつのヘッド、1 歩だけでは、ほんの一部です。`AttentionMaps` は、パイプライン（pipeline）が描くあいだ、そのすべてを記録して平均します。Hertz ら（[2022](https://arxiv.org/abs/2208.01626)）は、このようなマップを通して画像を編集しました。Tang ら（[2022](https://arxiv.org/abs/2210.04885)）は、画像の上の熱分布として読みました。
+# **それぞれの単語は、どこへ行くのでしょうか。** ひとつの層、ひとつのヘッド、1 歩だけでは、ほんの一部です。`AttentionMaps` は、パイプライン（pipeline）が描くあいだ、そのすべてを記録して平均します。Hertz ら（[2022](https://arxiv.org/abs/2208.01626)）は、このようなマップを通して画像を編集しました。Tang ら（[2022](https://arxiv.org/abs/2210.04885)）は、画像に重ねたヒートマップとして読みました。
 
 # %% tags=["nbval-ignore-output"]
 with AttentionMaps(pipe, prompt) as maps:
@@ -558,7 +558,7 @@ say("Your pictures and the pipeline's differ by at most {d:.1e}.", d=difference.
 # different surroundings? (This is the Gini–Simpson index of ecologists.) If all eight are equally frequent, in seven pairs of eight.
 
 # %% [markdown] tags=["ja"]
-# 残った差は丸め誤差です。（このモデルは潜在変数の上で働き、潜在変数に上限や下限はありません。zoo の `storybook-pixel` のように画素を描くモデルでは、推定値が -1 から 1 の範囲に切り詰められます。ここでは 2 つの推定値をそれぞれ切り詰めてから混ぜますが、パイプラインは先に混ぜてから一度だけ切り詰めるので、ふちのいくつかの画素で道が分かれます。最初のセルのモデル名を変えて、試してみてください。）
+# 残った差は丸め誤差です。（このモデルは潜在変数の上で働き、潜在変数に上限や下限はありません。zoo の `storybook-pixel` のように画素を描くモデルでは、推定値が -1 から 1 の範囲にクリップ（clip）されます。ここでは 2 つの推定値をそれぞれクリップしてから混ぜますが、パイプラインは先に混ぜてから一度だけクリップするので、ふちのいくつかの画素で道が分かれます。最初のセルのモデル名を変えて、試してみてください。）
 #
 # # 4. どれくらい言葉に従うべきか
 #
@@ -788,7 +788,7 @@ weights = (5 / (schedule.snr + 1)).clamp(max=1).to(device)  # an error of x0 cou
 # First, the latents:
 
 # %% [markdown] tags=["ja"]
-# `attention=(False, True)` は、U の下の段に、クロスアテンションのあるトランスフォーマー（transformer）を付けます。`text_pooling_heads` は、言葉の 2 つめの入り口です。言葉が専用のアテンションでまとめられ、時刻に足されます。DeepFloyd の IF と同じやり方です。SDXL にも似たものがありますが、Stable Diffusion 1 にはありません。学習の時間が何週間もなく数分しかないので、小さなネットワークが早く言葉を覚えられるようにするためです。速度（velocity）とその重み、余弦のスケジュールは、Lab 05 の 6 節以降のものです。
+# `attention=(False, True)` は、U の下の段に、クロスアテンションのあるトランスフォーマー（transformer）を付けます。`text_pooling_heads` は、言葉の 2 つめの入り口です。言葉が専用のアテンションでまとめられ、時刻に足されます。DeepFloyd の IF と同じやり方です。SDXL にも似たものがありますが、Stable Diffusion 1 にはありません。学習の時間が何週間もなく数分しかないので、小さなネットワークが早く言葉を覚えられるようにするためです。速度（velocity）とその重み、コサインスケジュールは、Lab 05 の 6 節以降のものです。
 #
 # まず、潜在変数を作ります。
 
@@ -1121,7 +1121,7 @@ for part, names in settings.items():
 # Where do the 859,520,964 numbers of the U-Net live? First by module, then by what they are for:
 
 # %% [markdown] tags=["ja"]
-# U-Net の 859,520,964 個の数は、どこにあるのでしょうか。まずモジュールごとに、次に役割ごとに数えます。
+# U-Net の 859,520,964 個のパラメータは、どこにあるのでしょうか。まずモジュールごとに、次に役割ごとに数えます。
 
 # %%
 for module, theirs in sd["unet"].named_children():
@@ -1204,7 +1204,7 @@ print(f"{more:,}", tuple(family["inpainting U-Net"].conv_in.weight.shape))
 
 # %% [markdown] tags=["ja"]
 # - **インペインティング**（inpainting、859,535,364）。最初の畳み込みが、4 チャンネルではなく 9 チャンネルを読みます。ノイズの入った潜在変数、穴のあいた画像の潜在変数、そしてマスクです。増えるのは 14,400 個だけで、ほかは元のままです。Lab 09 で扱います。
-# - **ControlNet**（361,279,120）。U-Net の下り道と真ん中の複製です。輪郭や姿勢など、もう 1 枚の画像を見て、見たものを U-Net の特徴マップに足します。U-Net そのものは変えません。Lab 09 で扱います。
+# - **ControlNet**（361,279,120）。U-Net の下り道と真ん中の複製です。輪郭やポーズ（pose）など、もう 1 枚の画像を見て、見たものを U-Net の特徴マップに足します。U-Net そのものは変えません。Lab 09 で扱います。
 # - **4 倍の超解像モデル**（upscaler、473,398,020）。潜在変数の 4 チャンネルと、小さな画像の 3 チャンネルを合わせた 7 チャンネルを読む U-Net と、倍率 4 のオートエンコーダです。Lab 12 に仲間が出てきます。
 # - **ファインチューニング**（fine-tuning）したモデル。構成は同じで、重みが違います。ある種類の画像で学習を続けたもので、講義では 416 枚、1 匹の犬なら 5 枚で済みます。**LoRA** は重みをそのままにして、アテンションの行列に細い行列を 2 つずつ添えます。ギガバイトではなく、数メガバイトです。Lab 10 で扱います。
 # - **Stable Diffusion 2.1**（U-Net 865,910,724、テキストエンコーダ 340,387,840）。文を読むのは、OpenAI の CLIP ではなく OpenCLIP です。トークンの幅は 1,024 で、768 画素のモデルは、あなたのモデルと同じように速度を予測します。
@@ -1277,7 +1277,7 @@ print(*asked[:8], sep="\n")
 # - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022)：演習 2 と 3。4 節で見た損得を、ImageNet で測っています。
 # - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022)：単語をひとつ変えて、ほかの単語のマップをそのままにすると、画像のほかの部分は変わりません。
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：CLIP の論文です。Stable Diffusion は、そのテキストエンコーダで文を読みます。
-# - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022)：Imagen の論文です。文だけで学習して固定したエンコーダを大きくするほうが、U-Net を大きくするよりも効く、という発見があります。
+# - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022)：Imagen の論文です。文だけで学習して凍結したエンコーダを大きくするほうが、U-Net を大きくするよりも効く、という発見があります。
 #
 # ## 発展：Stable Diffusion はどこを見ているか
 #
