@@ -45,7 +45,8 @@ def test_sentences_are_filled_in(monkeypatch):
 
 def test_a_case_is_quoted_in_japanese_as_many_cases_are_whole_clauses():
     framed = [text.ja for text in TABLE.values() if "{case}" in text.ja]
-    assert framed and all("「{case}」の場合" in sentence for sentence in framed)
+    assert framed
+    assert all("「{case}」の場合" in sentence for sentence in framed)
     assert [name for name in CASES.values() if name.ja != name.ja.strip() or set(name.ja) & set("「」")] == []
 
 

@@ -91,7 +91,9 @@ LAB_08: dict[str, str] = {
     "Six prompts of the lecture, by the zoo's model of the storybook.": (
         "学習済みモデル集にある絵本の世界のモデルが描いた、講義の 6 つのプロンプト。"
     ),
-    "{wish:50} {share:.0%} of 16 as asked, by the model's card": "{wish:50} モデルのカードでは、16 枚のうち注文どおり {share:.0%}",
+    "{wish:50} {share:.0%} of 16 as asked, by the model's card": (
+        "{wish:50} モデルのカードでは、16 枚のうち注文どおり {share:.0%}"
+    ),
     "{file:50} {size:9,.1f} kB": "{file:50} 大きさ {size:9,.1f} kB",
     "Six prompts, drawn by this course, above, and by diffusers, below.": (
         "6 つのプロンプト。上はこのコース、下は diffusers が描いたもの。"

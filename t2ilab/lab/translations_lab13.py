@@ -83,7 +83,8 @@ LAB_13: dict[str, str] = {
     ),
     "{size:2} pixels: distance to the world's pictures of that size {distance:6.2f}; of two halves of these "
     "{halves:5.2f}": (
-        "{size:2} 画素：同じ大きさの、この世界の画像との距離 {distance:6.2f}。世界の画像を 2 つに分けたときの距離 {halves:5.2f}"
+        "{size:2} 画素：同じ大きさの、この世界の画像との距離 {distance:6.2f}。"
+        "世界の画像を 2 つに分けたときの距離 {halves:5.2f}"
     ),
     "sixteen pictures": "16 枚の画像",
     "one picture sixteen times": "1 枚の画像を 16 回",
