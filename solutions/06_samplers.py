@@ -249,7 +249,7 @@ plots.images(drawn[by_ddim], "The same six prompts in {steps} steps of DDIM.", c
 say("DDIM and Euler differ by at most {d:.4f}.", d=(drawn[by_ddim] - drawn[by_euler]).abs().max().item())
 
 # %% [markdown]
-# Ten steps, and most of the things can be named. And the two walks are one, found twice: by Song, Meng & Ermon in 2020 (who say so
+# Compare these ten steps with the ten of DDPM in section 1. Are they better? Section 5 counts. And the two walks are one, found twice: by Song, Meng & Ermon in 2020 (who say so
 # themselves, eqs. 13 and 14), and by Euler in 1768.
 #
 # # 3. Cutting corners less
@@ -268,7 +268,7 @@ say("DDIM and Euler differ by at most {d:.4f}.", d=(drawn[by_ddim] - drawn[by_eu
 # Mind the last step: at `sigma_next = 0` there is no second slope.
 
 # %% [markdown] tags=["ja"]
-# 10 歩で、たいていのものは名前がわかるようになりました。しかも、2 つの歩き方は同じものでした。2020 年に Song、Meng、Ermon によって（論文の式 13 と 14 で自ら指摘しています）、1768 年にオイラーによって、二度見つかったのです。
+# この 10 歩を、1 節の DDPM の 10 歩と比べてください。よくなっているでしょうか。5 節で数えます。なお、2 つの歩き方は同じものでした。2020 年に Song、Meng、Ermon によって（論文の式 13 と 14 で自ら指摘しています）、1768 年にオイラーによって、二度見つかったのです。
 #
 # # 3. 近道をしすぎない
 #
@@ -308,9 +308,14 @@ def by_heun(denoise, x, sigmas):
 #
 # Heun looks twice in each step, so ten of its steps cost as much as twenty of Euler's. **Is there anything that one already knows and
 # could use instead?** The guess of the step before. DPM-Solver++ ([Lu et al. 2022](https://arxiv.org/abs/2211.01095)) has
-# two ideas. First: the part of the equation that shrinks the noise is linear, and can be solved exactly (with the guess held still, a stretch of any length is one formula).
-# With $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$, which rises as the noise falls, and $h = \lambda' - \lambda$, what
-# is left is
+# two ideas. First: while the guess stands still, the equation can be solved exactly. Measure the noise by
+# $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$, which rises as the noise falls; then $\sigma = e^{-\lambda}$. Divide section 2's $x$
+# by it: $y = x / \sigma = x_t / \sqrt{1 - \bar\alpha_t}$. For $y$ the equation of section 2 is (put it in and see)
+#
+# $$ \frac{\mathrm d y}{\mathrm d \lambda} = e^{\lambda}\,\hat x_0 $$
+#
+# If the guess stands still, $y' = y + (e^{\lambda'} - e^{\lambda})\,\hat x_0$, for a step of any length. Times $\sqrt{1 - \bar\alpha_{t'}}$, and with
+# $h = \lambda' - \lambda$, this is
 #
 # $$ x_{t'} = \sqrt{\frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t}}\; x_t + \sqrt{\bar\alpha_{t'}}\,\big(1 - e^{-h}\big)\, D $$
 #
@@ -326,7 +331,11 @@ def by_heun(denoise, x, sigmas):
 # %% [markdown] tags=["ja"]
 # # 4. 一度見るだけで 2 次
 #
-# ホイン法は 1 歩ごとに二度見るので、10 歩でもオイラー法の 20 歩分の手間がかかります。**もう知っているもので、かわりに使えるものはないでしょうか。** 前の 1 歩での推定値があります。DPM-Solver++（[Lu et al. 2022](https://arxiv.org/abs/2211.01095)）には、2 つの考えがあります。ひとつめ。方程式のうち、ノイズを縮める部分は線形なので、正確に解けます（推定値を止めておけば、長い区間でもひとつの式になります）。ノイズが減ると増える $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$ と、その増分 $h = \lambda' - \lambda$ を使うと、残りは次のようになります。
+# ホイン法は 1 歩ごとに二度見るので、10 歩でもオイラー法の 20 歩分の手間がかかります。**もう知っているもので、かわりに使えるものはないでしょうか。** 前の 1 歩での推定値があります。DPM-Solver++（[Lu et al. 2022](https://arxiv.org/abs/2211.01095)）には、2 つの考えがあります。ひとつめ。推定値が動かないあいだは、方程式を正確に解けます。ノイズの量を $\lambda = \tfrac12 \log\big(\bar\alpha / (1 - \bar\alpha)\big)$ で測りましょう。ノイズが減ると増える値で、$\sigma = e^{-\lambda}$ です。これで 2 節の $x$ を割り、$y = x / \sigma = x_t / \sqrt{1 - \bar\alpha_t}$ とします。2 節の方程式は、$y$ については次のようになります（代入して確かめてください）。
+#
+# $$ \frac{\mathrm d y}{\mathrm d \lambda} = e^{\lambda}\,\hat x_0 $$
+#
+# 推定値が動かなければ、歩幅がどれだけ大きくても $y' = y + (e^{\lambda'} - e^{\lambda})\,\hat x_0$ です。$\sqrt{1 - \bar\alpha_{t'}}$ を掛け、$h = \lambda' - \lambda$ と書くと、次の式になります。
 #
 # $$ x_{t'} = \sqrt{\frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t}}\; x_t + \sqrt{\bar\alpha_{t'}}\,\big(1 - e^{-h}\big)\, D $$
 #
@@ -501,12 +510,17 @@ for name, spacing in rows:
 # %% [markdown]
 # Read it all together: for each number of calls the printed table has the share, the seconds, and the distance. (With 56 pictures a share is uncertain by about 13 points.)
 #
-# - Nearly everybody gains from more calls at first, and then nobody does. More steps will not mend what is wrong then: it is the model.
-# - **With few calls the noise levels matter, whoever walks over them.** Karras's levels were chosen for other models, at many steps; with five
-#   of them this model spends most on noise so weak that everything has long been decided. With many calls they lead nearest to the end of the road.
-# - By distance, order shows: Heun and DPM++ go on approaching where the reader has long been content. To name
+# - More calls do not always help. On equal distances DDIM and DPM++ are judged best at ten, and with more they fall. (The road's own end is judged no
+#   better: DPM++ over Karras's levels is nearly there at forty.) DDPM, which adds fresh noise, is often ahead of them with the same model.
+#   A walk without noise keeps every error of its early guesses; fresh noise covers some of them, and the network decides again (Karras et al. 2022, section 4).
+#   So fewer steps are not the reason to leave the noise out here. That the road has one end, and can be measured, is.
+# - **With few calls the noise levels matter.** At 5 and at 10 calls DDPM, DDIM and DPM++ do better on equal distances than on Karras's levels. Look at the
+#   levels: `pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]`. Of Karras's five, three lie above $\sigma = 5$, where hardly anything can be seen yet,
+#   and one at 0.006, where all has been decided. That leaves one for the range in which this picture is decided; equal distances (`"trailing"`) spend four of
+#   five there. Karras et al. chose their levels for other models and for more steps. With many calls they lead nearest to the end of the road.
+# - By distance, on Karras's levels, order shows: Heun and DPM++ go on approaching where the reader has long been content. To name
 #   a picture one need not be at the very end of the road.
-# - The seconds go with the calls, whoever makes them. The sampler itself costs next to nothing.
+# - The seconds go with the calls. (Where one row took longer than another with as many calls, our machine had other work.) The sampler itself costs next to nothing.
 # - **Order is a promise about small steps.** With few calls Heun's pictures are rubbish, and here is why. Put Euler's step into Heun's: beyond it, Heun moves
 #   $x$ by
 #
@@ -517,10 +531,10 @@ for name, spacing in rows:
 # %% [markdown] tags=["ja"]
 # まとめて読みましょう。上に出力された表には、呼び出しの回数ごとに、割合、秒数、距離が並んでいます。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
 #
-# - はじめのうちは、呼び出しを増やすとほとんどどれもよくなりますが、やがてどれもよくならなくなります。残った間違いは歩数を増やしても直りません。モデル自身の間違いです。
-# - **呼び出しが少ないときは、どのサンプラーでも、ノイズの段階の選び方が効きます。** Karras らの段階は、別のモデルのために、多い歩数で選ばれたものです。5 歩しかないと、このモデルでは、もう何もかも決まったあとの弱いノイズにほとんどの歩数を使ってしまいます。呼び出しが多ければ、道の終わりに最も近づきます。
-# - 距離を見ると、次数の違いがわかります。ホイン法と DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
-# - 秒数は、どの方法でも、呼び出しの回数で決まります。サンプラー自身の計算は、ほとんどかかりません。
+# - 呼び出しを増やしても、よくなるとは限りません。等間隔の時刻では、DDIM と DPM++ の成績は 10 回のときがいちばんよく、それより増やすと下がります。（道の終わりそのものの成績も、それよりよくはありません。Karras らの段階を DPM++ で 40 回歩けば、もうほとんど道の終わりです。）新しいノイズを加える DDPM は、同じモデルなのに、しばしばその上を行きます。ノイズを加えない歩き方では、はじめのころの推定の誤りがすべて残ります。新しいノイズはその一部を覆い隠し、ネットワークはそこを決め直します（Karras et al. 2022 の 4 節）。ですから、ここでノイズを加えない理由は、歩数を減らすためではありません。道の終わりがひとつに決まり、そこまでの距離を測れるからです。
+# - **呼び出しが少ないときは、ノイズの段階の選び方が効きます。** 5 回と 10 回では、DDPM も DDIM も DPM++ も、Karras らの段階より等間隔の時刻のほうでよい成績です。`pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]` で、その段階を見てください。Karras らの 5 つの段階のうち、3 つは $\sigma = 5$ より上にあり、そこではまだほとんど何も見えません。ひとつは 0.006 で、そこではもうすべてが決まっています。この画像が決まっていく範囲には、ひとつしか残りません。等間隔の時刻（`"trailing"`）では、5 つのうち 4 つがその範囲にあります。Karras らがこの段階を選んだのは、別のモデルと、もっと多い歩数のためでした。呼び出しが多ければ、道の終わりに最も近づきます。
+# - Karras らの段階で距離を見ると、次数の違いがわかります。ホイン法と DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
+# - 秒数は、呼び出しの回数で決まります。（回数が同じなのに、ほかの行より時間のかかった行があるのは、作者のコンピュータがほかの仕事もしていたからです。）サンプラー自身の計算は、ほとんどかかりません。
 # - **次数とは、歩幅が小さいときの約束です。** 呼び出しが少ないと、ホイン法の絵はめちゃくちゃです。その理由はこうです。ホイン法の式をオイラー法の 1 歩と比べると、ホイン法はそこからさらに、$x$ を次の分だけ動かします。
 #
 # $$ \frac{\sigma - \sigma'}{2 \sigma'}\,\big(\hat x_0(x', \sigma') - \hat x_0(x, \sigma)\big) $$
@@ -580,8 +594,8 @@ def flow_matching_loss(net, x0, noise, t):
     """How far the network's velocity is from that of the straight road.
 
     Lipman et al. 2023; Liu et al. 2023. net(x_t, t) is to be noise - x0, at x_t = (1 - t) x0 + t noise;
-    x0: (B, 3, H, W) in [-1, 1]; noise: like x0; t: (B,) in [0, 1]. Returns one number with its gradient,
-    the mean squared error over everything.
+    x0: (B, 3, H, W) in [-1, 1]; noise: like x0; t: (B,) in [0, 1]. Returns a 0-d tensor, the mean squared
+    error over everything, from which `backward()` reaches the network's weights.
     """
     raise NotImplementedError
 
