@@ -430,7 +430,7 @@ say(
 
 # %% [markdown]
 # What if the same thing was drawn twice, at the same place, in front of the same sky: is that a copy? The features say what a picture shows and cannot answer; those who must be
-# sure lay the two pictures upon each other. (Whether such pairs should stay is another question: dropping half of the data by *meaning* hardly hurt a CLIP,
+# sure lay one picture on the other. (Whether such pairs should stay is another question: dropping half of the data by *meaning* hardly hurt a CLIP,
 # [Abbas et al. 2023](https://arxiv.org/abs/2303.09540).)
 #
 # **And the test?** Suppose that the last fifth of what passed the filter were put aside to test a model, before anybody thought of copies:
@@ -465,7 +465,7 @@ if left:
     )
 
 # %% [markdown]
-# Why do some remain? What was done to them that the vectors notice? And the others that were dropped: are they all mistakes? (A copy of a *test* picture is no leak, but no new question either.)
+# Does any remain? Set `COPY = 0.97`, run that cell and this one again, and look at those that do: what was done to them that the vectors notice? (Then set it back.) And the others that were dropped: are they all mistakes? (A copy of a *test* picture is no leak, but no new question either.)
 # A lower cut finds more of the leaks and drops more that are none. For a test that is a good bargain: a test that is a little smaller is still a test, one that leaks is none.
 #
 # # 4. Search
@@ -478,7 +478,7 @@ if left:
 # A search engine, the whole of it.
 
 # %% [markdown] tags=["ja"]
-# 残ってしまったものがあるのは、なぜでしょうか。ベクトルが変わってしまうほどの、どんな加工をされているのでしょうか。また、捨てられたそのほかの画像は、すべて間違いでしょうか。（*テスト用*の画像どうしの複製は、リーク（leak）ではありませんが、新しい問題でもありません。）しきい値を下げれば、リークはもっと見つかり、リークでないものも多く捨てられます。テストにとっては、悪くない取引です。少し小さくなってもテストはテストですが、リークのあるテストは、もうテストではありません。
+# 残ってしまったものはありますか。`COPY = 0.97` として、そのセルとこのセルをもう一度実行し、残ったものを見てください。ベクトルが変わってしまうほどの、どんな加工をされているのでしょうか。（見終わったら、元の値に戻してください。）また、捨てられたそのほかの画像は、すべて間違いでしょうか。（*テスト用*の画像どうしの複製は、リーク（leak）ではありませんが、新しい問題でもありません。）しきい値を下げれば、リークはもっと見つかり、リークでないものも多く捨てられます。テストにとっては、悪くない取引です。少し小さくなってもテストはテストですが、リークのあるテストは、もうテストではありません。
 #
 # # 4. 検索
 #
@@ -736,7 +736,7 @@ def alignment_loss(student_text, teacher_text):
     """How far a student's text features point away from its teacher's: one minus the mean cosine.
 
     student_text: (B, D) and teacher_text: (B, D), of any lengths; row i of both means the same.
-    Returns one number in [0, 2] with its gradient.
+    Returns a 0-d tensor in [0, 2], from which `backward()` reaches the student's features.
     """
     raise NotImplementedError
 
@@ -957,7 +957,7 @@ learnt_from(shelf)
 say("By chance: R@1 {one:.1%}, R@10 {ten:.1%}.", one=1 / len(distinct), ten=10 / len(distinct))
 
 # %% [markdown]
-# Which of the two steps makes a difference that is larger than that between two runs of one set? In our runs the filter did, by far: at the same number of pairs, R@1 rose several times over.
+# Which of the two steps makes a difference that is larger than that between two runs of one set? In our runs the filter did, by far: at the same number of pairs, R@1 rose nearly threefold.
 # What dropping the copies adds was small, and at this size hardly more than chance: most pairs of the two filtered sets are the same. (That is no argument against
 # dropping them: the leaks of section 3 are still there.) And mind two favours: judge, text encoder and test come from the same faultless world; and the sets are equally large only because the crawl was larger.
 # From a given crawl a filter makes fewer pairs. When is it better to keep them?
@@ -967,7 +967,7 @@ say("By chance: R@1 {one:.1%}, R@10 {ten:.1%}.", one=1 / len(distinct), ten=10 /
 # All take equally many steps: who has few pairs sees each more often. But four times the weights also cost more computing, four times the pairs do not.
 
 # %% [markdown] tags=["ja"]
-# 同じデータで 2 回学習させたときの差よりも大きな差が出たのは、2 つの段階のどちらでしょうか。作者が試したときは、選別の効果がはっきりと出ました。組の数が同じでも、R@1 は何倍にもなりました。複製を除くことの効果は小さく、この規模では偶然の差とほとんど区別がつきませんでした。選別を通った 2 つのデータは、大部分が同じ組だからです。（だからといって、除かなくてよいことにはなりません。3 節で見たリークは、残ったままです。）また、この実験には、結果に有利な点が 2 つあります。審判も、テキストエンコーダも、テストも、同じ完璧な世界のものです。そして、3 つのデータの大きさが同じなのは、もとのデータがもっと大きかったからです。決まった量のデータを選別すれば、組は減ります。捨てずに残したほうがよいのは、どんなときでしょうか。
+# 同じデータで 2 回学習させたときの差よりも大きな差が出たのは、2 つの段階のどちらでしょうか。作者が試したときは、選別の効果がはっきりと出ました。組の数が同じでも、R@1 は 3 倍近くになりました。複製を除くことの効果は小さく、この規模では偶然の差とほとんど区別がつきませんでした。選別を通った 2 つのデータは、大部分が同じ組だからです。（だからといって、除かなくてよいことにはなりません。3 節で見たリークは、残ったままです。）また、この実験には、結果に有利な点が 2 つあります。審判も、テキストエンコーダも、テストも、同じ完璧な世界のものです。そして、3 つのデータの大きさが同じなのは、もとのデータがもっと大きかったからです。決まった量のデータを選別すれば、組は減ります。捨てずに残したほうがよいのは、どんなときでしょうか。
 #
 # **では、ネットワークはどうでしょうか。** 今度は、組の数と重みの数を、**どちらも 4 倍**にして比べます。2 つの大きさの画像エンコーダを、`shapes` の世界の、だんだん多くの異なる組で学習させます。テストするのは、組の数にかかわらず、学習用の画像に**一度も**出てこないシーンの画像です。そうしないと、組を増やすほど、テストのシーンが多く含まれるというだけで、結果がよくなってしまいます。形と色の両方が合っていれば正解で、その組み合わせは 56 通りです。ステップ数はどれも同じです。組の種類が少なければ、同じものを何度も見ることになります。ただし、重みを 4 倍にすると計算も増えますが、組を 4 倍にしても増えません。
 
@@ -1063,8 +1063,8 @@ say(
 # - It compares *one* factor, four, at this size and with this many steps. Where the pairs are few, more weights have little to learn from; where they are many, more weights make more of them. Your curves say where you stand.
 # - Two widths of one kind of network are no two architectures. And two runs are few: with the large encoder they may lie as far apart as the steps that you compare.
 # - The text encoder knew the words of this world already.
-# - *How many* pairs and *which* pairs are two questions. With billions of pairs the number saturates, unless network and compute grow with it ([Cherti et al. 2023](https://arxiv.org/abs/2212.07143)). The choice does not: in Lab 02's
-#   figure of published models, the same network gains more from chosen data than from many times the weights.
+# - *How many* pairs and *which* pairs are two questions. With billions of pairs the number saturates, unless network and compute grow with it ([Cherti et al. 2023](https://arxiv.org/abs/2212.07143)). Choice helps where number does not: in Lab 02's
+#   figure of published models, L/14 gains 3.9 points from better chosen and *fewer* pairs, nearly as much as a network gains that costs six times the operations.
 #
 # What would you have to measure to convince somebody who doubts it?
 #
@@ -1080,7 +1080,7 @@ say(
 # - 比べたのは、この大きさとこのステップ数で、4 倍という*ひとつの*倍率だけです。組が少なければ、重みを増やしても学ぶものがありません。組が多ければ、重みが多いほどそれを活かせます。今どちらにいるのかは、あなたの曲線が示しています。
 # - 1 種類のネットワークの 2 つの幅では、2 つのアーキテクチャの比較とは言えません。また、2 回では足りません。大きいほうでは、2 回の結果の差が、比べたい差と同じくらいになることもあります。
 # - テキストエンコーダは、この世界の言葉をすでに知っていました。
-# - *いくつの*組かと、*どの*組かは、別の問いです。何十億組もあると、ネットワークと計算量も一緒に大きくしないかぎり、数を増やす効果は頭打ちになります（[Cherti et al. 2023](https://arxiv.org/abs/2212.07143)）。選ぶ効果は、そうなりません。Lab 02 の公開モデルの図では、同じネットワークでも、データを選ぶほうが、重みを何倍にもするより効果がありました。
+# - *いくつの*組かと、*どの*組かは、別の問いです。何十億組もあると、ネットワークと計算量も一緒に大きくしないかぎり、数を増やす効果は頭打ちになります（[Cherti et al. 2023](https://arxiv.org/abs/2212.07143)）。数を増やしても効果がないところで、選ぶことには効果があります。Lab 02 の公開モデルの図では、L/14 の正解率は、よりよく選んだ、しかも*より少ない*組で 3.9 ポイント上がりました。計算量が 6 倍のネットワークにしたときの差に近い大きさです。
 #
 # 疑っている人を納得させるには、何を測ればよいでしょうか。
 #
