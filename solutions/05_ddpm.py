@@ -480,8 +480,8 @@ def ddpm_loss(net, x0, t, noise, ac):
     """How far the network's guess of the noise is from the noise that was added (DDPM, equation 14).
 
     net(x_t, t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; t: int64 (B,) or one int;
-    noise: like x0; ac: (T,). Returns one number with its gradient, the mean squared error over
-    everything.
+    noise: like x0; ac: (T,). Returns a 0-d tensor, the mean squared error over everything, from which
+    `backward()` reaches the network's weights.
     """
     raise NotImplementedError
 
@@ -614,8 +614,8 @@ plots.loss_curve(losses)
 # # 5. The way back
 #
 # **How do you step from $x_t$ to $x_{t-1}$ with a guess of the noise in hand?** If you knew $x_0$, Bayes' rule would
-# tell you exactly where you had come from: a Gaussian with a known mean and variance (DDPM, eqs. 6-7). You do not know
-# $x_0$, but the network's guess of the noise gives one, $\hat x_0$, by your exercise 3:
+# tell you how likely each place is from which you may have come: a Gaussian with a known mean and variance (DDPM,
+# eqs. 6-7). You do not know $x_0$, but the network's guess of the noise gives one, $\hat x_0$, by your exercise 3:
 #
 # $$ \tilde\mu_t(x_t, \hat x_0) = \frac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1 - \bar\alpha_t}\, \hat x_0 + \frac{\sqrt{\alpha_t}\,
 # (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t}\, x_t, \qquad \hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\, \epsilon_\theta}
@@ -641,7 +641,7 @@ plots.loss_curve(losses)
 #
 # # 5. 帰り道を歩く
 #
-# **ノイズの推定が手元にあるとき、$x_t$ から $x_{t-1}$ へはどう進むのでしょうか。** もし $x_0$ を知っていれば、どこから来たのかをベイズの定理が正確に教えてくれます。それは、平均と分散のわかっているガウス分布です（**事後分布**（posterior）、DDPM の式 6 と 7）。$x_0$ はわかりませんが、ネットワークによるノイズの推定と演習 3 の式から、推定値（estimate）$\hat x_0$ が作れます。
+# **ノイズの推定が手元にあるとき、$x_t$ から $x_{t-1}$ へはどう進むのでしょうか。** もし $x_0$ を知っていれば、どの場所から来たのがどれくらい確からしいかを、ベイズの定理が教えてくれます。それは、平均と分散のわかっているガウス分布です（**事後分布**（posterior）、DDPM の式 6 と 7）。$x_0$ はわかりませんが、ネットワークによるノイズの推定と演習 3 の式から、推定値（estimate）$\hat x_0$ が作れます。
 #
 # $$ \tilde\mu_t(x_t, \hat x_0) = \frac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1 - \bar\alpha_t}\, \hat x_0 + \frac{\sqrt{\alpha_t}\,
 # (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t}\, x_t, \qquad \hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\, \epsilon_\theta}
@@ -742,8 +742,9 @@ plots.images(
 # %% [markdown]
 # # 6. A better question
 #
-# The loss is low, the pictures are poor, and they hardly heed the words. **What does the loss care about?** Write
-# equation 4 for $(x_0, \epsilon)$ and for the guesses $(\hat x_0, \hat\epsilon)$ with the same $x_t$, and subtract:
+# The loss fell to about a quarter in sixty steps, and the pictures are noise still. Sixty steps are few; but the loss is
+# no help in telling how far we are. **What does it care about?** Write equation 4 for $(x_0, \epsilon)$ and for the
+# guesses $(\hat x_0, \hat\epsilon)$ with the same $x_t$, and subtract:
 # $\sqrt{1 - \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$. So an error in the noise
 # *is* an error in the picture, only weighed,
 #
@@ -759,7 +760,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # # 6. もっとよい問い
 #
-# 損失は小さいのに、画像はまだまだで、言葉にもほとんど従っていません。**この損失は何を気にしているのでしょうか。** 同じ $x_t$ について、$(x_0, \epsilon)$ の式 4 から、推定 $(\hat x_0, \hat\epsilon)$ の式 4 を引いてみましょう。$\sqrt{1 - \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$ となり、ノイズの誤差は画像の誤差に重みを付けたものだとわかります。
+# 損失は 60 ステップで 4 分の 1 ほどに下がりましたが、画像はまだノイズのままです。60 ステップはたしかに短いのですが、損失を見ても、どこまで来たのかはわかりません。**この損失は何を気にしているのでしょうか。** 同じ $x_t$ について、$(x_0, \epsilon)$ の式 4 から、推定 $(\hat x_0, \hat\epsilon)$ の式 4 を引いてみましょう。$\sqrt{1 - \bar\alpha_t}\,(\epsilon - \hat\epsilon) = -\sqrt{\bar\alpha_t}\,(x_0 - \hat x_0)$ となり、ノイズの誤差は画像の誤差に重みを付けたものだとわかります。
 #
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
@@ -816,10 +817,12 @@ for i, t in enumerate(some.tolist()):
         t=t, ratio=ratio.item(), weight=1 + snr[t].item())  # fmt: skip
 
 # %% [markdown]
-# So the step below trains the velocity's question in the picture's words, with a ceiling:
+# So the step below trains the velocity's question in the picture's words, with a ceiling. Your `training_step` need not
+# change for that: it squares the answer minus the noise, so we give it the answer noise + $\sqrt w$ (net - $x_0$). The
+# noise drops out, and $w\,(\text{net} - x_0)^2$ is left:
 
 # %% [markdown] tags=["ja"]
-# ですから、次の学習ステップは、速度の問いを画像の言葉で言い換えて、上限を付けたものです。
+# ですから、次の学習ステップは、速度の問いを画像の言葉で言い換えて、上限を付けたものです。そのために、あなたの `training_step` を変える必要はありません。`training_step` は、答えからノイズを引いて 2 乗します。そこで、「ノイズ + $\sqrt w$（ネットワークの出力 - $x_0$）」を答えとして渡します。ノイズは打ち消され、$w\,(\text{net} - x_0)^2$ が残ります（net はネットワークの出力です）。
 
 
 # %%
@@ -892,8 +895,8 @@ plots.images(
 # ## Did it paint what was asked?
 #
 # Looking is good, counting is better. The course has a **reader**, a small network that knows nothing of your model: it
-# looks at a picture and names its shape, colour, size, place and background. A picture counts when all five are as
-# asked. Guessing would get one in 2,304.
+# looks at a picture, names its shape, colour, size, place and background, and counts the things. A picture counts when
+# all is as asked. Guessing the five words would get one in 2,304.
 #
 # A thousand steps for each of 128 pictures would take a while. The course's `sample_ddim` jumps along the same road in
 # 20 (Lab 06 shows why it may).
@@ -901,7 +904,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # ## 頼んだとおりに描けた？
 #
-# 目で見るのはよいことですが、数えるのはもっとよいことです。このコースには**読み取り器**（reader）があります。あなたのモデルのことを何も知らない、小さなネットワークです。画像を見て、形、色、大きさ、場所、背景を答えます。5 つすべてが注文どおりなら、その画像は合格です。当てずっぽうなら 2,304 枚に 1 枚しか合格しません。
+# 目で見るのはよいことですが、数えるのはもっとよいことです。このコースには**読み取り器**（reader）があります。あなたのモデルのことを何も知らない、小さなネットワークです。画像を見て、形、色、大きさ、場所、背景を答え、ものの数を数えます。すべてが注文どおりなら、その画像は合格です。5 つの言葉が当てずっぽうで全部当たるのは、2,304 枚に 1 枚です。
 #
 # 128 枚の画像に 1000 ステップずつかけると、時間がかかります。このコースの `sample_ddim` は、同じ道を 20 歩で飛び越えます（それでよい理由は Lab 06 でわかります）。
 
