@@ -216,11 +216,11 @@ say("Stable Diffusion's, in the same class: {parameters:,} weights.",
 
 # %% [markdown]
 # How good is what comes back? The usual measure is the peak signal-to-noise ratio, in decibels:
-# $10 \log_{10}(2^2 / \text{MSE})$ where pictures span 2, from -1 to 1. Six decibels more are half the error. Here is
-# the new autoencoder, which has not learnt anything yet:
+# $10 \log_{10}(2^2 / \text{MSE})$ where pictures span 2, from -1 to 1. Six decibels more are a quarter of the MSE, half the
+# typical error of a number. Here is the new autoencoder, which has not learnt anything yet:
 
 # %% [markdown] tags=["ja"]
-# 戻ってきた画像はどれくらいよいでしょうか。ふつうは、ピーク信号対雑音比（peak signal-to-noise ratio、PSNR）をデシベルで測ります。画像の値が -1 から 1 まで、つまり幅 2 なら、$10 \log_{10}(2^2 / \text{MSE})$ です。6 デシベル増えると、誤差が半分になります。まだ何も学んでいない、新しいオートエンコーダを見てみましょう。
+# 戻ってきた画像はどれくらいよいでしょうか。ふつうは、ピーク信号対雑音比（peak signal-to-noise ratio、PSNR）をデシベルで測ります。画像の値が -1 から 1 まで、つまり幅 2 なら、$10 \log_{10}(2^2 / \text{MSE})$ です。6 デシベル増えると、MSE は 4 分の 1 に、値ひとつあたりのふつうの誤差は半分になります。まだ何も学んでいない、新しいオートエンコーダを見てみましょう。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -244,10 +244,10 @@ plots.images(
 say("Before training: {psnr:.1f} dB.", psnr=psnr(untrained, held["image"]))
 
 # %% [markdown]
-# Not noise but a small copy, if in false colours, and that is on purpose. A network of random weights says nothing
-# about colour, and neither does one that reads it; while both are silent, neither learns from the other. The class
-# therefore begins with layers that pass on what they get (`VAE._initialise`). What is left to learn is to put more
-# into the 256 numbers than a thumbnail has.
+# Not noise but a very coarse copy in false colours, in which small things may be lost, and that is on purpose. A network
+# of random weights says nothing about colour, and neither does one that reads it; while both are silent, neither learns
+# from the other. The class therefore begins with layers that pass on what they get (`VAE._initialise`). What is left to
+# learn is to put more into the 256 numbers than a thumbnail has.
 #
 # # 3. A cloud for a point
 #
@@ -273,7 +273,7 @@ say("Before training: {psnr:.1f} dB.", psnr=psnr(untrained, held["image"]))
 # The sample. You are given $\log \sigma^2$; what is $\sigma$?
 
 # %% [markdown] tags=["ja"]
-# ノイズではなく、色こそ違いますが、小さなコピーが戻ってきました。わざとそうしてあります。重みが乱数のネットワークは、色について何も語らず、それを読むネットワークも同じです。どちらも黙っているかぎり、互いに何も学べません。そこで、このクラスは、受け取ったものをそのまま渡す層から始まります（`VAE._initialise`）。残る仕事は、256 個の数に、縮小画像よりも多くのものを詰め込むことです。
+# ノイズではなく、色の違う、とても粗いコピーが戻ってきました。小さなものは失われているかもしれません。わざとそうしてあります。重みが乱数のネットワークは、色について何も語らず、それを読むネットワークも同じです。どちらも黙っているかぎり、互いに何も学べません。そこで、このクラスは、受け取ったものをそのまま渡す層から始まります（`VAE._initialise`）。残る仕事は、256 個の数に、縮小画像よりも多くのものを詰め込むことです。
 #
 # # 3. 点ではなく雲を
 #
@@ -388,10 +388,11 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# With the squared error summed up, and $w$ twice the variance of the noise that one grants the pixels, this is, but
-# for a factor and a constant, minus a lower bound of the log likelihood (the paper's eq. 10), and $w$ is no free
-# choice. As an autoencoder *for* a diffusion model it is one (it is so in Rombach et al.'s appendix G, too), and a
-# very small one: section 7 tries others.
+# with $N = 12{,}288$ numbers in a picture. With the squared error summed up, and $w$ twice the variance of the noise
+# that one grants the pixels, this is, but for a factor and a constant, minus a lower bound of the log likelihood (the
+# paper's eq. 10), and $w$ is no free choice. (Our $w$, `KL_WEIGHT`, stands beside a mean, so $N w$ is twice that
+# variance: noise with a deviation of 0.005.) For an autoencoder that serves a diffusion model, $w$ *is* a free choice
+# (it is so in Rombach et al.'s appendix G, too), and a very small one: section 7 tries others.
 #
 # ### Exercise 3: <!-- exercise vae_loss -->
 #
@@ -407,7 +408,7 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# 2 乗誤差を合計し、$w$ を画素に許すノイズの分散の 2 倍とすれば、これは、定数倍と定数の違いを除いて、対数尤度の下界に負の符号を付けたものになります（論文の式 10）。そのとき、$w$ を自由に選ぶことはできません。けれども、拡散モデル*のための*オートエンコーダでは自由に選べます（Rombach らの付録 G でもそうしています）。しかも、とても小さい値を選びます。ほかの値は 7 節で試します。
+# 画像 1 枚の数は $N = 12{,}288$ 個です。2 乗誤差を合計し、$w$ を画素に許すノイズの分散の 2 倍とすれば、これは、定数倍と定数の違いを除いて、対数尤度の下界に負の符号を付けたものになります（論文の式 10）。そのとき、$w$ を自由に選ぶことはできません。（このラボの $w$、つまり `KL_WEIGHT` は、平均と並んでいます。ですから、その分散の 2 倍にあたるのは $N w$ で、標準偏差 0.005 のノイズです。）けれども、拡散モデルに使うオートエンコーダでは、$w$ は自由に*選べます*（Rombach らの付録 G でもそうしています）。しかも、とても小さい値を選びます。ほかの値は 7 節で試します。
 #
 # ### 演習 3：<!-- exercise vae_loss -->
 #
@@ -420,8 +421,9 @@ def vae_loss(recon, x0, mean, logvar, kl_weight):
     """What comes back wrong, and what the clouds cost: mean squared error + kl_weight * mean KL.
 
     recon, x0: (B, 3, H, W), the decoder's pictures and the true ones; mean, logvar: (B, C, h, w), of the
-    latents; kl_weight: a number. Returns one number with its gradient: the error is a mean over
-    everything, the KL a sum over a picture's latents and a mean over the pictures.
+    latents; kl_weight: a number. Returns a 0-d tensor, from which `backward()` reaches recon, mean and
+    logvar: the error is a mean over everything, the KL a sum over a picture's latents and a mean over
+    the pictures.
     """
     raise NotImplementedError
 
@@ -687,9 +689,9 @@ plots.images(
 # - **Between them** things blur: where the sample leaves open which of several pictures it was, the least squared
 #   error is their mean (Lab 04).
 #
-# A VAE that is to paint by itself needs a price at which noise decodes to pictures, and pays with blur. Latent
-# diffusion gets out of that: a price so small that nearly nothing is lost, and *the diffusion model learns where the
-# clouds are*.
+# A VAE that is to paint by itself needs a price at which noise decodes to pictures, and pays with blur. None of our
+# four prices gets there: before the noise decodes to shapes, the shapes are gone. Latent diffusion gets out of that: a
+# price so small that nearly nothing is lost, and *the diffusion model learns where the clouds are*.
 #
 # # 8. What do latents look like?
 #
@@ -702,7 +704,7 @@ plots.images(
 # - **高い場合**：潜在変数は、値段よりも多く誤差を減らせるときだけ使われます。ほかの潜在変数は、どんな画像でも標準正規分布になり、デコーダはそれを無視することを覚えます。これを**事後崩壊**（posterior collapse）といいます。最後の 2 行を見てください。まだ伝わっているものは何でしょうか。表と裏が等しく出る硬貨 1 枚なら、何ナット必要でしょうか。
 # - **その中間**では、ぼやけます。いくつかの画像のどれだったのかがサンプルからはわからないとき、2 乗誤差がいちばん小さいのは、それらの平均だからです（Lab 04）。
 #
-# ひとりで絵を描く VAE には、ノイズが画像になるような値段が必要で、その代償がぼやけた絵です。潜在拡散モデルは、ここから抜け出しました。ほとんど何も失わないほど値段を下げ、*雲がどこにあるかは拡散モデルに学ばせる*のです。
+# ひとりで絵を描く VAE には、ノイズが画像になるような値段が必要で、その代償がぼやけた絵です。ここで試した 4 つの値段は、どれもそこまで届きません。ノイズから形が出てくるより先に、形のほうが失われます。潜在拡散モデルは、ここから抜け出しました。ほとんど何も失わないほど値段を下げ、*雲がどこにあるかは拡散モデルに学ばせる*のです。
 #
 # # 8. 潜在変数はどう見えるか
 #
@@ -769,8 +771,10 @@ plots.images(
 
 # %% [markdown]
 # Compare the two rows of the walk. Do you find a shape that turns into another, or two that fade? These latents
-# describe *places*, not ideas: nowhere is written "a star, at the top left". And noise makes no picture; the
-# autoencoder cannot paint, it only translates. Who paints is the next question.
+# describe *places*, not ideas: nowhere is written "a star, at the top left". And the green and yellow halfway? At this
+# small price the clouds are narrow, and between two of them the decoder has seen nothing, as section 3 feared. The
+# diffusion model has to stay where the clouds are. And noise makes no picture; the autoencoder cannot paint, it only
+# translates. Who paints is the next question.
 #
 # # 9. Where 0.18215 comes from
 #
@@ -788,7 +792,7 @@ plots.images(
 # ### Exercise 4: <!-- exercise latent_scale -->
 
 # %% [markdown] tags=["ja"]
-# 歩いた 2 行を比べてください。ひとつの形が別の形に変わっていくでしょうか。それとも、2 つの形が薄れていくだけでしょうか。この潜在変数が表しているのは、考えではなく*場所*です。「左上に星」とは、どこにも書いてありません。また、ノイズは画像になりませんでした。オートエンコーダは絵を描けず、翻訳するだけです。では、だれが描くのでしょうか。それが次の問題です。
+# 歩いた 2 行を比べてください。ひとつの形が別の形に変わっていくでしょうか。それとも、2 つの形が薄れていくだけでしょうか。この潜在変数が表しているのは、考えではなく*場所*です。「左上に星」とは、どこにも書いてありません。では、途中に現れる緑と黄色は何でしょうか。値段がこれほど安いと雲は細く、2 つの雲の間を、デコーダは見たことがありません。3 節で心配したとおりです。拡散モデルは、雲のあるところにとどまらなければなりません。また、ノイズは画像になりませんでした。オートエンコーダは絵を描けず、翻訳するだけです。では、だれが描くのでしょうか。それが次の問題です。
 #
 # # 9. 0.18215 はどこから来たのか
 #
@@ -1015,6 +1019,10 @@ for run in (in_latents, in_pixels):
             at=at, steps=steps, share=share, whole=whole)  # fmt: skip
 
 # %% [markdown]
+# Did the pixels get less than guessing? The five words, guessed, would be right in about 27% of the cases; our run's
+# pixels got eight per cent, as in blots the reader finds no thing at all. So the figure says that so few steps are too
+# few for pixels, not how far behind they would be in the end.
+#
 # **To be fair:** the seconds in which the autoencoder was trained are not in the figure. It is trained once, and any
 # number of diffusion models use it; but whoever trains just one model has to count them. What else could be said for
 # the pixels? They have no ceiling: what the decoder cannot draw, a latent model never will (how high yours hangs is in
@@ -1046,6 +1054,8 @@ for run in (in_latents, in_pixels):
 # divides by the factor that stands in the file.
 
 # %% [markdown] tags=["ja"]
+# 画素のほうは、当てずっぽうより悪くなっていませんか。5 つの言葉を当てずっぽうで答えても、27% ほどは当たります。作者が試したときの画素は 8% でした。しみのような絵からは、読み取り器が何も見つけられないからです。ですから、この図からわかるのは、これだけのステップ数では画素には足りないということです。最後にどれだけの差が残るかは、わかりません。
+#
 # **公平のために**：オートエンコーダを学習させた秒数は、この図に入っていません。一度学習させれば、いくつもの拡散モデルで使えるからです。けれども、モデルをひとつだけ学習させる人は、それも数えなければなりません。画素の側には、ほかにも言い分があります。画素には天井がありません。デコーダに描けないものは、潜在変数のモデルには決して描けません（あなたの天井の高さは、5 節の、往復した画像をすべて読み取れた割合です）。また、*小さな*画像では、節約できるものもあまりありません。Lab 05 では、こうした工夫なしに 32x32 画素を描きました。
 #
 # **ひとつ変えてみましょう**：画素に、オートエンコーダの秒数も与えてみてください。あるいは、`patch_size=2` として、折りたたみ方を小さくしてみてください。1 ステップで細かい画素まで見えますが、ステップ数は減ります。
