@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | Time | about 60 minutes, under one of which your machine computes alone |
-# | You need | Python; to have seen a matrix |
+# | You need | Python; a first look at PyTorch's tensors; to have seen a matrix |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
@@ -26,7 +26,7 @@
 # | | |
 # |---|---|
 # | 時間 | 約 60 分（そのうち、コンピュータの計算を待つのは 1 分未満） |
-# | 必要なもの | Python。行列を見たことがあれば十分です |
+# | 必要なもの | Python。PyTorch のテンソル（tensor）と行列は、見たことがあれば十分です |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
@@ -52,12 +52,13 @@ from t2ilab.pipelines.text_to_image import TextToImage
 # ## Where will it run?
 #
 # On whatever you have. The device manager looks for a GPU, takes the processor where there is none, chooses the
-# precision to compute in, and says why.
+# precision to compute in, and says why. (In the code of the labs, `say` prints a sentence in the language of the edition, `tr`
+# returns one, and `plots` draws.)
 
 # %% [markdown] tags=["ja"]
 # ## どこで計算する？
 #
-# 手元にあるもので計算します。デバイスマネージャは GPU を探し、なければ CPU を使います。さらに計算の精度を選び、その理由を（英語で）説明します。
+# 手元にあるもので計算します。デバイスマネージャは GPU を探し、なければ CPU を使います。さらに計算の精度を選び、その理由を（英語で）説明します。（ラボのコードの中では、`say` がその版の言語で文を出力し、`tr` がその文を返し、`plots` が図を描きます。）
 
 # %% tags=["nbval-ignore-output"]
 machine = DeviceManager()
@@ -69,13 +70,13 @@ print(machine.reason)
 # This model knows a storybook, of twenty-eight drawn things and eight plain shapes. They are red, orange, yellow, green, light
 # blue, blue, purple, pink, grey, brown or white, or two of these at once; big or small; alone or in twos and threes, where one rides another,
 # sits in it, heads towards it or is beside it; by day, at night, in the evening, by the sea, in a field, in a kitchen, on a light or
-# a dark background. It was trained from nothing on two CPU cores, in about four hours. (In Lab 05 you train one that draws the
-# plain shapes; that takes minutes.)
+# a dark background. It was trained from nothing on a CPU, one core or two, in four runs of about six and a half hours in all, each going on
+# from the last. (In Lab 05 you train one that draws the plain shapes; that takes minutes.)
 
 # %% [markdown] tags=["ja"]
 # ## プロンプトを入力する
 #
-# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは、ひとつの絵本の世界です。28 種類の絵と、8 種類の図形があります。色は赤、オレンジ、黄色、緑、水色、青、紫、ピンク、灰色、茶色、白で、2 色のものもあります。大きさは大小の 2 通りです。ひとつだけのこともあれば、2 つや 3 つのこともあります。そのときは、乗ったり、中に入ったり、向かったり、となりに並んだりします。背景は、昼、夜、夕方、海、野原、台所のほかに、ただの明るい背景と暗い背景があります。モデルは CPU の 2 コアだけを使い、ゼロから 4 時間ほどで学習しました。（Lab 05 では、図形を描くモデルを自分で学習させます。こちらは数分で終わります。）
+# 描いてほしいものを伝える文を**プロンプト**（prompt）と呼びます。このモデルが知っているのは、ひとつの絵本の世界です。28 種類の絵と、8 種類の図形があります。色は赤、オレンジ、黄色、緑、水色、青、紫、ピンク、灰色、茶色、白で、2 色のものもあります。大きさは大小の 2 通りです。ひとつだけのこともあれば、2 つや 3 つのこともあります。そのときは、乗ったり、中に入ったり、向かったり、となりに並んだりします。背景は、昼、夜、夕方、海、野原、台所、明るい背景、暗い背景です。モデルは CPU の 1 コアか 2 コアだけを使い、ゼロから学習しました。4 回に分け、そのつど前回の続きから始めて、合わせて 6 時間半ほどです。（Lab 05 では、図形を描くモデルを自分で学習させます。こちらは数分で終わります。）
 
 # %%
 print(", ".join(DRAWN))
@@ -155,11 +156,12 @@ for prompt, scene, seen in zip(prompts, asked, result.reads, strict=True):
     say("{mark}  {prompt}", mark="+" if seen and all(seen.shows(scene).values()) else "-", prompt=prompt)
 
 # %% [markdown]
-# Sixteen are few. Each model of the zoo has a card that says what it scored on hundreds, and how it was made; one number in it is
-# what you should expect, whatever the sixteen above say:
+# Sixteen are few. Each model of the zoo has a card that says what it scored on hundreds, and how it was made; its shares,
+# for one, two and three things, are what you should expect, whatever the sixteen above say. (The command is that of the last run, which went on
+# from the one before.)
 
 # %% [markdown] tags=["ja"]
-# 16 枚では足りません。学習済みモデル集（zoo）のモデルには、どれもカードが付いています。何百枚で測った成績と、どのように作られたかが書いてあります。上の 16 枚がどうであれ、期待してよいのは次の数字です。
+# 16 枚では足りません。学習済みモデル集（zoo）のモデルには、どれもカードが付いています。何百枚で測った成績と、どのように作られたかが書いてあります。上の 16 枚がどうであれ、期待してよいのは、ものが 1 つ、2 つ、3 つのときの次の割合です。（コマンドは最後の学習のもので、その前の学習の続きから始まっています。）
 
 # %% tags=["nbval-ignore-output"]
 card = zoo.card("storybook-pixel")
@@ -235,7 +237,7 @@ say(
 # %% [markdown]
 # # What is a sentence?
 #
-# Neither does a network read letters. A **tokenizer** cuts the text into pieces and gives each its number; a **text
+# A network does not read letters either. A **tokenizer** cuts the text into pieces and gives each its number; a **text
 # encoder** turns the row of numbers into a row of vectors, and it is these vectors that the painting network looks at.
 # Both languages of this course go the same way.
 
@@ -249,11 +251,11 @@ for prompt in ("an astronaut riding a horse", "馬に乗る宇宙飛行士", "a 
     print(pipe.tokenizer.tokens(prompt), pipe.tokenizer(prompt)[0, :10].tolist())
 
 # %% [markdown]
-# The last line shows a word that the tokenizer has never met: it falls back to letters and short pieces, and nothing is
+# The last line shows two words that the tokenizer has never met: they fall into letters and short pieces, and nothing is
 # lost, but the model has no idea what they mean. `understand` says what this world makes of a text:
 
 # %% [markdown] tags=["ja"]
-# 最後の行には、トークナイザが一度も見たことのない単語があります。そのような単語は、1 文字ずつ、または短い断片に分けられます。情報は何も失われませんが、モデルにはその意味がまったくわかりません。この世界が文をどう理解するかは、`understand` が教えてくれます。
+# 最後の行には、トークナイザが一度も見たことのない単語が 2 つあります。そのような単語は、1 文字ずつ、または短い断片に分けられます。情報は何も失われませんが、モデルにはその意味がまったくわかりません。この世界が文をどう理解するかは、`understand` が教えてくれます。
 
 # %%
 scene, unknown = understand("a crimson starfish at the top left, on a dark background")
@@ -344,7 +346,7 @@ rows = [pipe([prompt] * 6, seed=7, guidance_scale=s, output_type="pt") for s in 
 plots.images(
     torch.cat(rows) * 2 - 1,
     "Four rows of six pictures of one prompt at guidance 0, 1, 3 and 8: "
-    "anything at all in the first row, closer to the words in the later ones.",
+    "anything at all in the first row, the words in the others, and ever less variety.",
     columns=6,
     inches=0.8,
 )
@@ -356,6 +358,9 @@ for scale, row in zip(scales, rows, strict=True):
     say("guidance {scale}: {all:.0%} as asked", scale=scale, all=score.all)
 
 # %% [markdown]
+# From 1 on all six are as asked, so the count says no more. Look at what it does not count: how many different *surroundings*
+# are in each row? Lab 08 measures that price.
+#
 # # How we got here
 #
 # While language models learned to write, image models learned to paint. Most of the breakthroughs are from ten years,
@@ -375,7 +380,7 @@ for scale, row in zip(scales, rows, strict=True):
 # | 2021-2023 | LoRA, Textual inversion, DreamBooth, ControlNet | Lab 09, 10 |
 # | 2022 to today | Flow matching; the same ideas, larger | Lab 06, 14 |
 #
-# And this is the machine that you just used. Every later lab begins where one of its parts is opened up:
+# And this is the machine that you just used. Below each part stand the labs that open it up:
 #
 # ```text
 # "a purple cat" ──► tokenizer ─► text encoder ─► U-Net ◄─► sampler ─► picture
@@ -391,6 +396,8 @@ for scale, row in zip(scales, rows, strict=True):
 # Try 0 and 5 in place of 0.5: how far can you go until something breaks?
 
 # %% [markdown] tags=["ja"]
+# 強さが 1 以上の段では、6 枚とも注文どおりです。ですから、数えても、もう違いはわかりません。数えていないものを見てください。それぞれの段に、*背景*は何種類ありますか。この代償は、Lab 08 で測ります。
+#
 # # ここまでの歩み
 #
 # 言語モデルが書くことを覚えていく間に、画像のモデルは描くことを覚えました。大きな進歩のほとんどは 10 年のうちに起きています。このコースでは、それをひとつずつ作り直します。
@@ -409,7 +416,7 @@ for scale, row in zip(scales, rows, strict=True):
 # | 2021-2023 | LoRA、Textual inversion、DreamBooth、ControlNet | Lab 09、10 |
 # | 2022 から | フローマッチング（flow matching）。同じ考えを、より大きく | Lab 06、14 |
 #
-# そして、これがいま使った仕組みの全体です。プロンプトは、トークナイザ（tokenizer）、テキストエンコーダ（text encoder）、U-Net の順に進みます。**サンプラー**（sampler）は U-Net を繰り返し呼び出し、ノイズ（noise）を画像（picture）に変えていきます。これからのラボでは、この部品をひとつずつ開けて、中を調べます。
+# そして、これがいま使った仕組みの全体です。プロンプトは、トークナイザ（tokenizer）、テキストエンコーダ（text encoder）、U-Net の順に進みます。**サンプラー**（sampler）は U-Net を繰り返し呼び出し、ノイズ（noise）を画像（picture）に変えていきます。それぞれの部品の下に、その部品を開けて中を調べるラボを書きました。
 #
 # ```text
 # "a purple cat" ──► tokenizer ─► text encoder ─► U-Net ◄─► sampler ─► picture

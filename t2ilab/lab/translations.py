@@ -115,10 +115,10 @@ JAPANESE: dict[str, str] = {
     ),
     (
         "Four rows of six pictures of one prompt at guidance 0, 1, 3 and 8: anything at all in the first row, "
-        "closer to the words in the later ones."
+        "the words in the others, and ever less variety."
     ): (
         "ひとつのプロンプトに対する画像が 6 枚ずつ、4 段。ガイダンスの強さは上から 0、1、3、8 です。"
-        "最初の段には何でも現れますが、あとの段ほど言葉に近づきます。"
+        "最初の段には何でも現れますが、ほかの段は言葉のとおりで、下の段ほど多様さが減ります。"
     ),
     "guidance {scale}: {all:.0%} as asked": "ガイダンスの強さ {scale}：注文どおりの画像は {all:.0%}",
     "Eight prompts: from noise of the first strength, above, and of the second, below.": (
