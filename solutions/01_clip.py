@@ -62,6 +62,9 @@ machine = DeviceManager()
 device = machine.device
 
 # %% [markdown]
+# A word on three names in the cell above. `budget(lesson=n, ci=m)` is n; m is for the project's own tests. `say` prints a sentence in the
+# language of the edition. `pace` takes a few steps and tells how long all of them will take.
+#
 # # 1. Which belongs to which?
 #
 # **How do you teach a network what is in a picture?** For a long time the answer was: with labels. Somebody decides on a list, say a
@@ -77,6 +80,8 @@ device = machine.device
 # Try it yourself. Here are eight pictures and eight captions of this course's world, shuffled:
 
 # %% [markdown] tags=["ja"]
+# 上のセルにある名前のうち、3 つを説明しておきます。`budget(lesson=n, ci=m)` の値は n です。m は、プロジェクト自身のテストで使います。`say` は、その版の言語で文を出力します。`pace` は、数ステップだけ実行して、全体にかかる時間を知らせます。
+#
 # # 1. どれとどれが組か
 #
 # **画像に何が写っているかを、どうやってネットワークに教えればよいのでしょうか。** 長いあいだ、答えは「ラベル」でした。だれかがたとえば 1,000 語の一覧を決め、別のだれかが 100 万枚の画像を見て、1 枚ごとにひとつの語に印を付けます。一覧にないものは存在しないことになり、新しい問いには新しいラベルが要ります。
@@ -94,8 +99,8 @@ for number, i in enumerate(shuffled, start=1):
     print(number, batch["caption"][i])
 
 # %% [markdown]
-# You did not need to be told what a ring is for the third time: each caption had to fit *its* picture better than the seven
-# others, and that was enough to go by. A network that can do this for any eight, or any thousand, must use whatever tells them apart: shapes,
+# Nobody told you which pictures show a ring: each caption had to fit *its* picture better than the seven others, and that
+# was enough to go by. A network that can do this for any eight, or any thousand, must use whatever tells them apart: shapes,
 # colours, sizes, places, and the words for them. (Whether that is understanding is the question of Lab 02.) There is no list of classes
 # in the task.
 #
@@ -106,7 +111,7 @@ for number, i in enumerate(shuffled, start=1):
 # lab; the very same class holds OpenAI's 151,277,313 weights with other numbers in its configuration:
 
 # %% [markdown] tags=["ja"]
-# 「輪とは何か」をあらためて教わる必要はありませんでした。どのキャプションも、ほかの 7 枚より*自分の*画像によく合っていればよいのです。手がかりはそれだけで足ります。どの 8 組でも、どの 1,000 組でもこれができるネットワークは、形、色、大きさ、場所と、それを表す言葉など、見分けの手がかりになるものを使っているはずです。（それを「理解」と呼べるかどうかは、Lab 02 で考えます。）この課題に、クラスの一覧は出てきません。
+# どの画像に輪が描かれているかは、だれも教えてくれませんでした。どのキャプションも、ほかの 7 枚より*自分の*画像によく合っていればよいのです。手がかりはそれだけで足ります。どの 8 組でも、どの 1,000 組でもこれができるネットワークは、形、色、大きさ、場所と、それを表す言葉など、見分けの手がかりになるものを使っているはずです。（それを「理解」と呼べるかどうかは、Lab 02 で考えます。）この課題に、クラスの一覧は出てきません。
 #
 # # 2. 読むエンコーダと見るエンコーダ
 #
@@ -135,12 +140,14 @@ say("The image encoder has {look:,} weights, the text encoder {read:,}.", look=s
 # patches, makes a vector of each, adds a vector that says where the patch was, and lets all of them look at each other for four
 # rounds: four layers of self-attention. One token more has no patch of its own; it is there to collect, and at the end it speaks for the whole picture.
 #
-# **The text encoder** gets the caption as tokens, numbers of words, between a start token and an end token; the rest of the row is padding:
+# **The text encoder** gets the caption as tokens, the numbers of words or of pieces of words, between a start token and an end token; the rest of the row is padding.
+# A tokenizer begins with single letters and joins pairs of pieces to longer ones. OpenAI's joined the pair that occurs most often, again and again (*byte-pair encoding*),
+# so rare words stay in pieces; in this small world every word ends as one token:
 
 # %% [markdown] tags=["ja"]
 # **画像エンコーダ**はビジョントランスフォーマー（vision transformer、[Dosovitskiy et al. 2021](https://arxiv.org/abs/2010.11929)）です。画像をパッチ（patch）に切り分け、それぞれをベクトルにし、どこにあったかを示すベクトルを足します。そして、すべてのベクトルが、4 つの層で 4 回、互いを参照します（セルフアテンション、self-attention）。パッチを持たないトークンがもうひとつあります。これは情報を集める役で、最後に画像全体を代表します。
 #
-# **テキストエンコーダ**は、キャプションをトークン（token）、つまり単語の番号の列として受け取ります。開始トークンと終端トークン（end token）にはさまれ、行の残りはパディング（padding）で埋められます。
+# **テキストエンコーダ**は、キャプションをトークン（token）、つまり単語や単語の断片の番号の列として受け取ります。開始トークンと終端トークン（end token）にはさまれ、行の残りはパディング（padding）で埋められます。トークナイザ（tokenizer）は、1 文字ずつから始めて、となり合う断片の組をつないでいきます。OpenAI のものは、いちばん多く現れる組をつなぐことを繰り返して作られました（*byte-pair encoding*）。ですから、珍しい単語は断片のまま残ります。この小さな世界では、どの単語もひとつのトークンになります。
 
 # %%
 patches = batch["image"][0].unfold(1, 8, 8).unfold(2, 8, 8)  # (3, 4, 4, 8, 8)
@@ -321,8 +328,8 @@ def clip_loss(image_features, text_features, logit_scale):
     """How badly pictures and captions find each other: the symmetric contrastive loss.
 
     Radford et al. 2021, figure 3. image_features, text_features: (B, D), of any lengths, row i of one
-    belongs to row i of the other; logit_scale: 0-d tensor, the multiplier itself. Returns one number with
-    its gradient, in nats: the mean of both directions.
+    belongs to row i of the other; logit_scale: 0-d tensor, the multiplier itself. Returns a 0-d tensor, in
+    nats, the mean of both directions, from which `backward()` reaches all three inputs.
     """
     raise NotImplementedError
 
@@ -331,12 +338,12 @@ def clip_loss(image_features, text_features, logit_scale):
 check(clip_loss)
 
 # %% [markdown]
-# A model that knows nothing gives each of the $B$ candidates the chance $1/B$, so its loss is $-\ln \tfrac1B = \ln B$. That is where the loss begins, and
-# it is worth remembering: **a CLIP whose loss stays at $\ln B$ is learning nothing**, and one that is trained with $B = 1$ has a loss of
+# A model to which all candidates look alike gives each of the $B$ the chance $1/B$, so its loss is $-\ln \tfrac1B = \ln B$. Ours begins just above: its cosines in
+# section 3 were nearly all the same, and what little they differ is wrong as often as right. It is worth remembering: **a CLIP whose loss stays at $\ln B$ is learning nothing**, and one that is trained with $B = 1$ has a loss of
 # 0 for ever, since there is nothing to confuse. And where does it end? What is the least loss that a batch allows, and why is that not always 0?
 
 # %% [markdown] tags=["ja"]
-# 何も知らなければ、$B$ 個の候補のどれにも確率 $1/B$ を与え、損失は $-\ln \tfrac1B = \ln B$ になります。損失はここから始まります。覚えておきましょう。**損失が $\ln B$ から動かない CLIP は、何も学んでいません。** また、$B = 1$ で学習させると、取り違えようがないので、損失はいつまでも 0 です。では、どこまで下がるのでしょうか。あるバッチで到達できる最小の損失はいくつでしょうか。それがいつも 0 とは限らないのは、なぜでしょうか。
+# 候補がどれも同じに見えるモデルは、$B$ 個のどれにも確率 $1/B$ を与え、損失は $-\ln \tfrac1B = \ln B$ になります。わたしたちのモデルは、その少し上から始まります。3 節で見たコサインはほとんどみな同じで、わずかな違いも、合っているのと同じくらい間違っているからです。覚えておきましょう。**損失が $\ln B$ から動かない CLIP は、何も学んでいません。** また、$B = 1$ で学習させると、取り違えようがないので、損失はいつまでも 0 です。では、どこまで下がるのでしょうか。あるバッチで到達できる最小の損失はいくつでしょうか。それがいつも 0 とは限らないのは、なぜでしょうか。
 
 
 # %%
@@ -367,14 +374,15 @@ for size in (2, 8, 32, 128):
 #
 # Nothing else is needed. Each step draws a new batch of pairs, and **your** `clip_loss` pulls partners together and pushes
 # all others apart. The scale $s$ is learnt too, as its logarithm, so that it stays positive; it starts at $1 / 0.07 \approx 14.3$ and is stopped
-# at 100 (section 2.5 of the paper). The optimizer is Muon, which Lab 05 explains; AdamW would do, and take longer.
+# at 100 (section 2.5 of the paper). The optimizer is Muon, which Lab 05 explains; AdamW would do, and take longer. The learning rate
+# rises over the first steps, then falls along half a wave of the cosine to a hundredth (`rate` in the cell below).
 #
 # Eight pairs of shape and colour, such as the blue square, appear in no batch at all. Section 6 asks for them.
 
 # %% [markdown] tags=["ja"]
 # # 5. 学習
 #
-# ほかに必要なものはありません。各ステップで新しい組のバッチを作り、**あなたの** `clip_loss` が、組どうしを引き寄せ、ほかを遠ざけます。スケール $s$ も学習します。いつも正になるように、対数で持っておきます。$1 / 0.07 \approx 14.3$ から始まり、100 で止めます（論文の 2.5 節）。オプティマイザ（optimizer）は Muon です（Lab 05 で説明します）。AdamW でもできますが、もっと時間がかかります。
+# ほかに必要なものはありません。各ステップで新しい組のバッチを作り、**あなたの** `clip_loss` が、組どうしを引き寄せ、ほかを遠ざけます。スケール $s$ も学習します。いつも正になるように、対数で持っておきます。$1 / 0.07 \approx 14.3$ から始まり、100 で止めます（論文の 2.5 節）。オプティマイザ（optimizer）は Muon です（Lab 05 で説明します）。AdamW でもできますが、もっと時間がかかります。学習率（learning rate）は、はじめの数ステップで上げ、そのあとコサインの半周期に沿って 100 分の 1 まで下げます（次のセルの `rate`）。
 #
 # 形と色の組み合わせのうち 8 つは、どのバッチにも出てきません。6 節で、それを尋ねます。
 
