@@ -94,8 +94,8 @@ plots.images(
 )
 
 # %% [markdown] numbers={"chances": [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.7, 0.2, 0.1], [0.4, 0.35, 0.25]]}
-# You are shown $x_t$. **Which clean picture do you answer, if every pixel that is off costs you the square of the
-# error?** Suppose that three pictures may have been it, with chances <!-- number chances[0] -->, <!-- number chances[1] --> and <!-- number chances[2] -->. Whatever you answer, $g$, you
+# You are shown $x_t$. **Which clean picture do you answer, if every number that is off costs you the square of
+# the error?** Suppose that three pictures may have been it, with chances <!-- number chances[0] -->, <!-- number chances[1] --> and <!-- number chances[2] -->. Whatever you answer, $g$, you
 # pay on average $<!-- number chances[0] -->\,\lVert g - a \rVert^2 + <!-- number chances[1] -->\,\lVert g - b \rVert^2 + <!-- number chances[2] -->\,\lVert g - c \rVert^2$. Take the
 # gradient with respect to $g$ and set it to zero: $g = <!-- number chances[0] -->\,a + <!-- number chances[1] -->\,b + <!-- number chances[2] -->\,c$. The best answer is the **mean of all
 # that is possible**, each by its chance, and it is usually none of them:
@@ -110,11 +110,11 @@ plots.images(
 #
 # ### Exercise 1: <!-- exercise mmse_denoiser -->
 #
-# The two formulas, for a batch. Mind one thing: over 3,072 numbers the exponent easily reaches -1,500, and
-# `exp(-1500)` is 0 for every computer. `torch.softmax` knows what to do.
+# The two formulas, for a batch. Mind one thing: over 3,072 numbers (1,024 pixels, three colours each) the exponent easily
+# reaches -1,500, and `exp(-1500)` is 0 for every computer. `torch.softmax` knows what to do.
 
 # %% [markdown] tags=["ja"]
-# あなたに見えるのは $x_t$ だけです。**どの画素についても誤差の 2 乗だけ損をするとしたら、もとの画像として何と答えますか。** 候補が 3 枚あり、その確率が <!-- number chances[0] -->、<!-- number chances[1] -->、<!-- number chances[2] --> だとしましょう。答えを $g$ とすると、損失の平均は $<!-- number chances[0] -->\,\lVert g - a \rVert^2 + <!-- number chances[1] -->\,\lVert g - b \rVert^2 + <!-- number chances[2] -->\,\lVert g - c \rVert^2$ です。$g$ について微分して 0 と置けば、$g = <!-- number chances[0] -->\,a + <!-- number chances[1] -->\,b + <!-- number chances[2] -->\,c$ となります。最良の答えは、**可能なものすべての平均**（確率による重み付き）で、たいていはどの画像とも違います。
+# あなたに見えるのは $x_t$ だけです。**どの値についても誤差の 2 乗だけ損をするとしたら、もとの画像として何と答えますか。** 候補が 3 枚あり、その確率が <!-- number chances[0] -->、<!-- number chances[1] -->、<!-- number chances[2] --> だとしましょう。答えを $g$ とすると、損失の平均は $<!-- number chances[0] -->\,\lVert g - a \rVert^2 + <!-- number chances[1] -->\,\lVert g - b \rVert^2 + <!-- number chances[2] -->\,\lVert g - c \rVert^2$ です。$g$ について微分して 0 と置けば、$g = <!-- number chances[0] -->\,a + <!-- number chances[1] -->\,b + <!-- number chances[2] -->\,c$ となります。最良の答えは、**可能なものすべての平均**（確率による重み付き）で、たいていはどの画像とも違います。
 #
 # $$ \hat x_0(x_t) = \mathbb E[x_0 \mid x_t] = \sum_i p(x_0 = x^{(i)} \mid x_t)\; x^{(i)} $$
 #
@@ -124,7 +124,7 @@ plots.images(
 #
 # ### 演習 1：<!-- exercise mmse_denoiser -->
 #
-# この 2 つの式を、バッチに対して計算します。ひとつだけ注意があります。3,072 個の値について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
+# この 2 つの式を、バッチに対して計算します。ひとつだけ注意があります。3,072 個の値（1,024 画素に 3 色ずつ）について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
 
 
 # %%
@@ -222,7 +222,7 @@ say("Up to timestep {t} there is practically one picture that it may have been."
 #
 # This holds for any distribution of $x_0$, not only for lists. Robbins reported such formulas in 1956, crediting Tweedie; Miyasawa published
 # this one, for normal noise, in 1961. Whoever can denoise knows the slope of the log density, its **score**, without ever knowing
-# the density; whoever knows the score can denoise. Everything that follows in this course lives on this line.
+# the density; whoever knows the score can denoise. All diffusion in this course lives on this line.
 #
 # ### Exercise 2: <!-- exercise tweedie_score -->
 #
@@ -237,7 +237,7 @@ say("Up to timestep {t} there is practically one picture that it may have been."
 #
 # $$ \nabla_{x_t} \log p(x_t) = \frac{\sqrt{\bar\alpha_t}\;\mathbb E[x_0 \mid x_t] - x_t}{1 - \bar\alpha_t} $$
 #
-# これは、有限個の画像だけでなく、$x_0$ のどのような分布でも成り立ちます。このような式を 1956 年に紹介したのは Robbins で、Tweedie の名を挙げています。正規分布のノイズについてのこの式は、宮沢（Miyasawa）が 1961 年に発表しました。ノイズを除去できるなら、確率密度そのものを知らなくても、その対数の勾配、つまり**スコア**（score）がわかります。スコアがわかれば、ノイズを除去できます。このコースのこれから先は、すべてこの 1 行の上に成り立っています。
+# これは、有限個の画像だけでなく、$x_0$ のどのような分布でも成り立ちます。このような式を 1956 年に紹介したのは Robbins で、Tweedie の名を挙げています。正規分布のノイズについてのこの式は、宮沢（Miyasawa）が 1961 年に発表しました。ノイズを除去できるなら、確率密度そのものを知らなくても、その対数の勾配、つまり**スコア**（score）がわかります。スコアがわかれば、ノイズを除去できます。このコースの拡散モデルは、すべてこの 1 行の上に成り立っています。
 #
 # ### 演習 2：<!-- exercise tweedie_score -->
 #
@@ -343,12 +343,14 @@ say("Arrived at each of the four points: {counts}.", counts=", ".join(map(str, a
 # %% [markdown]
 # Each of the four gets about a quarter, as it should. The walkers do not know of each other; the slope alone tells
 # each of them where to go. There is no chance on the way, so where they end was decided when they began. But from which timestep on could *you*
-# tell, from the best guess alone?
+# tell, from the best guess alone? (`paths[i]` is where all stand at timestep `999 - 10 * i`, and
+# `best_of(as_pictures(four))(as_pictures(paths[i]), 999 - 10 * i)[0].flatten()` is the best guess for the first of them.
+# Print it for `i` = 10, 30, 50 and 70, and where that walker arrives, `paths[-1][0]`.)
 #
 # Now the same with pictures. Twelve walkers in 3,072 dimensions:
 
 # %% [markdown] tags=["ja"]
-# 4 つの点には、それぞれおよそ 4 分の 1 ずつが着きました。期待どおりです。歩く人どうしは、お互いのことを知りません。どこへ行けばよいかは、傾きだけが教えてくれます。途中に偶然はないので、行き先は出発したときに決まっています。けれども、最良の推定だけを見て、*あなた*に行き先がわかるのは、どの時刻からでしょうか。
+# 4 つの点には、それぞれおよそ 4 分の 1 ずつが着きました。期待どおりです。歩く人どうしは、お互いのことを知りません。どこへ行けばよいかは、傾きだけが教えてくれます。途中に偶然はないので、行き先は出発したときに決まっています。けれども、最良の推定だけを見て、*あなた*に行き先がわかるのは、どの時刻からでしょうか。（`paths[i]` は、時刻 `999 - 10 * i` での全員の位置です。そのうち最初の人についての最良の推定は、`best_of(as_pictures(four))(as_pictures(paths[i]), 999 - 10 * i)[0].flatten()` です。`i` を 10、30、50、70 として出力し、その人が着いた場所 `paths[-1][0]` と比べてください。）
 #
 # 同じことを画像でやってみましょう。3,072 次元の空間を、12 人が歩きます。
 
@@ -427,7 +429,7 @@ def denoising_loss(denoise, x0, noise, ac_t):
     """How far a denoiser's guesses are from the pictures, at one noise level: the mean squared error.
 
     denoise(x_t, ac_t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; noise: like x0;
-    ac_t: 0-d tensor in (0, 1). Returns one number with its gradient.
+    ac_t: 0-d tensor in (0, 1). Returns a 0-d tensor, from which `backward()` reaches the denoiser's weights.
     """
     raise NotImplementedError
 
