@@ -751,7 +751,7 @@ def prior_preservation_loss(eps, noise, eps_prior, noise_prior, weight):
 
     eps: (B, C, H, W), the guess of the noise in pictures of the new thing; noise: like it, what there
     is. eps_prior, noise_prior: (K, C, H, W), the same for pictures that the model drew itself before.
-    weight: one number. Returns one number with its gradient; each of the two is a mean squared error.
+    weight: one number. Returns a 0-d tensor with a gradient; each of the two is a mean squared error.
     """
     raise NotImplementedError
 

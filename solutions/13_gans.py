@@ -138,7 +138,7 @@ def discriminator_loss(real_logits, fake_logits):
 
     real_logits: any shape, what it says of real pictures; fake_logits: of painted ones, perhaps of
     another shape. Above 0 means "real": the probability is sigmoid(logit).
-    Returns one number with its gradient: the mean over the real ones plus the mean over the painted ones.
+    Returns a 0-d tensor with a gradient: the mean over the real ones plus the mean over the painted ones.
     """
     raise NotImplementedError
 
@@ -171,7 +171,7 @@ def generator_loss(fake_logits):
     """How seldom the judge takes painted pictures for real: the non-saturating loss, in nats.
 
     fake_logits: any shape, what the judge says of painted pictures; above 0 means "real".
-    Returns one number with its gradient, a mean (Goodfellow et al. 2014, the end of section 3).
+    Returns a 0-d tensor with a gradient, a mean (Goodfellow et al. 2014, the end of section 3).
     """
     raise NotImplementedError
 
@@ -1167,7 +1167,7 @@ def cycle_loss(x, y, g, f):
 
     x: (B, 3, H, W), pictures of one domain; y: (B', 3, H, W), of the other, no partners of x; g: a
     function from x's domain to y's; f: from y's to x's.
-    Returns one number with its gradient: the mean of |f(g(x)) - x| plus the mean of |g(f(y)) - y|.
+    Returns a 0-d tensor with a gradient: the mean of |f(g(x)) - x| plus the mean of |g(f(y)) - y|.
     """
     raise NotImplementedError
 

@@ -17,7 +17,7 @@ def clip_loss(image_features, text_features, logit_scale):
     """How badly pictures and captions find each other: the symmetric contrastive loss (Radford et al. 2021, figure 3).
 
     image_features, text_features: (B, D), of any lengths, row i of one belongs to row i of the other; logit_scale: 0-d
-    tensor, the multiplier itself. Returns one number with its gradient, in nats: the mean of both directions.
+    tensor, the multiplier itself. Returns a 0-d tensor with a gradient, in nats: the mean of both directions.
     """
     logits = similarity_logits(image_features, text_features, logit_scale)  # (B, B): pictures in rows
     # A classification of B classes: the right text for picture i is text i.

@@ -15,7 +15,7 @@ def ddpm_loss(net, x0, t, noise, ac):
     """How far the network's guess of the noise is from the noise that was added (DDPM, equation 14).
 
     net(x_t, t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; t: int64 (B,) or one int; noise: like x0;
-    ac: (T,). Returns one number with its gradient, the mean squared error over everything.
+    ac: (T,). Returns a 0-d tensor with a gradient, the mean squared error over everything.
     """
     x_t = add_noise(x0, noise, t, ac)
     return F.mse_loss(net(x_t, t), noise)

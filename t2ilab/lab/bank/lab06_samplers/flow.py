@@ -14,7 +14,7 @@ def flow_matching_loss(net, x0, noise, t):
     """How far the network's velocity is from that of the straight road (Lipman et al. 2023; Liu et al. 2023).
 
     net(x_t, t) is to be noise - x0, at x_t = (1 - t) x0 + t noise; x0: (B, 3, H, W) in [-1, 1]; noise: like x0;
-    t: (B,) in [0, 1]. Returns one number with its gradient, the mean squared error over everything.
+    t: (B,) in [0, 1]. Returns a 0-d tensor with a gradient, the mean squared error over everything.
     """
     share = t.reshape(-1, 1, 1, 1)
     x_t = (1 - share) * x0 + share * noise

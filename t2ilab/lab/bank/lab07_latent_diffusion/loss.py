@@ -15,7 +15,7 @@ def vae_loss(recon, x0, mean, logvar, kl_weight):
     """What comes back wrong, and what the clouds cost: mean squared error + kl_weight * mean KL.
 
     recon, x0: (B, 3, H, W), the decoder's pictures and the true ones; mean, logvar: (B, C, h, w), of the latents;
-    kl_weight: a number. Returns one number with its gradient: the error is a mean over everything, the KL a sum over
+    kl_weight: a number. Returns a 0-d tensor with a gradient: the error is a mean over everything, the KL a sum over
     a picture's latents and a mean over the pictures.
     """
     error = F.mse_loss(recon, x0)

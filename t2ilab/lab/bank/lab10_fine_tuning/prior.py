@@ -15,7 +15,7 @@ def prior_preservation_loss(eps, noise, eps_prior, noise_prior, weight):
 
     eps: (B, C, H, W), the guess of the noise in pictures of the new thing; noise: like it, what there is.
     eps_prior, noise_prior: (K, C, H, W), the same for pictures that the model drew itself before, of its class.
-    weight: one number. Returns one number with its gradient; each of the two is a mean squared error.
+    weight: one number. Returns a 0-d tensor with a gradient; each of the two is a mean squared error.
     """
     return F.mse_loss(eps, noise) + weight * F.mse_loss(eps_prior, noise_prior)
 

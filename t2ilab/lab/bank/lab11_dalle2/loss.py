@@ -19,7 +19,7 @@ def prior_loss(prior, text_embedding, image_embedding, t, noise, ac):
 
     prior(x_t, t, text_embedding) gives a guess (B, D); text_embedding, image_embedding: (B, D), of pairs that
     belong together; t: int64 (B,) or one int; noise: like image_embedding; ac: (T,).
-    Returns one number with its gradient, the mean squared error over everything.
+    Returns a 0-d tensor with a gradient, the mean squared error over everything.
     """
     ac_t = ac[t].reshape(-1, 1)  # (B, 1): each pair has its own t
     x_t = ac_t.sqrt() * image_embedding + (1 - ac_t).sqrt() * noise

@@ -14,7 +14,7 @@ def cycle_loss(x, y, g, f):
 
     x: (B, 3, H, W), pictures of one domain; y: (B', 3, H, W), of the other, no partners of x; g: a function
     from x's domain to y's; f: from y's to x's.
-    Returns one number with its gradient: the mean of |f(g(x)) - x| plus the mean of |g(f(y)) - y|.
+    Returns a 0-d tensor with a gradient: the mean of |f(g(x)) - x| plus the mean of |g(f(y)) - y|.
     """
     of_x = (f(g(x)) - x).abs().mean()  # to y's domain and back to x's
     of_y = (g(f(y)) - y).abs().mean()  # and the other way round

@@ -16,7 +16,7 @@ def discriminator_loss(real_logits, fake_logits):
 
     real_logits: any shape, what it says of real pictures; fake_logits: of painted ones, perhaps of another
     shape. Above 0 means "real": the probability is sigmoid(logit).
-    Returns one number with its gradient: the mean over the real ones plus the mean over the painted ones.
+    Returns a 0-d tensor with a gradient: the mean over the real ones plus the mean over the painted ones.
     """
     # -log D(x) and -log(1 - D(G(z))), straight from the logits: a probability that is rounded to 0
     # would have no logarithm.

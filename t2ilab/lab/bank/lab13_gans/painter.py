@@ -15,7 +15,7 @@ def generator_loss(fake_logits):
     """How seldom the judge takes painted pictures for real: the non-saturating loss, in nats.
 
     fake_logits: any shape, what the judge says of painted pictures; above 0 means "real".
-    Returns one number with its gradient, a mean (Goodfellow et al. 2014, the end of section 3).
+    Returns a 0-d tensor with a gradient, a mean (Goodfellow et al. 2014, the end of section 3).
     """
     # -log D(G(z)). Its slope is largest where the judge is sure that a picture is painted, which is where
     # a painter begins; that of log(1 - D(G(z))) is smallest there.
