@@ -125,7 +125,8 @@ some = [0, 4, 8, 12, 16, 19]
 plots.images(
     torch.cat([frames[i][0] for i in some] + [frames[i][1] for i in some]),
     "Above, a picture coming out of noise in six moments; "
-    "below, the model's estimate of the finished picture, a blur that sharpens.",
+    "below, the model's estimate of the finished picture: "
+    "the outlines at once, the colours and the background after them.",
     titles=[tr("step {i}", i=i) for i in some],
     columns=6,
 )

@@ -328,8 +328,8 @@ def clip_loss(image_features, text_features, logit_scale):
     """How badly pictures and captions find each other: the symmetric contrastive loss.
 
     Radford et al. 2021, figure 3. image_features, text_features: (B, D), of any lengths, row i of one
-    belongs to row i of the other; logit_scale: 0-d tensor, the multiplier itself. Returns a 0-d tensor, in
-    nats, the mean of both directions, from which `backward()` reaches all three inputs.
+    belongs to row i of the other; logit_scale: 0-d tensor, the multiplier itself. Returns a 0-d tensor,
+    in nats, the mean of both directions, from which `backward()` reaches all three inputs.
     """
     raise NotImplementedError
 

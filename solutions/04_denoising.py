@@ -429,7 +429,8 @@ def denoising_loss(denoise, x0, noise, ac_t):
     """How far a denoiser's guesses are from the pictures, at one noise level: the mean squared error.
 
     denoise(x_t, ac_t) gives a guess like x_t; x0: (B, 3, H, W) in [-1, 1]; noise: like x0;
-    ac_t: 0-d tensor in (0, 1). Returns a 0-d tensor, from which `backward()` reaches the denoiser's weights.
+    ac_t: 0-d tensor in (0, 1). Returns a 0-d tensor, from which `backward()` reaches
+    the denoiser's weights.
     """
     raise NotImplementedError
 

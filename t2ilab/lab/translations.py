@@ -93,11 +93,11 @@ JAPANESE: dict[str, str] = {
     ),
     # Lab 00
     (
-        "Above, a picture coming out of noise in six moments; below, the model's estimate of the finished picture, "
-        "a blur that sharpens."
+        "Above, a picture coming out of noise in six moments; below, the model's estimate of the finished picture: "
+        "the outlines at once, the colours and the background after them."
     ): (
         "上：ノイズの中から現れていく画像の 6 つの時点。下：モデルが推定した完成画像。"
-        "ぼやけた像が、次第にはっきりします。"
+        "輪郭はすぐに、色と背景はそのあとで決まります。"
     ),
     "Sixteen pictures for sixteen prompts, of one to three things.": (
         "16 個のプロンプトに対する 16 枚の画像。描くものは 1 つから 3 つです。"
