@@ -204,12 +204,12 @@ def measure(name, unet):
 base_monsters = measure(tr("the base"), pipe.unet)
 
 # %% [markdown]
-# What the autoencoder blurs, no U-Net behind it can draw: the second per cent is about the most that can be reached, and the first of the
-# two distances is where the differences between models end: do not read an order into what lies below it.
+# What the autoencoder blurs, no U-Net behind it can draw: the second per cent is about the most that can be reached, and the larger of the
+# two distances says how much chance there is in that figure: do not read an order into what differs by less.
 # (With 48 pictures, a share is uncertain by up to 14 points.)
 
 # %% [markdown] tags=["ja"]
-# オートエンコーダがぼかしてしまうものは、そのうしろの U-Net には描けません。2 つめの割合が、届く限界のおおよそです。2 つの距離のうち、はじめのほうは、モデルどうしの差が意味を失うところです。それより小さい距離の順番を読んではいけません。（48 枚では、割合に最大 14 ポイントほどの誤差があります。）
+# オートエンコーダがぼかしてしまうものは、そのうしろの U-Net には描けません。2 つめの割合が、届く限界のおおよそです。2 つの距離の大きいほうは、この指標にどれだけ偶然が入るかを示しています。差がそれより小さければ、順番を読んではいけません。（48 枚では、割合に最大 14 ポイントほどの誤差があります。）
 
 # %% [markdown]
 # # 2. Train all of it
@@ -565,7 +565,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # ## 2 つ同時に
 #
-# **アダプタは、別のアダプタについて、何を知っているでしょうか。** 何も知りません。ここに 2 つめを作ります。絵本の世界のシーンから、色を抜いたもので学習させます。どちらも同じ重みからの差なので、両方を足せます。$W_0 + a\,B_1 A_1 + b\,B_2 A_2$ です。灰色のモンスターで学習したモデルは、どこにもありません。（教材のモンスターには色があるので、灰色のものは、それらからは遠くなるはずです。でも、それはまだモンスターでしょうか。）
+# **アダプタは、別のアダプタについて、何を知っているでしょうか。** 何も知りません。ここに 2 つめを作ります。絵本の世界のシーン（scene）から、色を抜いたもので学習させます。どちらも同じ重みからの差なので、両方を足せます。$W_0 + a\,B_1 A_1 + b\,B_2 A_2$ です。灰色のモンスターで学習したモデルは、どこにもありません。（教材のモンスターには色があるので、灰色のものは、それらからは遠くなるはずです。でも、それはまだモンスターでしょうか。）
 
 # %% tags=["nbval-ignore-output"]
 scenes = World(size=64, seed=6, level="storybook").batch(0, budget(lesson=256, ci=8))
