@@ -683,6 +683,7 @@ say(
 # %% tags=["nbval-ignore-output"]
 WORD = "mofu"
 SHOWN = [0, 1, 4, 6, 7, 8]  # of the nine kinds of prompts: on paper, in the dark, at night, ...
+PLACES = [word_prompts(WORD, 9)[i].removeprefix("a drawing of ") for i in SHOWN]
 pet = pet_items(words=(WORD, "モフ"))
 pet_images = torch.stack([item["image"] for item in pet])
 pet_lessons = [(to_latents(pipe, pet_images).cpu(), [item["caption"] for item in pet])]
@@ -788,7 +789,7 @@ plots.images(
     torch.cat(shown),
     "With the new word: by the base, by DreamBooth without the prior, and with it. "
     "The kitchen, the sunset and the dark were in none of the five pictures.",
-    titles=[word_prompts(WORD, 9)[i] for i in SHOWN],
+    titles=PLACES,
     columns=6,
     inches=1.6,
 )
@@ -872,7 +873,7 @@ for name, model in {
 plots.images(
     torch.cat(shown[-2:]),
     "With the new word, for the base and for the model that you trained on monsters; all else is frozen.",
-    titles=[word_prompts(WORD, 9)[i] for i in SHOWN],
+    titles=PLACES,
     columns=6,
     inches=1.6,
 )
