@@ -31,6 +31,8 @@ def written_beside(path: Path) -> Iterator[Path]:
         beside.chmod(mode)
         os.replace(beside, path)
     except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno is None:
+            raise  # a sentence of our own, such as of a source that could not be read
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         full = "space" in reason.lower() or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         fix = "free some space" if full else "choose another folder, or see to it that this one can be written"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from t2ilab.clip.loss import alignment_loss, clip_loss, gathered, siglip_loss
+from t2ilab.clip.loss import _Gather, alignment_loss, clip_loss, gathered, siglip_loss
 
 
 def features(batch=5, width=7, seed=0, dtype=torch.float64):
@@ -105,6 +106,18 @@ def towers(seed):
 def batch(count):
     generator = torch.Generator().manual_seed(5)
     return [torch.randn(count, 4, generator=generator, dtype=torch.float64) for _ in range(2)]
+
+
+def test_gathering_leaves_the_gradient_of_others_alone(monkeypatch):
+    monkeypatch.setattr(dist, "get_world_size", lambda: 1)
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(dist, "all_gather", lambda parts, tensor: parts[0].copy_(tensor))
+    monkeypatch.setattr(dist, "all_reduce", lambda tensor: tensor.mul_(2))
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    a, b = (torch.ones(2, 3, requires_grad=True) for _ in range(2))
+    (_Gather.apply(a) + b * 1).sum().backward()
+    assert a.grad.tolist() == [[2.0] * 3] * 2
+    assert b.grad.tolist() == [[1.0] * 3] * 2
 
 
 def gradients(parameters, images, texts, gather):

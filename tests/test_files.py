@@ -21,6 +21,12 @@ def test_written_beside_is_whole_or_not_there(tmp_path):
     assert contents(path.parent) == {"file.txt": b"whole"}
 
 
+def test_what_could_not_be_read_is_not_called_unwritable(tmp_path):
+    with pytest.raises(OSError, match=r"^The source is out of reach\.$"), written_beside(tmp_path / "a"):
+        raise OSError("The source is out of reach.")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_in_place_of_a_folder_is_said(tmp_path):
     (tmp_path / "file").write_text("here before")
     for path in (tmp_path / "file" / "x.json", tmp_path / "file" / "deeper" / "x.json"):

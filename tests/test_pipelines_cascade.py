@@ -5,6 +5,7 @@ import torch
 from chains import DIM, cascade, stage
 from published import difference, library
 
+from t2ilab.diffusion.samplers import sample_ddpm, sample_euler_ancestral
 from t2ilab.pipelines.cascade import Cascade, Reading
 from t2ilab.pipelines.noise import Noise
 from t2ilab.pipelines.stage import Guidance
@@ -52,6 +53,23 @@ def test_pictures_are_pil_and_seeds_count_on(pipe):
     assert alone[0].tobytes() == together[1].tobytes()
     by_generator = pipe(PROMPTS, generator=torch.Generator().manual_seed(4), num_inference_steps=2)
     assert by_generator[0].tobytes() != together[0].tobytes()
+
+
+@pytest.mark.parametrize("sampler", [sample_ddpm, sample_euler_ancestral])
+def test_a_seed_fixes_what_samplers_add_on_their_way_too(pipe, sampler):
+    settings = {"seed": 4, "num_inference_steps": 3, "sampler": sampler, "output_type": "pt"}
+    torch.manual_seed(1)
+    one = pipe(PROMPTS, **settings)
+    torch.manual_seed(2)
+    torch.testing.assert_close(pipe(PROMPTS, **settings), one, rtol=0, atol=0)
+    assert (pipe(PROMPTS, **settings | {"seed": 5}) - one).abs().max() > 0.1
+
+
+def test_pictures_can_be_learnt_from(pipe):
+    drawn = pipe(PROMPTS[0], seed=4, num_inference_steps=2, output_type="pt")
+    layer = torch.nn.Conv2d(3, 1, 3)
+    layer(drawn).sum().backward()
+    assert layer.weight.grad.abs().sum() > 0
 
 
 @torch.no_grad()

@@ -96,7 +96,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        gradient = gradient.contiguous()
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # autograd may lend it to others, too
         dist.all_reduce(gradient)  # every process's loss holds every row
         return gradient.chunk(dist.get_world_size())[dist.get_rank()]
 

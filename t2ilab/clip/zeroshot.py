@@ -110,7 +110,7 @@ def evaluate(
         ValueError: no picture, or as `topk_accuracy`.
     """
     right, count = dict.fromkeys(ks, 0), 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for pictures, labels in batches:
             logits = zero_shot_predict(encode_image(pictures), weights, 1.0)
             for k in ks:

@@ -151,7 +151,7 @@ def faithfulness(images: Tensor, asked: Sequence[Scene], reader: Reader | None =
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def read(images: Tensor, reader: Reader | None = None, batch_size: int = 64) -> list[Reading | None]:
     """What each picture shows, or None where nothing is recognisable.
 

@@ -261,7 +261,8 @@ class UNet(UNetEncoder):
             t: timesteps (B,), or one for all.
             context: the text's tokens (B, L, cross_attention_dim); or, for a network with image_embed_dim, image
                 embeddings (B, image_embed_dim).
-            mask: (B, L), False for tokens that no pixel may look at; None for all, as Stable Diffusion has it.
+            mask: (B, L), False for tokens that no pixel may look at; None for all, as Stable Diffusion has it. Words
+                that are pooled (pooled_context, text_pooling_heads) are pooled over all tokens all the same.
             class_labels: int64 (B,) for a network with num_class_embeds; timesteps (B,) with class_timesteps; vectors
                 (B, class_vector_dim).
             residuals: what a ControlNet adds to each map of the way down, and to the middle.

@@ -6,7 +6,6 @@ Saharia et al. 2022, "Photorealistic Text-to-Image Diffusion Models with Deep La
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from t2ilab.nets.t5 import T5Encoder
 from t2ilab.pipelines.arguments import check_length, check_output_type, prompts_of
 from t2ilab.pipelines.folder import find
 from t2ilab.pipelines.noise import Noise
-from t2ilab.pipelines.stage import Guidance, Stage, check_follow
+from t2ilab.pipelines.stage import Guidance, Stage, changed, check_follow
 
 EachStage = Guidance | Sequence[Guidance]
 
@@ -114,7 +113,7 @@ class Cascade:
         for stage in self.stages:
             stage.save_pretrained(Path(folder) / f"stage-{stage.image_size}")
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(
         self,
         prompt: str | Sequence[str],
@@ -132,7 +131,8 @@ class Cascade:
         Args:
             prompt: one caption or several.
             how: the stages' settings, one for all or one each; by default `Guidance()`.
-            seed: picture i takes its noise from the stream of seed + i, whatever else is in the batch.
+            seed: picture i takes its noise from the stream of seed + i, whatever else is in the batch; what a sampler
+                adds on its way comes from one stream of the seed for the whole batch.
             generator: draws the noise instead, from one stream for the whole batch.
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
             all_stages: whether to give the pictures of every stage, a list of as many as there are.
@@ -173,8 +173,4 @@ class Cascade:
         each = list(how) if isinstance(how, Sequence) else [how or Guidance()] * len(self.stages)
         if len(each) != len(self.stages):
             raise ValueError(f"Give settings once or for each of the {len(self.stages)} stages; got {len(each)}.")
-        if unknown := sorted(changes.keys() - Guidance.__dataclass_fields__.keys()):
-            raise ValueError(
-                f"A stage has the settings {', '.join(Guidance.__dataclass_fields__)}; got {', '.join(unknown)}."
-            )
-        return [replace(one, **changes) for one in each]
+        return [changed(one, changes) for one in each]

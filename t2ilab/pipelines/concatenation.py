@@ -57,7 +57,7 @@ def beside(pipe: TextToImage, unet: UNet, pictures: Tensor) -> Callable[[Tensor,
     return net
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def concatenation_to_image(
     pipe: TextToImage,
     unet: UNet,

@@ -85,7 +85,7 @@ def _base(folder: Path) -> Path:
     return base
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def control_to_image(
     pipe: TextToImage,
     controlnet: ControlNets,

@@ -20,7 +20,7 @@ from t2ilab.pipelines.arguments import (
 from t2ilab.pipelines.text_to_image import Sampler, TextToImage
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def image_to_image(
     pipe: TextToImage,
     prompt: str | Sequence[str],

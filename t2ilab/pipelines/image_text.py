@@ -70,7 +70,7 @@ class ImageText:
         """What the cosines are multiplied by before they are chances."""
         return self.model.logit_scale.exp().item()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode_image(self, images: Tensor, batch_size: int = 128) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1], of any size -> features (B, D) of length 1.
 
@@ -87,7 +87,7 @@ class ImageText:
         features = [self.model.encode_image(self._seen(part)) for part in images.split(batch_size)]
         return F.normalize(torch.cat(features), dim=-1)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode_text(self, texts: Sequence[str], batch_size: int = 512) -> Tensor:
         """N texts -> features (N, D) of length 1. A text beyond the context is cut at its end, with a warning.
 

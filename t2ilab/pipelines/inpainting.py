@@ -22,7 +22,7 @@ from t2ilab.pipelines.text_to_image import Sampler, TextToImage
 THRESHOLD = 0.5  # from this value on, a mask's pixel is filled
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def inpaint(
     pipe: TextToImage,
     prompt: str | Sequence[str],

@@ -76,7 +76,7 @@ def interpolate(
     ends = prompts_of([prompt_a, prompt_b])
     if taken := {"seed", "generator", "latents", "prompt", "prompt_embeds"} & how.keys():
         raise ValueError(f"An interpolation has two seeds and two prompts of its own; got {', '.join(sorted(taken))}.")
-    with torch.inference_mode():
+    with torch.no_grad():
         words_a, words_b = (pipe.encode([prompt]) for prompt in ends)  # (1, L, D)
         noise_a, noise_b = (pipe.noise(1, height, width, seed=seed) for seed in (seed_a, seed_b))  # (1, C, h, w)
         drawn = []

@@ -5,6 +5,7 @@ Ramesh et al. 2022, "Hierarchical Text-Conditional Image Generation with CLIP La
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class PriorSettings:
         num_inference_steps: of DDIM.
 
     Raises:
-        ValueError: zero candidates, or no steps.
+        ValueError: zero candidates, a guidance scale that is not finite, or no steps.
     """
 
     candidates: int = 2
@@ -69,6 +70,8 @@ class PriorSettings:
     def __post_init__(self) -> None:
         if self.candidates < 1:
             raise ValueError(f"The prior draws at least one candidate to rank; got {self.candidates}. 2 is usual.")
+        if not math.isfinite(self.guidance_scale):
+            raise ValueError(f"guidance_scale must be a finite number; got {self.guidance_scale}. 1 is off.")
         if self.num_inference_steps < 1:
             raise ValueError(f"num_inference_steps is at least 1; got {self.num_inference_steps}. 20 is usual.")
 
@@ -107,7 +110,7 @@ class Components:
         return self.mean + (embeddings - self.mean) @ kept.T @ kept
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def read_texts(clip: ImageText, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
     """B texts, which may be empty -> embeddings (B, D) of length 1, tokens (B, L, D), and a mask of them (B, L)."""
     ids = clip.tokenizer(list(texts)).to(clip.device.device)
@@ -115,7 +118,7 @@ def read_texts(clip: ImageText, texts: Sequence[str]) -> tuple[Tensor, Tensor, T
     return embedding, clip.model.text_model(ids), clip.tokenizer.mask(ids)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def draw_embedding(
     clip: ImageText,
     prior: Prior,

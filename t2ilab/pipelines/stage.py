@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -65,6 +66,15 @@ class Guidance:
             raise ValueError(
                 f"An augmentation level lies in [0, 1], 0 for no noise; got {self.augmentation_level}. 0.1 is usual."
             )
+
+
+def changed(how: Guidance | None, changes: Mapping[str, Any]) -> Guidance:
+    """The settings with some of them changed. Raises ValueError for a setting that no stage has."""
+    if unknown := sorted(changes.keys() - Guidance.__dataclass_fields__.keys()):
+        raise ValueError(
+            f"A stage has the settings {', '.join(Guidance.__dataclass_fields__)}; got {', '.join(unknown)}."
+        )
+    return replace(how or Guidance(), **changes)
 
 
 class Stage:
@@ -217,7 +227,7 @@ class Stage:
         denoise = self.denoiser(self._placed(told), self._placed(untold), how, low_res, levels, mask)
         x = self._placed(noise(self.unet.config.out_channels, self.image_size, self.image_size))
         timesteps = self.schedule.timesteps(how.num_inference_steps, "trailing")
-        return how.sampler(denoise, x, self.schedule, timesteps, generator=noise.generator, callback=callback)
+        return how.sampler(denoise, x, self.schedule, timesteps, generator=noise.fresh, callback=callback)
 
     def _placed(self, x: Tensor) -> Tensor:
         return x.to(self.device.device, next(self.unet.parameters()).dtype)

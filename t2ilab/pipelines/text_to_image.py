@@ -156,7 +156,7 @@ class TextToImage:
         parts = Parts(**{name: getattr(self, name) for name in names})
         save_parts(Path(folder), parts)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(
         self,
         prompt: str | Sequence[str] | None = None,
@@ -270,9 +270,11 @@ class TextToImage:
         self, num_inference_steps: int, sampler: str | Sampler | None = None, spacing: str | None = None
     ) -> Tensor:
         """The grid (num_inference_steps,), descending."""
-        if not 1 <= num_inference_steps <= self.schedule.num_train_timesteps:
+        if not hasattr(num_inference_steps, "__index__") or not (
+            1 <= num_inference_steps <= self.schedule.num_train_timesteps
+        ):
             raise ValueError(
-                f"num_inference_steps lies in 1 to {self.schedule.num_train_timesteps}; got {num_inference_steps}. "
+                f"num_inference_steps lies in 1 to {self.schedule.num_train_timesteps}; got {num_inference_steps!r}. "
                 "20 is plenty."
             )
         return self._sampling(sampler, spacing).timesteps(self.schedule, num_inference_steps)

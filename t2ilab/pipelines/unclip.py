@@ -20,7 +20,7 @@ from t2ilab.pipelines.image_text import ImageText
 from t2ilab.pipelines.interpolation import slerp
 from t2ilab.pipelines.noise import Noise
 from t2ilab.pipelines.prior import Components, PriorSettings, draw_embedding, open_prior, read_texts, save_prior
-from t2ilab.pipelines.stage import Guidance, Stage, check_follow
+from t2ilab.pipelines.stage import Guidance, Stage, changed, check_follow
 
 
 class UnCLIP:
@@ -113,7 +113,7 @@ class UnCLIP:
 
     # ---- pictures --------------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode(
         self, embedding: Tensor, how: Guidance | None = None, noise: Noise | None = None, output_type: str = "pil"
     ) -> Any:
@@ -154,7 +154,8 @@ class UnCLIP:
         Args:
             prompt: one caption or several.
             prior, how: of the prior and of the decoder.
-            seed: picture i takes its noise from the stream of seed + i, whatever else is in the batch.
+            seed: picture i takes its noise from the stream of seed + i, whatever else is in the batch; what a sampler
+                adds on its way comes from one stream of the seed for the whole batch.
             generator: draws the noise instead, from one stream for the whole batch.
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
             changes: fields of `Guidance`, such as guidance_scale=5.0.
@@ -166,7 +167,7 @@ class UnCLIP:
         prompts = prompts_of(prompt)
         noise = Noise(len(prompts), seed, generator)
         embedding = self.draw_embedding(prompts, prior, noise)
-        return self.decode(embedding, replace(how or Guidance(), **changes), noise, output_type)
+        return self.decode(embedding, changed(how, changes), noise, output_type)
 
     def variations(self, image: Pictures, count: int = 4, seed: int | None = None, **how: Any) -> Any:
         """`count` pictures with what CLIP sees in one, and the rest drawn anew (section 3.1); `how` is of `Guidance`.
@@ -238,7 +239,7 @@ class UnCLIP:
 
     def _decoded(self, embedding: Tensor, noise: Noise, how: dict[str, Any]) -> Any:
         output_type = how.pop("output_type", "pil")
-        return self.decode(embedding, Guidance(**how), noise, output_type)
+        return self.decode(embedding, changed(None, how), noise, output_type)
 
 
 class _Same(Noise):

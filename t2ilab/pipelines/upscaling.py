@@ -39,7 +39,7 @@ def reading_small_picture(unet: UNet, small: Tensor, levels: Tensor) -> Callable
     return net
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def upscale(
     pipe: TextToImage,
     image: Pictures,

@@ -80,7 +80,7 @@ class AutoencoderRecipe:
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)  # (B,), nats
         return (recon.float() - x0).square().mean() + self.numbers.kl_weight * kl.mean()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def measure(self, model: VAE, count: int = 512) -> dict[str, float]:
         """On scenes that training never showed: the peak signal-to-noise ratio in decibels, the mean over pictures; how
         often the reader reads them right, as they were and as they came back; and the latents, scaled."""
@@ -96,7 +96,7 @@ class AutoencoderRecipe:
         scores["scaled latents (standard deviation)"] = (mean * self.scaling_factor(model)).std().item()
         return scores
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def scaling_factor(self, model: VAE, count: int = 512) -> float:
         """One over the standard deviation of the latents of training pictures (Rombach et al. 2022, appendix G)."""
         images = self.world.batch(0, count, self.device.device)["image"]
@@ -105,7 +105,7 @@ class AutoencoderRecipe:
     def sheet(self, model: VAE) -> Tensor:
         """Eight pictures as drawn, then the same as they come back (16, 3, 64, 64), to watch while it trains."""
         images = World(size=SIZE, seed=self.seed + 1, level=self.numbers.level).batch(0, 8, self.device.device)["image"]
-        with torch.inference_mode():
+        with torch.no_grad():
             return torch.cat([images, model(images)[0].float().clamp(-1, 1)])
 
     def save(self, model: VAE, folder: Path) -> None:

@@ -45,7 +45,7 @@ class Recipe(AlignedWords):
         super().__init__(device, seed, ImageText.from_pretrained(teacher, str(device.device)), tokenizer)
         # What the teacher says of a name, whatever sentence it stands in.
         names = [emoji.names["en"] for emoji in self.pairs.shown]
-        rows = zero_shot_weights(self.teacher.encode_text, names, ("{}", *SENTENCES["en"])).clone()
+        rows = zero_shot_weights(self.teacher.encode_text, names, ("{}", *SENTENCES["en"]))
         self.targets = dict(zip(names, rows, strict=True))
 
     def plan(self, steps: int | None = None) -> Plan:

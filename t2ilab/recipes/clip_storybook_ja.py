@@ -41,7 +41,7 @@ class Recipe(AlignedWords):
     def loss(self, step: int) -> Tensor:
         """The loss of the step-th batch; all its chance comes from the seed and the step."""
         captions = self.world.translations(step, BATCH)
-        return self.align(captions["ja"], self.teacher.encode_text(captions["en"]).clone())  # made without gradients
+        return self.align(captions["ja"], self.teacher.encode_text(captions["en"]))
 
     def measure(self, model: Words, count: int = 1000) -> dict[str, float]:
         """What `clip-storybook` is measured by, in Japanese, and retrieval by its own words, which know none."""

@@ -100,7 +100,7 @@ class PriorRecipe:
         x0 = self.model.normalise(self.embeddings(index))
         captions = self.world.captions(index, self.numbers.batch, again)
         x0, t, noise, captions = noised(self.seed, step, x0, captions, self.schedule, DROP)
-        text, tokens, mask = (one.clone() for one in read_texts(self.clip, captions))
+        text, tokens, mask = read_texts(self.clip, captions)
         with self.device.autocast():
             return diffusion_loss(
                 lambda x_t, t: self.model(x_t, t, text, tokens, mask), x0, t, noise, self.schedule, "sample"

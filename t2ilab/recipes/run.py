@@ -164,8 +164,14 @@ class Run:
         """The steps of the run whose plan.json says `facts`; takes over its precision. Raises OSError for another."""
         if not (isinstance(facts, dict) and {"recipe", "seed", "steps"} <= facts.keys()):
             raise OSError(f"{self.folder} holds another run ({facts}). Choose another folder with -o, or delete it.")
-        has = {"start": None, "changes": {}, "accumulate": 1, "compile": False, "fsdp": False} | facts
-        asked = {"recipe": self.name, "seed": self.seed, "steps": steps, "start": self.start, "changes": self.changes}
+        has: dict[str, Any] = {"start": None, "changes": {}, "accumulate": 1, "compile": False, "fsdp": False} | facts
+        asked: dict[str, Any] = {
+            "recipe": self.name,
+            "seed": self.seed,
+            "steps": steps,
+            "start": self.start,
+            "changes": self.changes,
+        }
         asked |= {"accumulate": self.accumulate, "compile": self.compile, "fsdp": self.fsdp}
         others = [name for name, value in asked.items() if value not in (None, {}, has[name])]
         if others:

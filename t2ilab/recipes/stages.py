@@ -135,7 +135,7 @@ class StageRecipe:
             return self.reading(captions)
         assert self.clip is not None
         kept = torch.tensor([bool(caption) for caption in captions], device=image.device)
-        return self.clip.encode_image(image).clone() * kept[:, None], None
+        return self.clip.encode_image(image) * kept[:, None], None
 
     def spoilt(self, image: Tensor, step: int) -> tuple[Tensor | None, Tensor | None]:
         """The pictures made small, with noise of levels in [0, 1], and what the network is told of it (B,)."""
@@ -181,7 +181,7 @@ class StageRecipe:
                 mask = torch.cat([nothing, mask])
             low_res = shrunk(some, self.numbers.from_size) if self.numbers.from_size else None
             noise = Noise(len(said), seed + first)
-            with torch.inference_mode():
+            with torch.no_grad():
                 drawn.append(stage.draw(told, untold, how, noise, low_res, mask))
         return torch.cat(drawn).clamp(-1, 1)
 

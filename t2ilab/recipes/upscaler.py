@@ -168,7 +168,7 @@ class Recipe:
         batch = world.batch(0, count, self.device.device)
         image, scenes = batch["image"], [told(scene) for scene in batch["scene"]]
         small, pipe = self._small(image), self.pipeline(model)
-        with torch.inference_mode():
+        with torch.no_grad():
             came_back = torch.cat([self.vae(some)[0] for some in image.split(TOGETHER)]).float().clamp(-1, 1)
         found = {"bicubic": bicubic(small, SIZE), "autoencoder": came_back}
         for level in LEVELS:

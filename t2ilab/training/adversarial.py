@@ -152,7 +152,8 @@ def _update(
     finally:
         for parameter in (p for parameters in sides.values() for p in parameters):
             parameter.requires_grad_(True)
-    length = nn.utils.get_total_norm([p.grad for p in sides[who] if p.grad is not None])
+    lengths = [torch.linalg.vector_norm(p.grad) for p in sides[who] if p.grad is not None]
+    length = torch.linalg.vector_norm(torch.stack(lengths)) if lengths else torch.tensor(0.0)
     value = loss.item()
     if not math.isfinite(value + length.item()):  # before the update, so that the weights stay finite
         raise FloatingPointError(
