@@ -322,6 +322,17 @@ def test_beside_a_base_of_the_zoo_only_what_is_its_own_is_written(beside, tmp_pa
     ]
 
 
+@pytest.mark.parametrize("names", [("drawer", "runs/mine"), ("runs/mine", "drawer")])
+def test_a_net_saved_over_another_is_the_one_that_opens(beside, tmp_path, names):
+    pipe, net = beside
+    for bias, name in zip((1.0, 2.0), names, strict=True):
+        torch.nn.init.constant_(net.controlnet_mid_block.bias, bias)
+        save_controlnet(tmp_path / "net", net, pipe, name)
+        assert open_controlnet(tmp_path / "net", "cpu").controlnet_mid_block.bias.eq(bias).all()
+    files = {"drawer": {"base.json", "beside_base.safetensors"}, "runs/mine": {"diffusion_pytorch_model.safetensors"}}
+    assert {path.name for path in (tmp_path / "net").iterdir()} == {"config.json"} | files[names[-1]]
+
+
 def test_without_that_base_it_does_not_open(beside, tokenizer, cpu, make_card, tmp_path):
     pipe, net = beside
     save_controlnet(tmp_path / "net", net, pipe, "drawer")

@@ -16,7 +16,7 @@ from t2ilab import zoo
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.samplers import Callback
 from t2ilab.files import read_config, write_json
-from t2ilab.interop.stable_diffusion import STEM, read_controlnet, write_controlnet
+from t2ilab.interop.stable_diffusion import BESIDE, STEM, read_controlnet, write_controlnet
 from t2ilab.nets.controlnet import ControlNet
 from t2ilab.pipelines.arguments import Pictures, check_count, check_output_type, pictures_of, prompts_of
 from t2ilab.pipelines.folder import find
@@ -68,6 +68,8 @@ def save_controlnet(folder: Path, net: ControlNet, base: TextToImage, name: str)
     """
     known = name in zoo.names()
     write_controlnet(folder, net, base.unet if known else None)
+    for older in (BASE, f"{STEM if known else BESIDE}.safetensors"):  # of a net written the other way, or another base
+        (folder / older).unlink(missing_ok=True)
     if known:
         write_json(folder / BASE, {"name": name, "sha256": zoo.card(name).sha256[UNET]})
 
