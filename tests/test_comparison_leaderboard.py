@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_the_board_as_it_was(board, entered, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("t2ilab.files.os.replace", full)
-    with pytest.raises(OSError, match="What was there before is untouched; free some space"):
+    with pytest.raises(OSError, match="A file that was there before is untouched; free some space"):
         enter(board, entered(other={}))
     assert board.read_bytes() == before
     assert [path.name for path in board.parent.iterdir()] == ["board.json"]

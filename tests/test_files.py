@@ -1,8 +1,11 @@
 """Files that are there whole or not at all."""
 
+import errno
+import os
+
 import pytest
 
-from t2ilab.files import read_json, write_json, write_whole, written_beside
+from t2ilab.files import read_json, remove_first, write_json, write_whole, written_beside
 
 
 def contents(folder):
@@ -25,6 +28,44 @@ def test_what_could_not_be_read_is_not_called_unwritable(tmp_path):
     with pytest.raises(OSError, match=r"^The source is out of reach\.$"), written_beside(tmp_path / "a"):
         raise OSError("The source is out of reach.")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyError("x")])
+def test_weights_and_config_are_replaced_together_or_not_at_all(tmp_path, error):
+    weights = tmp_path / "model.safetensors"
+    with written_beside(weights, {"width": 1}) as beside:
+        beside.write_bytes(b"first")
+    first = contents(tmp_path)
+    assert (read_json(tmp_path / "config.json"), first[weights.name]) == ({"width": 1}, b"first")
+    with pytest.raises(type(error)), written_beside(weights, {"width": 2}) as beside:  # noqa: PT012
+        beside.write_bytes(b"sec")
+        raise error
+    assert contents(tmp_path) == first
+    with written_beside(weights, {"width": 2}) as beside:
+        beside.write_bytes(b"second")
+    assert (read_json(tmp_path / "config.json"), weights.read_bytes()) == ({"width": 2}, b"second")
+
+
+def test_no_config_lies_beside_weights_of_another(tmp_path, monkeypatch):
+    weights, seen, replace = tmp_path / "model.safetensors", [], os.replace
+    write_json(tmp_path / "config.json", {"width": 1})
+
+    def watched(*paths):
+        seen.append((tmp_path / "config.json").exists())
+        replace(*paths)
+        seen.append((tmp_path / "config.json").exists())
+
+    monkeypatch.setattr(os, "replace", watched)
+    with written_beside(weights, {"width": 2}) as beside:
+        beside.write_bytes(b"second")
+    assert seen == [False, False, False, True]
+
+
+def test_what_cannot_be_removed_is_said(tmp_path):
+    remove_first(tmp_path / "config.json")  # not there
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(OSError, match=r"^Could not write .*config\.json: .*choose another folder"):
+        remove_first(tmp_path / "config.json")
 
 
 def test_a_file_in_place_of_a_folder_is_said(tmp_path):

@@ -1,5 +1,7 @@
 """A stage against diffusers' networks and schedulers, walked step by step, in float64."""
 
+import errno
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -112,6 +114,22 @@ def test_a_stage_is_saved_and_opened(cpu, tmp_path):
     drawn = again.draw(words(), words(1), how, Noise(2, seed=1), low_res)
     wanted = one.draw(words(), words(1), how, Noise(2, seed=1), low_res)
     torch.testing.assert_close(drawn, wanted.float(), rtol=0, atol=0.05)  # half precision in between
+
+
+def test_a_save_that_fails_leaves_the_stage_that_was_there(cpu, tmp_path, monkeypatch):
+    one = stage(cpu, 8)
+    one.save_pretrained(tmp_path)
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("t2ilab.interop.weights.save_file", full)
+    other = stage(cpu, 16, seed=1, heads=4)
+    with pytest.raises(OSError, match="free some space"):
+        other.save_pretrained(tmp_path)
+    again = Stage.from_pretrained(tmp_path, cpu)
+    assert (again.unet.config, again.image_size) == (one.unet.config, 8)
+    assert torch.equal(again.unet.conv_in.weight, one.unet.conv_in.weight.half().to(again.unet.conv_in.weight))
 
 
 def test_another_kind_of_folder_is_a_sentence(tmp_path):

@@ -1,5 +1,7 @@
 """unCLIP: its prior against diffusers' network and scheduler, the rest against slow versions, and what is refused."""
 
+import errno
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,9 +11,10 @@ from published import difference, diffusers_class
 
 from t2ilab.interop.prior import written_config_of
 from t2ilab.nets.prior import Prior, PriorConfig
+from t2ilab.pipelines.image_text import ImageText
 from t2ilab.pipelines.interpolation import slerp
 from t2ilab.pipelines.noise import Noise
-from t2ilab.pipelines.prior import Components, PriorSettings, best_of
+from t2ilab.pipelines.prior import Components, PriorSettings, best_of, open_prior, save_prior
 from t2ilab.pipelines.stage import Guidance
 from t2ilab.pipelines.unclip import UnCLIP
 
@@ -150,6 +153,27 @@ def test_it_is_saved_and_opened(pipe, tmp_path, cpu):
     assert again.prior_schedule.to_dict() == SCHEDULE.to_dict()
     settings = {"seed": 1, "prior": PriorSettings(1, 1.0, 2), "guidance_scale": 1.0, **QUICK}
     assert (again(PROMPTS, **settings) - pipe(PROMPTS, **settings)).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("part", ["prior", "clip"])
+def test_a_save_that_fails_leaves_nothing_that_opens_as_a_mixture(pipe, tmp_path, monkeypatch, part):
+    folder = tmp_path / part
+    ways = {
+        "prior": (lambda: save_prior(folder, pipe.prior, SCHEDULE), lambda: open_prior(folder)),
+        "clip": (lambda: pipe.clip.save_pretrained(folder), lambda: ImageText.from_pretrained(folder, "cpu")),
+    }
+    save, reopen = ways[part]
+    save()
+    reopen()
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("t2ilab.interop.weights.save_file", full)
+    with pytest.raises(OSError, match="free some space"):
+        save()
+    with pytest.raises(OSError, match=r"config\.json is missing, so .* is not a whole checkpoint"):
+        reopen()
 
 
 @pytest.mark.parametrize(

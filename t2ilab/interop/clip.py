@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from t2ilab.clip.model import CLIP, CLIPConfig
 from t2ilab.clip.tokenizer import CLIPTokenizer
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config, remove_first, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.layouts import Layout
-from t2ilab.interop.weights import files_of, read_weights, write_tensors, write_weights
+from t2ilab.interop.weights import check_plain, files_of, read_weights, write_tensors, write_weights
 from t2ilab.nets.text import TextConfig
 from t2ilab.nets.vision import VisionConfig
 
@@ -319,10 +319,11 @@ def save_clip(
 ) -> None:
     """Writes a CLIP as transformers does, so that its CLIPModel and CLIPTokenizer open it, in that precision."""
     folder, config = Path(folder), model.config
-    write_weights(folder / "model.safetensors", model, dtype=dtype)
+    check_plain(model)
     text = write_text(config.text, tokenizer) | {"projection_dim": config.embed_dim}
     vision = write_vision(config.vision) | {"projection_dim": config.embed_dim}
     whole = {"architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": config.embed_dim}
+    remove_first(folder / "config.json")
     tokenizer.save_pretrained(folder)
     size = config.vision.image_size
     write_json(
@@ -340,17 +341,19 @@ def save_clip(
             "image_std": list(std),
         },
     )
-    write_json(folder / "config.json", whole | {"text_config": text, "vision_config": vision})
+    whole |= {"text_config": text, "vision_config": vision}
+    write_weights(folder / "model.safetensors", model, dtype=dtype, config=whole)
 
 
 def save_words(folder: str | Path, model: CLIP, tokenizer: CLIPTokenizer, dtype: torch.dtype = torch.float32) -> None:
     """Writes the tower of words alone, as transformers' CLIPTextModelWithProjection, in that precision."""
     folder = Path(folder)
     parts = {name: x for name, x in model.state_dict().items() if name.startswith(("text_model.", "text_projection."))}
-    write_tensors(folder / "model.safetensors", parts, dtype)
     config = write_text(model.config.text, tokenizer) | {"projection_dim": model.config.embed_dim}
-    write_json(folder / "config.json", config | {"architectures": ["CLIPTextModelWithProjection"]})
+    config |= {"architectures": ["CLIPTextModelWithProjection"]}
+    remove_first(folder / "config.json")
     tokenizer.save_pretrained(folder)
+    write_tensors(folder / "model.safetensors", parts, dtype, config=config)
 
 
 def load_words(folder: str | Path, beside: CLIP) -> tuple[CLIP, CLIPTokenizer]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config
 from t2ilab.interop.weights import read_weights, write_tensors
 from t2ilab.nets.gan.attention import AttentionGenerator
 from t2ilab.nets.gan.conditional import ConditionalGenerator
@@ -30,8 +30,9 @@ def write_painter(folder: Path, painter: Painter) -> None:
         # How many batches a norm has seen is of no use to a painter, and half precision cannot count that far.
         return tensor if tensor.is_floating_point() else torch.zeros_like(tensor)
 
-    write_json(folder / "config.json", {"_class_name": type(painter).__name__} | painter.config.to_dict())
-    write_tensors(folder / "model.safetensors", {name: kept(t) for name, t in painter.state_dict().items()})
+    config = {"_class_name": type(painter).__name__} | painter.config.to_dict()
+    tensors = {name: kept(t) for name, t in painter.state_dict().items()}
+    write_tensors(folder / "model.safetensors", tensors, config=config)
 
 
 def read_painter(folder: Path, *kinds: Any) -> Any:

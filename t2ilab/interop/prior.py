@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config
 from t2ilab.interop.layouts import WRITTEN_FOR, Layout
 from t2ilab.interop.weights import files_of, read_weights, write_weights
 from t2ilab.nets.prior import ADDED, Prior, PriorConfig
@@ -87,5 +87,4 @@ def write_prior(folder: Path, prior: Prior) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    write_json(folder / "config.json", written_config_of(prior.config))
-    write_weights(folder / f"{STEM}.safetensors", prior)
+    write_weights(folder / f"{STEM}.safetensors", prior, config=written_config_of(prior.config))

@@ -13,7 +13,7 @@ from torch import nn
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.diffusion.augmentation import LowResNoise
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config, remove_first, write_json
 from t2ilab.interop import clip, layouts
 from t2ilab.interop.schedulers import Sampling, read_scheduler, write_scheduler
 from t2ilab.interop.weights import Convert, files_of, read_weights, renaming, write_weights
@@ -152,12 +152,15 @@ def write_parts(folder: Path, parts: Parts) -> None:
         "text_encoder": clip.write_text(parts.text_encoder.config, parts.tokenizer),
     }
     scheduler = write_scheduler(parts.schedule, parts.prediction_type, parts.sampling)
-    (folder / "model_index.json").unlink(missing_ok=True)  # written last: without it nobody takes a mixture for a model
-    for part, config in configs.items():
-        write_json(folder / part / "config.json", config)
-    write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet, layouts.published_name)
-    write_weights(folder / "vae" / f"{STEM}.safetensors", parts.vae, layouts.published_name)
-    write_weights(folder / "text_encoder" / "model.safetensors", parts.text_encoder, lambda name: f"text_model.{name}")
+    remove_first(folder / "model_index.json")
+    for part, net in (("unet", parts.unet), ("vae", parts.vae)):
+        write_weights(folder / part / f"{STEM}.safetensors", net, layouts.published_name, config=configs[part])
+    write_weights(
+        folder / "text_encoder" / "model.safetensors",
+        parts.text_encoder,
+        lambda name: f"text_model.{name}",
+        config=configs["text_encoder"],
+    )
     parts.tokenizer.save_pretrained(folder / "tokenizer")
     write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     if noise:
@@ -214,8 +217,8 @@ def write_vae(folder: Path, vae: VAE, image_size: int) -> None:
 
     `image_size` is the side of the pictures that it was trained on, in pixels.
     """
-    write_json(folder / "config.json", layouts.write_vae(vae.config, image_size))
-    write_weights(folder / f"{STEM}.safetensors", vae, layouts.published_name)
+    config = layouts.write_vae(vae.config, image_size)
+    write_weights(folder / f"{STEM}.safetensors", vae, layouts.published_name, config=config)
 
 
 def write_unet(folder: Path, unet: UNet, sample_size: int) -> None:
@@ -227,8 +230,8 @@ def write_unet(folder: Path, unet: UNet, sample_size: int) -> None:
         ValueError: it has what no class of diffusers has; nothing is written then.
         OSError: the folder cannot be written.
     """
-    write_json(folder / "config.json", layouts.write_unet(unet.config, sample_size))
-    write_weights(folder / f"{STEM}.safetensors", unet, layouts.published_name)
+    config = layouts.write_unet(unet.config, sample_size)
+    write_weights(folder / f"{STEM}.safetensors", unet, layouts.published_name, config=config)
 
 
 def write_controlnet(folder: Path, net: ControlNet, base: UNet | None = None) -> None:
@@ -244,12 +247,12 @@ def write_controlnet(folder: Path, net: ControlNet, base: UNet | None = None) ->
         ValueError: it has what no class of diffusers has; nothing is written then.
         OSError: the folder cannot be written.
     """
-    write_json(folder / "config.json", layouts.write_controlnet(net.control_config))
+    config = layouts.write_controlnet(net.control_config)
     if base is None:
-        return write_weights(folder / f"{STEM}.safetensors", net, layouts.published_name)
+        return write_weights(folder / f"{STEM}.safetensors", net, layouts.published_name, config=config)
     own, theirs = net.state_dict(), base.state_dict()
     alike = {name for name in own.keys() & theirs.keys() if torch.equal(own[name].half(), theirs[name].half())}
-    write_weights(folder / f"{BESIDE}.safetensors", net, layouts.published_name, leave_out=alike)
+    write_weights(folder / f"{BESIDE}.safetensors", net, layouts.published_name, leave_out=alike, config=config)
 
 
 def _read(

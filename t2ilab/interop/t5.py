@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config
 from t2ilab.interop.layouts import Layout
 from t2ilab.interop.weights import files_of, read_weights, write_weights
 from t2ilab.nets.t5 import BUCKETS, FARTHEST, T5Config, T5Encoder
@@ -86,5 +86,4 @@ def write_t5_encoder(folder: Path, encoder: T5Encoder, dtype: torch.dtype = torc
     """
     alone = T5Encoder(encoder.config)
     alone.load_state_dict({name: tensor for name, tensor in encoder.state_dict().items() if name in alone.state_dict()})
-    write_json(folder / "config.json", written_config_of(encoder.config))
-    write_weights(folder / "model.safetensors", alone, dtype=dtype)
+    write_weights(folder / "model.safetensors", alone, dtype=dtype, config=written_config_of(encoder.config))

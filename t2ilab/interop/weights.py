@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,21 +28,27 @@ def write_weights(
     rename: Rename = str,
     dtype: torch.dtype = torch.float16,
     leave_out: Container[str] = (),
+    config: dict[str, Any] | None = None,
 ) -> None:
     """Writes a module's weights, in half precision by default; `rename` gives each its name in the file, and those
-    that `leave_out` names, as the module does, stay out.
+    that `leave_out` names, as the module does, stay out. `config` becomes the config.json beside them, both or neither.
 
     Raises:
         ValueError: the module has adapters around its layers, whose weights would have other names.
         OSError: the file cannot be written.
     """
+    check_plain(module)
+    kept = {rename(name): tensor for name, tensor in module.state_dict().items() if name not in leave_out}
+    write_tensors(path, kept, dtype, config=config)
+
+
+def check_plain(module: nn.Module) -> None:
+    """Raises ValueError for a module with adapters around its layers, whose weights would have other names."""
     if names := adapter_names(module):
         raise ValueError(
             f"A network is saved without adapters; this one has {', '.join(names)}. Save them with "
             "t2ilab.interop.lora.save_adapter, then merge_adapters or remove_adapters."
         )
-    kept = {rename(name): tensor for name, tensor in module.state_dict().items() if name not in leave_out}
-    write_tensors(path, kept, dtype)
 
 
 def write_tensors(
@@ -49,10 +56,12 @@ def write_tensors(
     tensors: dict[str, Tensor],
     dtype: torch.dtype = torch.float16,
     metadata: dict[str, str] | None = None,
+    config: dict[str, Any] | None = None,
 ) -> None:
-    """Writes tensors by name, in half precision by default, and what else the file is to say."""
+    """Writes tensors by name, in half precision by default, what else the file is to say, and the config.json beside
+    it where there is to be one, as `written_beside` has it."""
     whole = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in tensors.items()}
-    with written_beside(path) as beside:
+    with written_beside(path, config) as beside:
         save_file(whole, beside, metadata={"format": "pt"} | (metadata or {}))
 
 

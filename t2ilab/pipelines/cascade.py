@@ -16,6 +16,7 @@ from t2ilab import zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.samplers import Callback
+from t2ilab.files import remove_first
 from t2ilab.images import to_pil
 from t2ilab.interop.t5 import read_t5_encoder, write_t5_encoder
 from t2ilab.nets.t5 import T5Encoder
@@ -55,8 +56,9 @@ class Reading:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a folder that transformers' T5EncoderModel opens, in half precision, with the tokenizer."""
-        write_t5_encoder(Path(folder), self.encoder)
+        remove_first(Path(folder) / "config.json")
         self.tokenizer.save_pretrained(Path(folder) / "tokenizer")
+        write_t5_encoder(Path(folder), self.encoder)
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from typing import Any
 from t2ilab import __version__, zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config, remove_first, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.schedulers import Sampling
 from t2ilab.interop.stable_diffusion import PARTS, PIPELINES, STEM, Parts, read_parts, write_parts
@@ -103,14 +103,12 @@ def save_parts(folder: Path, parts: Parts) -> None:
         if parts.low_res_noise:  # our own layout has no place for it
             raise
         why = str(error)
-    (folder / "model_index.json").unlink(missing_ok=True)  # written last: without it nobody takes a mixture for a model
-    write_json(folder / "unet" / "config.json", parts.unet.config.to_dict())
-    write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet)
-    write_json(folder / "text_encoder" / "config.json", parts.text_encoder.config.to_dict())
-    write_weights(folder / "text_encoder" / "model.safetensors", parts.text_encoder)
+    remove_first(folder / "model_index.json")
+    write_weights(folder / "unet" / f"{STEM}.safetensors", parts.unet, config=parts.unet.config.to_dict())
+    text_encoder = parts.text_encoder
+    write_weights(folder / "text_encoder" / "model.safetensors", text_encoder, config=text_encoder.config.to_dict())
     if parts.vae is not None:
-        write_json(folder / "vae" / "config.json", parts.vae.config.to_dict())
-        write_weights(folder / "vae" / f"{STEM}.safetensors", parts.vae)
+        write_weights(folder / "vae" / f"{STEM}.safetensors", parts.vae, config=parts.vae.config.to_dict())
     parts.tokenizer.save_pretrained(folder / "tokenizer")
     scheduler = parts.schedule.to_dict() | {"prediction_type": parts.prediction_type}
     write_json(folder / "scheduler" / "scheduler_config.json", scheduler)

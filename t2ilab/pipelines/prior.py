@@ -17,7 +17,7 @@ from torch import Tensor
 from t2ilab.diffusion.denoisers import NetworkDenoiser
 from t2ilab.diffusion.samplers import sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config, remove_first, write_json
 from t2ilab.interop.prior import STEM, read_prior, write_prior
 from t2ilab.nets.prior import Prior
 from t2ilab.pipelines.arguments import check_length
@@ -157,8 +157,9 @@ def draw_embedding(
 
 def save_prior(folder: str | Path, prior: Prior, schedule: NoiseSchedule) -> None:
     """Writes a folder that diffusers' PriorTransformer opens, and the schedule beside it."""
-    write_prior(Path(folder), prior)
+    remove_first(Path(folder) / "config.json")
     write_json(Path(folder) / "scheduler_config.json", schedule.to_dict() | {"prediction_type": "sample"})
+    write_prior(Path(folder), prior)
 
 
 def open_prior(name: str | Path) -> tuple[Prior, NoiseSchedule]:

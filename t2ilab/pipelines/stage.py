@@ -20,7 +20,7 @@ from t2ilab.diffusion.denoisers import Denoiser, NetworkDenoiser
 from t2ilab.diffusion.samplers import Callback, sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.diffusion.thresholding import ThresholdedDenoiser
-from t2ilab.files import read_config, write_json
+from t2ilab.files import read_config
 from t2ilab.interop.weights import read_weights, write_weights
 from t2ilab.nets.unet import UNet, UNetConfig
 from t2ilab.pipelines.folder import find
@@ -159,8 +159,7 @@ class Stage:
             "schedule": self.schedule.to_dict(),
         }
         config |= {"prediction_type": self.prediction_type, "image_size": self.image_size}
-        write_json(folder / "config.json", config)
-        write_weights(folder / f"{STEM}.safetensors", self.unet)
+        write_weights(folder / f"{STEM}.safetensors", self.unet, config=config)
 
     def denoiser(
         self,
