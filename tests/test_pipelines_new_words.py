@@ -115,6 +115,37 @@ def test_a_word_needs_another_to_begin_as(theirs):
         begin_word(theirs[1], "mofu", ())
 
 
+def test_a_second_word_waits_until_the_first_is_settled(theirs, row, tmp_path):
+    _, ours = theirs
+    begin_word(ours, "mofu", ("red",))
+    save_word(tmp_path, "pet", row)
+    with pytest.raises(ValueError, match=r"is learning a word already; settle_word ends that\."):
+        begin_word(ours, "pet", ("star",))
+    with pytest.raises(ValueError, match=r"is learning a word already; settle_word ends that\."):
+        load_textual_inversion(ours, tmp_path)
+    assert ours.tokenizer.words == ("mofu",)
+    settle_word(ours.text_encoder)
+    assert load_textual_inversion(ours, tmp_path) == "pet"
+    assert ours.tokenizer.words == ("mofu", "pet")
+
+
+@pytest.mark.parametrize("more", [8, -1])
+def test_a_word_whose_row_would_never_be_read_is_refused(theirs, row, tmp_path, more):
+    _, ours = theirs
+    weight = ours.text_encoder.embeddings.token_embedding.weight.detach()
+    tokens = len(weight)
+    weight = torch.cat([weight, torch.zeros(more, 24)]) if more > 0 else weight[:more]
+    ours.text_encoder.embeddings.token_embedding = torch.nn.Embedding.from_pretrained(weight)
+    save_word(tmp_path, "mofu", row)
+    sentence = f"the tokenizer gives 'mofu' {tokens}, and the embedding has {tokens + more} rows"
+    with pytest.raises(ValueError, match=sentence):
+        begin_word(ours, "mofu", ("star",))
+    with pytest.raises(ValueError, match=sentence):
+        load_textual_inversion(ours, tmp_path)
+    assert ours.tokenizer.words == ()
+    assert torch.equal(ours.text_encoder.embeddings.token_embedding.weight, weight)
+
+
 def test_files_that_are_no_word_of_this_model_are_refused(theirs, row, tmp_path):
     _, ours = theirs
     path = tmp_path / FILE

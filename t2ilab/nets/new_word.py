@@ -39,6 +39,14 @@ class NewWord(nn.Module):
         return torch.where(new[..., None], self.vector, self.base(ids.masked_fill(new, 0)))
 
 
+def settled_embedding(text_encoder: TextEncoder) -> nn.Embedding:
+    """The token embedding of an encoder that is learning no word. Raises ValueError where one is."""
+    embedding = text_encoder.embeddings.token_embedding
+    if not isinstance(embedding, nn.Embedding):
+        raise ValueError("This text encoder is learning a word already; settle_word ends that.")
+    return embedding
+
+
 def add_word(text_encoder: TextEncoder, start: Tensor) -> NewWord:
     """Gives a text encoder one more word, in place; all other parameters are frozen.
 
@@ -49,10 +57,7 @@ def add_word(text_encoder: TextEncoder, start: Tensor) -> NewWord:
     Raises:
         ValueError: a start that does not fit, or an encoder whose last new word is not yet settled.
     """
-    embedding = text_encoder.embeddings.token_embedding
-    if not isinstance(embedding, nn.Embedding):
-        raise ValueError("This text encoder is learning a word already; settle_word ends that.")
-    word = NewWord(embedding, start)
+    word = NewWord(settled_embedding(text_encoder), start)
     text_encoder.requires_grad_(False)
     setattr(text_encoder.embeddings, "token_embedding", word)  # noqa: B010 (an Embedding to the type checker)
     text_encoder.config = replace(text_encoder.config, vocab_size=text_encoder.config.vocab_size + 1)

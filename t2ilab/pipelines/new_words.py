@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.interop.textual_inversion import load_word
-from t2ilab.nets.new_word import NewWord, add_word, settle_word
+from t2ilab.nets.new_word import NewWord, add_word, settle_word, settled_embedding
 from t2ilab.pipelines.text_to_image import TextToImage
 
 
@@ -24,13 +25,14 @@ def begin_word(pipe: TextToImage, word: str, like: Sequence[str]) -> NewWord:
         What learns.
 
     Raises:
-        ValueError: a word that is none or is known, or no word that it begins as.
+        ValueError: a word that is none or is known, no word that it begins as, a model that is learning one already,
+            or one whose tokenizer and text encoder do not count the same tokens.
     """
-    tokenizer = pipe.tokenizer.with_word(word)
+    rows = settled_embedding(pipe.text_encoder).weight
+    tokenizer = _with_word(pipe, word)
     ids = [i for text in like for i in pipe.tokenizer.encode(text)]
     if not ids:
         raise ValueError(f"A new word begins as one that the model knows; got {', '.join(like) or 'none'}.")
-    rows = pipe.text_encoder.embeddings.token_embedding.weight
     made = add_word(pipe.text_encoder, rows[torch.tensor(ids, device=rows.device)].mean(0))
     pipe.tokenizer = tokenizer
     return made
@@ -48,13 +50,25 @@ def load_textual_inversion(pipe: TextToImage, path: str | Path, word: str | None
         The word, to be used in prompts.
 
     Raises:
-        ValueError: a word for another model, or one that is known already.
+        ValueError: a word for another model, or one that is known already; and as `begin_word` has it.
         OSError: a file that is missing or damaged.
     """
     own, vector = load_word(path, pipe.text_encoder.config.width)
     said = word or own
-    tokenizer = pipe.tokenizer.with_word(said)
+    tokenizer = _with_word(pipe, said)
     add_word(pipe.text_encoder, vector)
     settle_word(pipe.text_encoder)
     pipe.tokenizer = tokenizer
     return said
+
+
+def _with_word(pipe: TextToImage, word: str) -> CLIPTokenizer:
+    """The model's tokenizer with the word. Raises ValueError where its id is not that of the next row."""
+    tokenizer = pipe.tokenizer.with_word(word)
+    new, rows = max(tokenizer.vocab.values()), settled_embedding(pipe.text_encoder).num_embeddings
+    if new != rows:
+        raise ValueError(
+            f"A new word's id is that of the text encoder's next row; the tokenizer gives {word!r} {new}, and the "
+            f"embedding has {rows} rows. Take the tokenizer that it was trained with, or give the embedding {new} rows."
+        )
+    return tokenizer
