@@ -6,8 +6,9 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ def remove_first(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritten(path, error) from error
+
+
+def remove_parts(folder: Path, pattern: str, keep: Collection[str] = ()) -> None:
+    """Takes away what an older model left in a model's folder: those folders of that pattern which hold a part, that
+    is its config.json, and are not named in `keep`. Raises OSError as `written_beside` does."""
+    for part in sorted(folder.glob(pattern)):
+        if part.name not in keep and (part / "config.json").is_file() and not part.is_symlink():
+            remove_first(part / "config.json")
+            try:
+                shutil.rmtree(part)
+            except OSError as error:
+                raise _unwritten(part, error) from error
 
 
 def _unwritten(path: Path, error: Exception) -> OSError:

@@ -89,6 +89,15 @@ def test_it_is_saved_and_opened(pipe, tmp_path, cpu):
     assert (again(PROMPTS, **settings) - pipe(PROMPTS, **settings)).abs().max() < 0.1
 
 
+def test_a_shorter_cascade_replaces_a_longer_one(pipe, cpu, tokenizer, tmp_path):
+    pipe.save_pretrained(tmp_path)
+    (tmp_path / "stage-notes").mkdir()  # no part of a model
+    cascade(cpu, tokenizer, (4, 8)).save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"language", "stage-4", "stage-8", "stage-notes"}
+    (tmp_path / "stage-notes").rmdir()
+    assert [one.image_size for one in Cascade.from_pretrained(tmp_path, cpu).stages] == [4, 8]
+
+
 def test_a_folder_of_that_name_does_not_hide_the_zoos(tmp_path, monkeypatch, cpu):
     (tmp_path / "shapes").mkdir()
     monkeypatch.chdir(tmp_path)

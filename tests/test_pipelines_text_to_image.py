@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from PIL import Image
+from published import latent_pipe
 from safetensors.torch import load_file
 
 from t2ilab import zoo
@@ -317,6 +318,13 @@ def test_the_folder_has_the_published_layout_and_says_what_opens_it(folder):
     assert {t.dtype for t in load_file(folder / "unet" / "diffusion_pytorch_model.safetensors").values()} == {
         torch.float16
     }
+
+
+def test_a_model_of_pixels_replaces_one_of_latents(small_pipe, tokenizer, cpu, tmp_path):
+    latent_pipe(tokenizer, cpu).save_pretrained(tmp_path)
+    assert opened(tmp_path).vae is not None
+    small_pipe.save_pretrained(tmp_path)
+    assert opened(tmp_path).vae is None
 
 
 def test_a_published_tokenizer_opens_its_vocabulary(folder, tokenizer):

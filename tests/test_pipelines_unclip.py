@@ -155,6 +155,14 @@ def test_it_is_saved_and_opened(pipe, tmp_path, cpu):
     assert (again(PROMPTS, **settings) - pipe(PROMPTS, **settings)).abs().max() < 0.1
 
 
+def test_a_model_without_an_upsampler_replaces_one_with(pipe, cpu, tokenizer, tmp_path):
+    pipe.clip.save_pretrained(tmp_path / "clip")
+    pipe.save_pretrained(tmp_path / "all")
+    unclip(cpu, tokenizer, upsampler=False).save_pretrained(tmp_path / "all")
+    assert UnCLIP.from_pretrained(tmp_path / "all", "cpu", tmp_path / "clip").upsampler is None
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"prior", "decoder"}
+
+
 @pytest.mark.parametrize("part", ["prior", "clip"])
 def test_a_save_that_fails_leaves_nothing_that_opens_as_a_mixture(pipe, tmp_path, monkeypatch, part):
     folder = tmp_path / part

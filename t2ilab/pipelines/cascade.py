@@ -16,7 +16,7 @@ from t2ilab import zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.samplers import Callback
-from t2ilab.files import remove_first
+from t2ilab.files import remove_first, remove_parts
 from t2ilab.images import to_pil
 from t2ilab.interop.t5 import read_t5_encoder, write_t5_encoder
 from t2ilab.nets.t5 import T5Encoder
@@ -114,6 +114,7 @@ class Cascade:
         self.reading.save_pretrained(Path(folder) / "language")
         for stage in self.stages:
             stage.save_pretrained(Path(folder) / f"stage-{stage.image_size}")
+        remove_parts(Path(folder), "stage-*", [f"stage-{stage.image_size}" for stage in self.stages])
 
     @torch.no_grad()
     def __call__(

@@ -14,7 +14,7 @@ from typing import Any
 from t2ilab import __version__, zoo
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import read_config, remove_first, write_json
+from t2ilab.files import read_config, remove_first, remove_parts, write_json
 from t2ilab.interop.hub import fetch
 from t2ilab.interop.schedulers import Sampling
 from t2ilab.interop.stable_diffusion import PARTS, PIPELINES, STEM, Parts, read_parts, write_parts
@@ -109,6 +109,8 @@ def save_parts(folder: Path, parts: Parts) -> None:
     write_weights(folder / "text_encoder" / "model.safetensors", text_encoder, config=text_encoder.config.to_dict())
     if parts.vae is not None:
         write_weights(folder / "vae" / f"{STEM}.safetensors", parts.vae, config=parts.vae.config.to_dict())
+    else:
+        remove_parts(folder, "vae")
     parts.tokenizer.save_pretrained(folder / "tokenizer")
     scheduler = parts.schedule.to_dict() | {"prediction_type": parts.prediction_type}
     write_json(folder / "scheduler" / "scheduler_config.json", scheduler)

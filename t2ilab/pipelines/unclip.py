@@ -13,6 +13,7 @@ from torch import Tensor
 
 from t2ilab import zoo
 from t2ilab.diffusion.schedule import NoiseSchedule
+from t2ilab.files import remove_parts
 from t2ilab.images import to_pil
 from t2ilab.nets.prior import Prior
 from t2ilab.pipelines.arguments import Pictures, check_output_type, pictures_of, prompts_of
@@ -94,6 +95,8 @@ class UnCLIP:
         self.decoder.save_pretrained(Path(folder) / "decoder")
         if self.upsampler is not None:
             self.upsampler.save_pretrained(Path(folder) / "upsampler")
+        else:
+            remove_parts(Path(folder), "upsampler")
 
     # ---- embeddings ------------------------------------------------------------------------------------------------
 
