@@ -261,6 +261,26 @@ def test_files_that_are_none(tmp_path):
         load_adapter(path, ours())
 
 
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
+def test_an_adapter_of_numbers_that_are_not_finite_is_refused(wrong, tmp_path):
+    net = ours()
+    with pytest.raises(OSError, match=r"to_q\.lora_A\.weight holds numbers that are not finite; the file is damaged"):
+        load_adapter(saved(tmp_path, lambda x: x | {FIRST: torch.full_like(x[FIRST], wrong)}), net)
+    assert not any(isinstance(layer, LoRALinear) for layer in net.modules())
+
+
+def test_an_adapter_too_loud_for_half_precision_is_not_written(tmp_path):
+    net = ours()
+    layer = add_adapter(net, rank=2)[0]
+    with torch.no_grad():
+        layer.up[0, 1] = -1e6
+    with pytest.raises(ValueError, match=r"lora_B\.weight reaches 1e\+06, and torch\.float16 ends at 65,504"):
+        save_adapter(tmp_path, net)
+    assert not list(tmp_path.iterdir())
+    save_adapter(tmp_path, net, dtype=torch.float32)
+    assert min(layer.up.min() for layer in load_adapter(tmp_path, ours())) == -1e6
+
+
 def test_which_adapter_to_save_is_named(tmp_path):
     net = ours()
     with pytest.raises(ValueError, match="one of none; got None"):

@@ -51,6 +51,23 @@ def test_weights_that_are_no_numbers_are_refused(weights):
     assert torch.equal(module.weight, before)
 
 
+def test_weights_too_large_for_their_precision_are_not_written(weights):
+    path, module = weights
+    before = path.read_bytes()
+    with torch.no_grad():
+        module.bias[1], module.bias[2] = 7e4, math.inf  # what is infinite itself is no matter of precision
+    with pytest.raises(
+        ValueError, match=r"bias reaches 70000, and torch\.float16 ends at 65,504\. .*dtype=torch\.float32"
+    ):
+        write_weights(path, module)
+    assert path.read_bytes() == before
+    with torch.no_grad():
+        module.bias[2] = 65504
+    write_weights(path, module, dtype=torch.float32)
+    read_weights(path, other := nn.Conv2d(3, 4, 3))
+    assert torch.equal(other.bias, module.bias)
+
+
 @pytest.mark.parametrize("length", [0, 4, 60, -1])
 def test_weights_cut_short_are_refused(weights, length):
     path, module = weights

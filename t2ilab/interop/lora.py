@@ -49,7 +49,7 @@ def save_adapter(
         The file.
 
     Raises:
-        ValueError: no adapter, none of that name, or several and no name.
+        ValueError: no adapter, none of that name, several and no name, or a number too large for `dtype`.
         OSError: the file cannot be written.
     """
     names = adapter_names(net)
@@ -97,13 +97,15 @@ def load_adapter(path: str | Path, net: nn.Module, name: str = NAME) -> list[LoR
 
     Raises:
         ValueError: an adapter for another model (the tensors are named), one of another kind, or a name that is taken.
-        OSError: a file that is missing, cut short, or not of this form.
+        OSError: a file that is missing, cut short, not of this form, or of numbers that are not finite.
     """
     path = Path(path)
     path = path / FILE if path.is_dir() else path
     found: dict[str, dict[str, Tensor]] = {}
     for _, key, tensor in tensors_of([path]):
         place, kind = _split(path, key)
+        if not tensor.isfinite().all():
+            raise OSError(f"{path}: {key} holds numbers that are not finite; the file is damaged.")
         found.setdefault(_renamed(place, own_name), {})[kind] = tensor
     if partial := sorted(place for place, pair in found.items() if not {"down", "up"} <= pair.keys()):
         raise OSError(f"{path}: {partial[0]} has only half of its adapter; the file is changed. Copy it again.")

@@ -34,7 +34,8 @@ def write_weights(
     that `leave_out` names, as the module does, stay out. `config` becomes the config.json beside them, both or neither.
 
     Raises:
-        ValueError: the module has adapters around its layers, whose weights would have other names.
+        ValueError: the module has adapters around its layers, whose weights would have other names; or as
+            `write_tensors` has it.
         OSError: the file cannot be written.
     """
     check_plain(module)
@@ -59,8 +60,20 @@ def write_tensors(
     config: dict[str, Any] | None = None,
 ) -> None:
     """Writes tensors by name, in half precision by default, what else the file is to say, and the config.json beside
-    it where there is to be one, as `written_beside` has it."""
+    it where there is to be one, as `written_beside` has it.
+
+    Raises:
+        ValueError: a finite number that `dtype` has no place for; it would be read back as infinite.
+        OSError: the file cannot be written.
+    """
     whole = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in tensors.items()}
+    for name, written in whole.items():
+        finite = tensors[name].detach().cpu()[~written.isfinite()]
+        if len(finite := finite[finite.isfinite()]):
+            raise ValueError(
+                f"{name} reaches {finite.abs().max():g}, and {dtype} ends at {torch.finfo(dtype).max:,g}. "
+                "Train with smaller steps, or save with dtype=torch.float32."
+            )
     with written_beside(path, config) as beside:
         save_file(whole, beside, metadata={"format": "pt"} | (metadata or {}))
 
