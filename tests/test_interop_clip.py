@@ -229,6 +229,12 @@ def test_the_published_ones_are_configurations_of_this_class(config, parameters)
     assert CLIPConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+@pytest.mark.parametrize("width", [0, 20.0, None])
+def test_a_space_of_no_width_is_refused(width):
+    with pytest.raises(ValueError, match=r"A CLIP's embed_dim is a whole number from 1, or some; got "):
+        CLIPConfig(config_of().text, config_of().vision, width)
+
+
 def changed(folder, **values):
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))

@@ -177,6 +177,19 @@ def test_a_configuration_survives_json():
         ControlNetConfig.from_dict({**CONFIG.to_dict(), "depth": 2})
 
 
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"condition_widths": ()}, r"at least one convolution for its pictures; got condition_widths=\(\)\."),
+        ({"condition_widths": (4, 0)}, r"condition_widths is a whole number from 1, or some; got \(4, 0\)\."),
+        ({"condition_channels": 2.5}, r"condition_channels is a whole number from 1, or some; got 2\.5\."),
+    ],
+)
+def test_a_layout_that_cannot_be(values, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ControlNetConfig(CONFIG.unet, **values)
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 32, 16), (2, 1, 32, 32), (3, 32, 32)])
 def test_a_condition_of_another_size_is_refused(shape):
     x, t, context, _ = (part.float() if part.is_floating_point() else part for part in inputs())

@@ -133,6 +133,8 @@ def test_a_configuration_survives_a_dict():
         TextConfig.from_dict({**CONFIG.to_dict(), "depth": 2})
     with pytest.raises(ValueError, match=r"multiple of heads=4; got 30\."):
         TextConfig(vocab_size=50, width=30)
+    with pytest.raises(ValueError, match=r"A text encoder's layers is a whole number from 1, or some; got 2\.5\."):
+        TextConfig(vocab_size=50, layers=2.5)
 
 
 def test_a_mask_of_another_shape_is_refused():

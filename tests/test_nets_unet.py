@@ -304,6 +304,9 @@ def test_a_configuration_survives_json(name):
     [
         ({"attention": (True,)}, r"one attention flag a level; got 1 flags for 3 levels"),
         ({"block_out_channels": (16, 20, 32)}, r"multiple of norm_num_groups=8 and heads=4; got 20\."),
+        ({"block_out_channels": (), "attention": ()}, r"at least one level; got block_out_channels=\(\)\."),
+        ({"layers_per_block": 1.5}, r"layers_per_block is a whole number from 1, or some; got 1\.5\."),
+        ({"heads": (2, 2.0, 4)}, r"heads is a whole number from 1, or some; got \(2, 2\.0, 4\)\."),
         ({"heads": 5}, r"heads=5; got 16\."),
         ({"heads": (2, 4)}, r"one for each level; got \(2, 4\) for 3 levels"),
         ({"heads": (2, 5, 4)}, r"heads=5; got 24\."),

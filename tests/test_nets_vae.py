@@ -130,6 +130,8 @@ def test_configurations_go_to_json_and_back():
         (lambda: VAEConfig(block_out_channels=()), r"at least one level; got block_out_channels=\(\)"),
         (lambda: VAEConfig(block_out_channels=(8, 20)), "multiple of norm_num_groups=8; got 20"),
         (lambda: VAEConfig(scaling_factor=0.0), "A scaling factor is positive, .*; got 0.0"),
+        (lambda: VAEConfig(scaling_factor=0), "A scaling factor is positive, .*; got 0"),
+        (lambda: VAEConfig(latent_channels=4.0), r"latent_channels is a whole number from 1, or some; got 4\.0\."),
         (lambda: VAEConfig.from_dict({"sample_size": 512}), r"has no \['sample_size'\]; it has \['block_out"),
         (lambda: VAE(SMALL).encode(torch.zeros(1, 4, 16, 16)), r"pictures \(B, 3, H, W\) .*; got \(1, 4, 16, 16\)"),
         (lambda: VAE(SMALL).encode(torch.zeros(3, 16, 16)), r"got \(3, 16, 16\)"),

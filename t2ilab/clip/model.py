@@ -21,6 +21,9 @@ class CLIPConfig(Config):
     Args:
         text, vision: its two towers.
         embed_dim: width of the space in which they meet.
+
+    Raises:
+        ValueError: an embed_dim that is no count.
     """
 
     what: ClassVar[str] = "A CLIP"
@@ -28,6 +31,9 @@ class CLIPConfig(Config):
     text: TextConfig
     vision: VisionConfig
     embed_dim: int = 128
+
+    def __post_init__(self) -> None:
+        self.check_numbers()
 
     @classmethod
     def vit_b_32(cls, quick_gelu: bool = True) -> CLIPConfig:

@@ -18,9 +18,10 @@ class Config:
 
     def check_numbers(self, from_zero: tuple[str, ...] = ()) -> None:
         """Raises ValueError for a count that is no whole number from 1, or from 0 where a field is named here."""
+        real = {name for name, field in self.__dataclass_fields__.items() if field.type in ("float", float)}
         for name, value in vars(self).items():
             for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, bool | float | Config):
+                if isinstance(number, bool | Config) or (name in real and isinstance(number, int | float)):
                     continue
                 least = 0 if name in from_zero else 1
                 if not isinstance(number, int) or number < least:

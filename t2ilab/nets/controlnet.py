@@ -27,6 +27,9 @@ class ControlNetConfig(Config):
         condition_channels: of the pictures that it looks at.
         condition_widths: of the convolutions that bring such a picture to the size of the first map, each after the
             first at half the size of the one before.
+
+    Raises:
+        ValueError: a count that is none, or no width at all.
     """
 
     what: ClassVar[str] = "A ControlNet"
@@ -34,6 +37,11 @@ class ControlNetConfig(Config):
     unet: UNetConfig
     condition_channels: int = 3
     condition_widths: tuple[int, ...] = (16, 32, 96, 256)
+
+    def __post_init__(self) -> None:
+        self.check_numbers()
+        if not self.condition_widths:
+            raise ValueError("A ControlNet needs at least one convolution for its pictures; got condition_widths=().")
 
     @classmethod
     def stable_diffusion_1(cls) -> ControlNetConfig:

@@ -79,6 +79,8 @@ class UNetConfig(Config):
 
     def __post_init__(self) -> None:
         self.check_numbers(from_zero=("num_class_embeds", "text_pooling_heads", "class_vector_dim", "image_embed_dim"))
+        if not self.block_out_channels:
+            raise ValueError("A U-Net needs at least one level; got block_out_channels=().")
         if len(self.attention) != len(self.block_out_channels):
             raise ValueError(
                 f"A U-Net needs one attention flag a level; got {len(self.attention)} flags for "
