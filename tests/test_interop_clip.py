@@ -121,6 +121,18 @@ def test_a_folder_of_transformers_opens(folder):
     assert expected.std() > 0.01
 
 
+@pytest.mark.parametrize("end", [2, WORDS - 3])
+@torch.no_grad()
+def test_a_folder_with_added_tokens_opens(folder, end):
+    """The end token is no longer the last; under an old configuration's 2, transformers takes the largest id."""
+    text = json.loads((folder / "config.json").read_text())["text_config"]
+    changed(folder, text_config=text | {"eos_token_id": end})
+    model, theirs = load_clip(folder).model, library("transformers").CLIPModel.from_pretrained(folder).eval()
+    ids = torch.tensor([[1, WORDS - 1, 4, WORDS - 3, 5, WORDS - 2, 0, 0, 0], [1, 4, 5, 6, WORDS - 3, 0, 0, 0, 0]])
+    _, expected = features_of(theirs, pictures().float(), ids)
+    assert difference(model.encode_text(ids), expected) <= 2e-6
+
+
 def test_a_processor_of_transformers_5_is_read(folder):
     processor = {"image_processor": {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}}
     (folder / "processor_config.json").write_text(json.dumps(processor))

@@ -71,6 +71,20 @@ def test_a_settled_word_is_a_row_as_all_others(encoder, start):
     assert encoder.config.vocab_size == 13
 
 
+@torch.no_grad()
+def test_a_text_with_new_words_ends_where_it_did(encoder, start):
+    texts = torch.tensor([[8, 3, 10, 10, 10, 10], [8, 3, 4, 5, 6, 10]])  # 10 is the end token, the largest so far
+    before = encoder.pooled(texts)
+    for new in (11, 12):
+        add_word(encoder, start)
+        settle_word(encoder)
+        assert torch.equal(encoder.pooled(texts), before)
+        with_word = texts.clone()
+        with_word[:, 1] = new
+        assert torch.equal(encoder.pooled(with_word), encoder(with_word)[[0, 1], [2, 5]])
+    assert type(encoder.config).from_dict(encoder.config.to_dict()) == encoder.config
+
+
 @pytest.mark.parametrize("start", [torch.zeros(11), torch.zeros(1, 12), torch.full((12,), float("nan"))])
 def test_a_start_that_is_no_row_is_refused(encoder, start):
     with pytest.raises(ValueError, match="starts from 12 finite numbers"):

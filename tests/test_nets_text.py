@@ -74,6 +74,21 @@ def test_the_pooled_token_is_transformers(clip):
     assert difference(ours.pooled(texts), expected) <= 1e-7
 
 
+@pytest.mark.parametrize("end_id", [None, 49])
+@torch.no_grad()
+def test_the_pooled_token_is_transformers_beside_learned_words(end_id, clip):
+    """Of 52 tokens the last two were learned after the end token; transformers' id 2 is our None: the largest."""
+    layout = replace(CONFIG, vocab_size=52, end_id=end_id)
+    theirs = randomised(clip(layout))
+    theirs.eos_token_id = getattr(theirs, "text_model", theirs).eos_token_id = end_id or 2
+    ours = TextEncoder(layout).double()
+    ours.load_state_dict(bare(theirs.state_dict()))
+    texts = torch.tensor([[48, 51, 7, 49, 49, 49, 49, 49, 49], [48, 3, 50, 51, 9, 10, 11, 12, 49]])
+    assert difference(ours.pooled(texts), theirs(texts).pooler_output) <= 1e-7
+    expected = [1, 3] if end_id is None else [3, 8]
+    assert difference(ours.pooled(texts), ours(texts)[[0, 1], expected]) <= 1e-12
+
+
 @pytest.mark.parametrize("wrong", [{"activation": "gelu"}, {"activation": "gelu_pytorch_tanh"}, {"eps": 1e-6}])
 @torch.no_grad()
 def test_the_comparison_notices_another_activation_or_epsilon(wrong, clip):

@@ -30,6 +30,7 @@ TEXT = Layout(
         "num_hidden_layers": 12,
         "num_attention_heads": 8,
         "hidden_act": "quick_gelu",
+        "eos_token_id": 49407,
     },
     {"layer_norm_eps": (1e-5,), "model_type": ("clip_text_model", "clip")},
 )
@@ -52,8 +53,13 @@ VISION = Layout(
 def read_text(config: Mapping[str, Any]) -> TextConfig:
     """The layout of one of transformers' CLIPTextModels. Raises ValueError for one that our class is not."""
     values = TEXT.values(config, strict=False)
+    words, end = values["vocab_size"], values["eos_token_id"]
     return TextConfig(
-        vocab_size=values["vocab_size"], context_length=values["max_position_embeddings"], **_read_tower(values)
+        vocab_size=words,
+        context_length=values["max_position_embeddings"],
+        # Old configurations say 2 whatever the tokenizer; transformers then takes the largest id, and so do we.
+        end_id=None if end in (None, 2) or end >= words - 1 else end,
+        **_read_tower(values),
     )
 
 

@@ -17,9 +17,14 @@ class Config:
         return asdict(self)
 
     def check_numbers(self, from_zero: tuple[str, ...] = ()) -> None:
-        """Raises ValueError for a count that is no whole number from 1, or from 0 where a field is named here."""
+        """Raises ValueError for a count that is no whole number from 1, or from 0 where a field is named here.
+
+        None is right where it is the field's default.
+        """
         real = {name for name, field in self.__dataclass_fields__.items() if field.type in ("float", float)}
         for name, value in vars(self).items():
+            if value is None and self.__dataclass_fields__[name].default is None:
+                continue
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, bool | Config) or (name in real and isinstance(number, int | float)):
                     continue

@@ -60,7 +60,10 @@ def add_word(text_encoder: TextEncoder, start: Tensor) -> NewWord:
     word = NewWord(settled_embedding(text_encoder), start)
     text_encoder.requires_grad_(False)
     setattr(text_encoder.embeddings, "token_embedding", word)  # noqa: B010 (an Embedding to the type checker)
-    text_encoder.config = replace(text_encoder.config, vocab_size=text_encoder.config.vocab_size + 1)
+    config = text_encoder.config
+    # Until now the end token may have been told by its id, the largest; the new word's is larger.
+    end_id = config.vocab_size - 1 if config.end_id is None else config.end_id
+    text_encoder.config = replace(config, vocab_size=config.vocab_size + 1, end_id=end_id)
     return word
 
 

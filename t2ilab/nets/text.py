@@ -22,6 +22,7 @@ class TextConfig(Config):
         width, layers, heads: of its transformer.
         quick_gelu: whether the MLPs use OpenAI's quick GELU, x sigmoid(1.702 x), or the exact one, as OpenCLIP's in
             Stable Diffusion 2.
+        end_id: of the token that ends a text; None where it is the largest, as in a tokenizer without learned words.
 
     Raises:
         ValueError: a width that is no multiple of heads.
@@ -35,9 +36,10 @@ class TextConfig(Config):
     layers: int = 2
     heads: int = 4
     quick_gelu: bool = True
+    end_id: int | None = None
 
     def __post_init__(self) -> None:
-        self.check_numbers()
+        self.check_numbers(from_zero=("end_id",))
         if self.width % self.heads:
             raise ValueError(f"A text encoder's width must be a multiple of heads={self.heads}; got {self.width}.")
 
@@ -106,8 +108,9 @@ class TextEncoder(nn.Module):
         return self.final_layer_norm(self.encoder(self.embeddings(ids), mask))
 
     def pooled(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The text in one vector: its token at the first end token, whose id is the largest -> (B, width)."""
-        end = ids.argmax(dim=-1)
+        """The text in one vector: its token at the first end token -> (B, width)."""
+        end_id = self.config.end_id
+        end = (ids if end_id is None else (ids == end_id).int()).argmax(dim=-1)  # the first of equals
         length = int(end.max()) + 1  # nothing looks ahead, so what follows the last end token need not be read
         tokens = self(ids[:, :length], mask if mask is None else mask[:, :length])
         return tokens[torch.arange(len(ids), device=ids.device), end]
