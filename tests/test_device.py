@@ -1,6 +1,7 @@
 """Which device, which precision, and the reasons; machines that this one is not are acted."""
 
 import contextlib
+import mmap
 import os
 import random
 import subprocess
@@ -184,7 +185,8 @@ def test_a_seed_means_the_same_numbers(plain_cpu):
 def test_memory_is_in_megabytes(plain_cpu):
     manager = DeviceManager()
     before = manager.memory()
-    block = torch.ones(25_000_000)  # 100 MB
+    # 100 MB straight from the system: malloc may have as much left of earlier tests, and nothing would be seen.
+    block = torch.frombuffer(mmap.mmap(-1, 100_000_000), dtype=torch.uint8).fill_(1)
     after = manager.memory()
     assert before.keys() == {"now", "peak", "device"}
     assert 50 < before["now"] < 100_000
