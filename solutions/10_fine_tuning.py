@@ -701,7 +701,7 @@ say("Of monsters of other colours: {share:.0%}.", share=reader.share(real))
 
 def look_for_pet(name, model, word=WORD):
     """How often a model draws the pet with its word, and without it; returns pictures with it."""
-    found = pictures(model, word_prompts(word, COUNT), WALK, 300)
+    found = pictures(model, word_prompts(word, max(9, COUNT)), WALK, 300)
     without = pictures(model, word_prompts("a monster", COUNT), WALK, 300)
     kept = faithfulness(pictures(model, old_prompts, WALK, 200), old_scenes).all
     say(
@@ -846,9 +846,8 @@ def inverted(model, rate=0.05):
     new.tokenizer = model.tokenizer.with_word(WORD)
     new.text_encoder = copy.deepcopy(model.text_encoder)
     rows = model.text_encoder.embeddings.token_embedding.weight
-    start = rows[model.tokenizer.encode("monster")].mean(
-        0, keepdim=True
-    )  # the pieces of "monster": for the base they mean nothing
+    # It begins as the pieces of "monster", which for the base mean nothing.
+    start = rows[model.tokenizer.encode("monster")].mean(0, keepdim=True)
     table = nn.Embedding.from_pretrained(torch.cat([rows, start]), freeze=False)
     new.text_encoder.embeddings.token_embedding = table
     unet = copy.deepcopy(model.unet).requires_grad_(False)
