@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -189,3 +190,10 @@ def _with_noise(recipe, image, level):
     noise = torch.randn(low_res.shape, generator=torch.Generator().manual_seed(0))
     told = augmentation_timesteps(level, recipe.schedule, len(image)) + 1
     return augment_low_res(low_res, level, noise, recipe.schedule), told
+
+
+@pytest.mark.parametrize("level", ["shapes", "storybook"])
+def test_every_stage_of_a_cascade_reads_words_as_wide_as_its_language_models(level):
+    modules = [import_module(f"t2ilab.recipes.cascade_{level}_{size}") for size in (16, 32, 64)]
+    wide = import_module(f"t2ilab.recipes.language_{level}").NUMBERS.width
+    assert [module.NUMBERS.unet.cross_attention_dim for module in modules] == [wide] * 3

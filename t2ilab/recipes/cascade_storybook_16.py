@@ -28,8 +28,9 @@ NUMBERS = replace(
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "Scenes of the storybook, drawn as it trains and shrunk to 16x16; a quarter of captions Japanese, from a "
-    "third of the steps on a fifth partial."
+    "64,000 scenes of the storybook shrunk to 16x16, in new words each time they are met, with second colours half as "
+    "often again as where it is measured, and usual colours less than half as often; a quarter of captions Japanese, "
+    "from a third of the steps on a fifth partial."
 )
 LIMITS = "Up to three things a picture, only the words of this world; some pairs, of things and of colours, unseen."
 

@@ -15,7 +15,7 @@ NUMBERS = replace(
     told="language-storybook",
     steps=6_000,
     whole=2_000,
-    unet=replace(cascade_shapes_32.NUMBERS.unet, block_out_channels=(48, 64), cross_attention_dim=128),
+    unet=replace(cascade_shapes_32.NUMBERS.unet, block_out_channels=(48, 64), cross_attention_dim=96),
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
