@@ -20,8 +20,8 @@ NUMBERS = replace(
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "64,000 scenes of the storybook and what clip-storybook sees in them, a tenth without; second colours half as often "
-    "again as where it is measured, and usual colours less than half as often."
+    "64,000 scenes of the storybook and what clip-storybook sees in them, a tenth without; second colours half as "
+    "often again as where it is measured, and usual colours less than half as often."
 )
 LIMITS = "Only pictures of the storybook, told by embeddings of clip-storybook; some pairs of thing and colour unseen."
 
