@@ -28,7 +28,7 @@ from t2ilab.pipelines.unclip import UnCLIP
 TASK = Task(count=8)
 FAMILIES = {
     "shapes": ("pixel diffusion", "words", 16), "shapes-pixel": ("pixel diffusion", "words", 16),
-    "unclip-shapes": ("unCLIP", "words", 16), "cascade-shapes": ("cascade", "words", 16),
+    "unclip-storybook": ("unCLIP", "words", 16), "cascade-storybook": ("cascade", "words", 16),
     "gan-conditional": ("conditional GAN", "labels", 16), "gan-attention": ("GAN with attention", "labels", 32),
     "gan-progressive": ("growing GAN", "nothing", 16), "gan-style": ("style-based GAN", "nothing", 16),
 }  # fmt: skip
@@ -69,8 +69,8 @@ def test_every_family_takes_part(whole_zoo):
     card = {name: zoo.card(name).minutes for name in zoo.names()}
     minutes = {r.name: r.minutes for r in found.results}
     assert minutes["shapes"] == card["shapes"] + card["vae-shapes"]
-    assert minutes["cascade-shapes"] == card["language-shapes"] + sum(
-        card[f"cascade-shapes-{size}"] for size in (16, 32, 64)
+    assert minutes["cascade-storybook"] == card["language-storybook"] + sum(
+        card[f"cascade-storybook-{size}"] for size in (16, 32, 64)
     )
     assert minutes["the world itself"] is None
 
@@ -84,8 +84,8 @@ def test_each_draws_what_its_pipeline_draws(whole_zoo):
     halved = [Guidance(num_inference_steps=n) for n in (2, 1, 1)]
     expected = {
         "shapes-pixel": plain(TextToImage.from_pretrained("shapes-pixel", "cpu")),
-        "unclip-shapes": plain(UnCLIP.from_pretrained("shapes", "cpu"), prior=PriorSettings(num_inference_steps=2)),
-        "cascade-shapes": Cascade.from_pretrained("shapes", "cpu")(prompts, how=halved, seed=5, output_type="pt") * 2
+        "unclip-storybook": plain(UnCLIP.from_pretrained(device="cpu"), prior=PriorSettings(num_inference_steps=2)),
+        "cascade-storybook": Cascade.from_pretrained(device="cpu")(prompts, how=halved, seed=5, output_type="pt") * 2
         - 1,
         "gan-conditional": LabelsToImage.from_pretrained("gan-conditional", "cpu").draw(scenes, 5).clamp(-1, 1),
     }
@@ -107,12 +107,12 @@ def test_folders_of_ones_own_are_told_apart(whole_zoo, tmp_path, cpu, tokenizer)
     cascade(cpu, tokenizer).save_pretrained(tmp_path / "a")
     unclip(cpu, tokenizer).save_pretrained(tmp_path / "b")
     prompts, scenes = TASK.asked
-    for folder, family, name in (("a", "cascade", "cascade-shapes"), ("b", "unCLIP", "unclip-shapes")):
+    for folder, family, name in (("a", "cascade", "cascade-storybook"), ("b", "unCLIP", "unclip-storybook")):
         own = entrant(str(tmp_path / folder))
         assert (own.family, own.cards) == (family, ())
         assert torch.equal(own.pictures(prompts, scenes, 0), entrant(name).pictures(prompts, scenes, 0))
     for name in FAMILIES:
-        if name not in ("unclip-shapes", "cascade-shapes"):  # those lie in parts
+        if name not in ("unclip-storybook", "cascade-storybook"):  # those lie in parts
             assert entrant(str(whole_zoo / name)).family == FAMILIES[name][0]
 
 
@@ -192,6 +192,10 @@ def test_the_task_asks_all_the_same():
     storybook = Task("storybook", 8)
     assert storybook.real(32).shape == (8, 3, 32, 32)
     assert len(storybook.vague[0]) == VAGUE * EACH
+    pairs = Task("storybook", 8, things=2)
+    assert {len(scene.chain()) for scene in pairs.asked[1]} == {2}
+    assert pairs.real(32).shape == (8, 3, 32, 32)
+    assert not torch.equal(pairs.real(32), storybook.real(32))
 
 
 @pytest.mark.filterwarnings("ignore:8 pictures span")
@@ -243,6 +247,7 @@ def test_features_that_are_not_finite():
     (lambda: Task(count=7), "takes 8 to 20,000 prompts; got 7"),
     (lambda: Task("circus"), "one of shapes, storybook; got 'circus'"),
     (lambda: Task(seed=-1), "got -1"),
+    (lambda: Task(things=2), "The shapes level has 1 to 1 things in a picture; got 2"),
     (lambda: compare([the_world()], TASK, steps=0), "steps lies in 1 to 1,000; got 0"),
     (lambda: compare([the_world(), the_world()], TASK), "takes part once; got the world itself, the world itself"),
 ])  # fmt: skip
@@ -269,7 +274,7 @@ def test_table_json_and_csv_say_the_same(tmp_path):
     report.save(found, tmp_path / "a.json")
     report.save(found, tmp_path / "a.csv")
     whole = json.loads((tmp_path / "a.json").read_text())
-    assert whole["task"] == {"level": "shapes", "count": 8, "seed": 0}
+    assert whole["task"] == {"level": "shapes", "count": 8, "seed": 0, "things": None}
     assert [r["name"] for r in whole["results"]] == ["the world itself", "mine"]
     header, _, mine = (tmp_path / "a.csv").read_text().splitlines()
     row = dict(zip(header.split(","), mine.split(","), strict=True))

@@ -40,7 +40,7 @@ def test_the_best_stands_first_and_stays_with_its_card(board, entered):
     assert [entry.result.name for entry in found.entries] == ["near", "quick", "slow", "worst", "unasked"]
     assert found.entries[0].cards[0].summary == "near, for a test."
     assert found.entries[0].machine == "a test's machine"
-    assert found.rules["task"] == {"level": "shapes", "count": 8, "seed": 0}
+    assert found.rules["task"] == {"level": "shapes", "count": 8, "seed": 0, "things": None}
     assert [path.name for path in board.parent.iterdir()] == ["board.json"]
     assert json.loads(board.read_text())["format"] == leaderboard.FORMAT
 
@@ -66,6 +66,7 @@ def test_an_entry_without_its_card_is_refused(board, entered, make_card):
 
 @pytest.mark.parametrize(("change", "sentence"), [
     ({"task": Task(count=9)}, "were measured with --level shapes --count 8 --seed 0 --features reader"),
+    ({"task": Task(count=8, things=1)}, "were measured with --level shapes --count 8 --seed 0 --features reader"),
     ({"instruments": "other"}, "instruments of other weights"),
 ])  # fmt: skip
 def test_what_was_measured_otherwise_does_not_compare(board, entered, change, sentence):

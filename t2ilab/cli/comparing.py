@@ -18,6 +18,7 @@ def compare(
         ),
     ] = None,
     level: Annotated[str, typer.Option(help="Of the world: shapes or storybook.")] = "shapes",
+    things: Annotated[int | None, typer.Option(help="So many in each picture; as many as come by default.")] = None,
     count: Annotated[int, typer.Option(help="Prompts, and so pictures of each.")] = 288,
     steps: Annotated[int, typer.Option(help="Denoising steps; half as many where a cascade enlarges.")] = 20,
     seed: Annotated[int, typer.Option(help="Of prompts and noise.")] = 0,
@@ -46,7 +47,7 @@ def compare(
     from t2ilab.comparison.run import compare as put_together
     from t2ilab.comparison.task import Task
 
-    task, judge = Task(level, count, seed), Judge.of(features)
+    task, judge = Task(level, count, seed, things), Judge.of(features)
     if leaderboard:  # all that can be refused is refused before anything is drawn
         boards.check_rules(leaderboard, boards.read_board(leaderboard), task, judge.network, judge.fingerprint)
         for name in models or USUAL[level]:

@@ -31,6 +31,7 @@ def train(
     fsdp: Annotated[bool | None, typer.Option("--fsdp", help="Share the model out among the processes too.")] = None,
     method: Annotated[str | None, typer.Option(help=f"Of monsters: {', '.join(METHODS)}.")] = None,
     base: Annotated[str | None, typer.Option(help="Of monsters: a model of the zoo, a folder, or of the hub.")] = None,
+    told: Annotated[str | None, typer.Option(help="Of a cascade's stages: the language model that they read.")] = None,
     data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures, or a hub's; or shards.")] = None,
     caption_column: Annotated[str | None, typer.Option(help="Of these: where their captions are.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="In place of the recipe's own.")] = None,
@@ -59,9 +60,9 @@ def train(
     from t2ilab.zoo import said
 
     join()
-    numbers = {"base": base, "data": data, "caption_column": caption_column, "learning_rate": learning_rate,
-               "batch": batch, "rank": rank, "word": word, "like": like, "prior": prior,
-               "skip_missing": skip_missing or None}  # fmt: skip
+    numbers = {"base": base, "told": told, "data": data, "caption_column": caption_column,
+               "learning_rate": learning_rate, "batch": batch, "rank": rank, "word": word, "like": like,
+               "prior": prior, "skip_missing": skip_missing or None}  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     run = Run(recipe, output or Path("runs") / recipe, steps, minutes, seed, start=start, changes=changes,
               accumulate=accumulate, compile=compile, fsdp=fsdp)  # fmt: skip

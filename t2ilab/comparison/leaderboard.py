@@ -99,6 +99,7 @@ def check_rules(path: Path, board: Board | None, task: Task, features: str, inst
     if board.instruments == instruments or board.features != features:
         t = board.task
         fix = f"--level {t.level} --count {t.count} --seed {t.seed} --features {board.features}"
+        fix += "" if t.things is None else f" --things {t.things}"
         raise ValueError(
             f"The entries of {path} were measured with {fix}; measure with the same, or name another file."
         )

@@ -35,8 +35,10 @@ def in_columns(rows: Sequence[Sequence[str]], left: int) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """What belongs below such a table, one sentence each."""
+    task = comparison.task
+    each = "" if task.things is None else f", {task.things} {'thing' if task.things == 1 else 'things'} each"
     said = [
-        f"{comparison.task.count} prompts of the {comparison.task.level} level, seed {comparison.task.seed}. FID and "
+        f"{task.count} prompts of the {task.level} level{each}, seed {task.seed}. FID and "
         f"KID by the features of `{comparison.network}`: lower is better, and figures of other features, or of another "
         "number of pictures, do not compare.",
         f"Measured on {comparison.machine}.",

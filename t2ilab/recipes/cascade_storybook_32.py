@@ -13,9 +13,9 @@ NUMBERS = replace(
     name="cascade-storybook-32",
     level="storybook",
     told="language-storybook",
-    steps=6_000,
-    whole=2_000,
-    unet=replace(cascade_shapes_32.NUMBERS.unet, block_out_channels=(48, 64), cross_attention_dim=96),
+    steps=5_000,
+    whole=1_500,
+    unet=replace(cascade_shapes_32.NUMBERS.unet, block_out_channels=(24, 40), cross_attention_dim=96),
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (

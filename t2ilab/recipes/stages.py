@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from t2ilab import zoo
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.augmentation import augment_low_res, augmentation_timesteps, low_res_scalings
@@ -77,9 +78,18 @@ class Numbers:
 
 
 class StageRecipe:
-    """Data, net and loss; a recipe adds its numbers, and the runner does the rest."""
+    """Data, net and loss; a recipe adds its numbers, and the runner does the rest.
+
+    Raises:
+        ValueError: what tells it what to draw is neither in the zoo nor a folder.
+    """
 
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
+        if numbers.told not in zoo.names() and not Path(numbers.told).is_dir():
+            raise ValueError(
+                f"{numbers.name} is told what to draw by {numbers.told!r}, which is neither in the zoo nor a folder. "
+                f"Train it (such as `t2ilab train language-{numbers.level}`), and add --told with its model/ folder."
+            )
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
         self.by_image = bool(numbers.unet.image_embed_dim)
