@@ -1,5 +1,7 @@
 """The cascade against its stages drawn one by one, what it reads against transformers, and what is refused."""
 
+import errno
+
 import pytest
 import torch
 from chains import DIM, cascade, stage
@@ -96,6 +98,20 @@ def test_a_shorter_cascade_replaces_a_longer_one(pipe, cpu, tokenizer, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"language", "stage-4", "stage-8", "stage-notes"}
     (tmp_path / "stage-notes").rmdir()
     assert [one.image_size for one in Cascade.from_pretrained(tmp_path, cpu).stages] == [4, 8]
+
+
+def test_a_save_cut_short_leaves_no_mixture(pipe, cpu, tokenizer, tmp_path, monkeypatch):
+    pipe.save_pretrained(tmp_path)
+    other = cascade(cpu, tokenizer)
+
+    def full_disk(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(other.stages[1], "save_pretrained", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        other.save_pretrained(tmp_path)
+    with pytest.raises(OSError, match=r"config\.json"):
+        Cascade.from_pretrained(tmp_path, cpu)
 
 
 def test_a_folder_of_that_name_does_not_hide_the_zoos(tmp_path, monkeypatch, cpu):

@@ -155,6 +155,21 @@ def test_it_is_saved_and_opened(pipe, tmp_path, cpu):
     assert (again(PROMPTS, **settings) - pipe(PROMPTS, **settings)).abs().max() < 0.1
 
 
+def test_a_save_cut_short_leaves_no_mixture(pipe, cpu, tokenizer, tmp_path, monkeypatch):
+    pipe.clip.save_pretrained(tmp_path / "clip")
+    pipe.save_pretrained(tmp_path / "all")
+    other = unclip(cpu, tokenizer)
+
+    def full_disk(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(other.upsampler, "save_pretrained", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        other.save_pretrained(tmp_path / "all")
+    with pytest.raises(OSError, match=r"config\.json"):
+        UnCLIP.from_pretrained(tmp_path / "all", "cpu", tmp_path / "clip")
+
+
 def test_a_model_without_an_upsampler_replaces_one_with(pipe, cpu, tokenizer, tmp_path):
     pipe.clip.save_pretrained(tmp_path / "clip")
     pipe.save_pretrained(tmp_path / "all")

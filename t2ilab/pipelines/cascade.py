@@ -111,10 +111,11 @@ class Cascade:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes language model and stages, in half precision. Raises OSError where that cannot be."""
-        self.reading.save_pretrained(Path(folder) / "language")
+        remove_first(Path(folder) / "language" / "config.json")
         for stage in self.stages:
             stage.save_pretrained(Path(folder) / f"stage-{stage.image_size}")
         remove_parts(Path(folder), "stage-*", [f"stage-{stage.image_size}" for stage in self.stages])
+        self.reading.save_pretrained(Path(folder) / "language")
 
     @torch.no_grad()
     def __call__(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from t2ilab import zoo
 from t2ilab.diffusion.schedule import NoiseSchedule
-from t2ilab.files import remove_parts
+from t2ilab.files import remove_first, remove_parts
 from t2ilab.images import to_pil
 from t2ilab.nets.prior import Prior
 from t2ilab.pipelines.arguments import Pictures, check_output_type, pictures_of, prompts_of
@@ -91,12 +91,13 @@ class UnCLIP:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes prior, decoder and upsampler, in half precision; CLIP lies elsewhere. Raises OSError as usual."""
-        save_prior(Path(folder) / "prior", self.prior, self.prior_schedule)
+        remove_first(Path(folder) / "prior" / "config.json")
         self.decoder.save_pretrained(Path(folder) / "decoder")
         if self.upsampler is not None:
             self.upsampler.save_pretrained(Path(folder) / "upsampler")
         else:
             remove_parts(Path(folder), "upsampler")
+        save_prior(Path(folder) / "prior", self.prior, self.prior_schedule)
 
     # ---- embeddings ------------------------------------------------------------------------------------------------
 
