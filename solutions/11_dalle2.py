@@ -4,7 +4,7 @@
 # <!-- badges -->
 #
 # **You will build** DALL-E 2. CLIP turns pictures into vectors; a **decoder** turns such vectors back into pictures; and a
-# **prior** guesses, from the vector of a sentence, that of a picture which it could belong to. You train a small prior of
+# **prior** guesses, from the vector of a sentence, that of a picture which it could belong to. The paper calls the whole **unCLIP**: CLIP's tower of pictures, run backwards. You train a small prior of
 # your own in a minute, and see what happens without one. Then you do with pictures what one can only do where pictures are vectors: vary them, mix
 # two, move one along the difference of two sentences, and look at what is left when most of a vector is thrown away.
 #
@@ -23,7 +23,7 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：DALL-E 2 です。CLIP は、画像をベクトルにします。**デコーダ**（decoder）は、そのベクトルを画像に戻します。そして**プライア**（事前分布、prior）は、文のベクトルから、それに合いそうな画像のベクトルを推測します。小さなプライアを、1 分で学習させましょう。プライアがないと何が起こるかも見ます。それから、画像がベクトルになっているからこそできることをします。画像のバリエーション、2 枚の混合、2 つの文の差に沿った移動。そして、ベクトルの大部分を捨てたとき、何が残るかを見ます。
+# **このラボで作るもの**：DALL-E 2 です。CLIP は、画像をベクトルにします。**デコーダ**（decoder）は、そのベクトルを画像に戻します。そして**プライア**（事前分布、prior）は、文のベクトルから、それに合いそうな画像のベクトルを推測します。論文は、全体を **unCLIP** と呼びます。CLIP の画像のタワーを、逆向きに動かすからです。小さなプライアを、1 分で学習させましょう。プライアがないと何が起こるかも見ます。それから、画像がベクトルになっているからこそできることをします。画像のバリエーション、2 枚の混合、2 つの文の差に沿った移動。そして、ベクトルの大部分を捨てたとき、何が残るかを見ます。
 #
 # | | |
 # |---|---|
@@ -54,7 +54,7 @@ from t2ilab.lab.translate import tr
 from t2ilab.metrics import faithfulness, features
 from t2ilab.nets.prior import Prior, PriorConfig
 from t2ilab.pipelines.noise import Noise
-from t2ilab.pipelines.prior import Components
+from t2ilab.pipelines.prior import Components, PriorSettings
 from t2ilab.pipelines.stage import Guidance
 from t2ilab.pipelines.unclip import UnCLIP
 from t2ilab.training.ema import Average
@@ -116,20 +116,20 @@ say(
 
 # %% [markdown]
 # Read the first and the third line. A picture is nearer to its own caption than to others: that is what CLIP was trained for. But how near is that, beside what
-# *two pictures* may be to each other? The loss only asks which caption is the nearest, not how near it is, so the two clouds may lie as far apart as they like.
+# *two pictures* may be to each other? The loss compares the cosines of pictures with captions, and only with one another: add the same number to all of them, and it stays as it is. The cosine of two pictures does not even occur in it. So nothing brings the two clouds together.
 # This is called the **modality gap** ([Liang et al. 2022](https://arxiv.org/abs/2203.02053)).
 #
 # # 2. Straight across
 #
 # **So what if a decoder reads the caption's vector?** The zoo's decoder is a diffusion model as in Lab 08; where that reads words, it reads *one vector*, the
-# embedding of a picture. It has never met that of a caption. But they lie in one space, so nothing keeps us from handing it over. First what it was trained for: a picture's embedding, and the picture drawn anew from that alone.
+# embedding of a picture. (DALL-E 2's reads the caption's tokens besides, and the authors found that they help little, section 2.1.) It has never met the embedding of a caption. But they lie in one space, so nothing keeps us from handing it over. First what it was trained for: a picture's embedding, and the picture drawn anew from that alone.
 
 # %% [markdown] tags=["ja"]
-# 1 行目と 3 行目を見てください。画像は、ほかのキャプションよりも、自分のキャプションに近いところにあります。そのために CLIP は学習しました。でも、それは*画像どうし*の近さと比べて、どれくらいでしょうか。損失（loss）が問うのは、どのキャプションがいちばん近いかで、どれだけ近いかではありません。ですから、2 つの雲は、いくら離れていてもかまわないのです。これを**モダリティギャップ**（modality gap、[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）といいます。
+# 1 行目と 3 行目を見てください。画像は、ほかのキャプションよりも、自分のキャプションに近いところにあります。そのために CLIP は学習しました。でも、それは*画像どうし*の近さと比べて、どれくらいでしょうか。損失（loss）は、画像とキャプションのコサインを、たがいに比べるだけです。すべてに同じ数を足しても、変わりません。画像どうしのコサインは、出てきさえしません。ですから、2 つの雲を近づけるものは、何もないのです。これを**モダリティギャップ**（modality gap、[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）といいます。
 #
 # # 2. そのまま渡してみる
 #
-# **では、デコーダにキャプションのベクトルを読ませたら、どうなるでしょうか。** 学習済みモデル集（zoo）のデコーダは、Lab 08 のような拡散モデル（diffusion model）です。ただし、言葉の代わりに、*ひとつのベクトル*、画像の埋め込み（embedding）を読みます。キャプションの埋め込みには、一度も出会っていません。でも、同じ空間にあるのですから、渡すことはできます。まずは、学習したとおりに。画像の埋め込みだけから、その画像をもう一度描きます。
+# **では、デコーダにキャプションのベクトルを読ませたら、どうなるでしょうか。** 学習済みモデル集（zoo）のデコーダは、Lab 08 のような拡散モデル（diffusion model）です。ただし、言葉の代わりに、*ひとつのベクトル*、画像の埋め込み（embedding）を読みます。（DALL-E 2 のデコーダは、キャプションのトークンも読みますが、あまり役に立たなかったそうです。2.1 節。）キャプションの埋め込みには、一度も出会っていません。でも、同じ空間にあるのですから、渡すことはできます。まずは、学習したとおりに。画像の埋め込みだけから、その画像をもう一度描きます。
 
 # %% tags=["nbval-ignore-output"]
 asked = World(size=32, seed=2, partial=0.0, japanese=0.0).batch(0, COUNT, device)
@@ -162,18 +162,31 @@ say(
     own=right(from_own),
     told=right(from_text),
 )
+ATTRIBUTES = {
+    "thing": tr("shape"),
+    "color": tr("colour"),
+    "size": tr("size"),
+    "place": tr("place"),
+    "background": tr("background"),
+}
+across = faithfulness(from_text, scenes).attributes
+for name, label in ATTRIBUTES.items():
+    say("{name:12} from the caption's embedding: right in {share:.0%}", name=label, share=across[name])
 
 # %% [markdown]
 # The second row has lost what CLIP does not see, and kept what it does. Now compare the third with it. Something of the caption does get across; what, and what is lost?
 #
 # # 3. The prior
 #
-# **What is missing is a translator**: from where captions lie to where pictures lie. It cannot be a plain function. To one caption there are many
-# pictures, each with a vector of its own, and their mean is that of no picture. So it has to be something
-# that *draws*: a diffusion model, this time not of pictures but of embeddings, vectors of 128 numbers. DALL-E 2's prior gets the noised image embedding $z_t$, the time $t$ and the text embedding $y$, and is
-# asked for the embedding itself, not for the noise (section 2.2):
+# **What is missing is a translator**: from where captions lie to where pictures lie. To one caption there are many
+# pictures, each with a vector of its own. A plain function could at best answer with their mean, and where they differ much, that is the vector of no picture. So the paper takes something
+# that *draws*: a diffusion model, this time not of pictures but of embeddings, here vectors of 128 numbers. (It also tried an autoregressive prior, and kept the diffusion. How much the mean would lose in our world, section 5 measures.)
+# The prior gets the noised image embedding $z_t$, the time $t$ and the text embedding $y$, beside it the caption's tokens, and is
+# asked for the embedding itself, not for the noise (section 2.2; there $z_i$ is the picture's embedding, and $y$ the caption):
 #
 # $$ L = \mathbb{E}\left[\left\lVert f_\theta\left(z_t, t, y\right) - z \right\rVert^2\right], \qquad z_t = \sqrt{\bar\alpha_t}\, z + \sqrt{1 - \bar\alpha_t}\; \epsilon $$
+#
+# (The norm sums over the numbers of a vector. The exercise takes their mean, which only divides by their count, and lets a loss of 1 mean something.)
 #
 # ### Exercise 1: <!-- exercise prior_loss -->
 
@@ -182,9 +195,11 @@ say(
 #
 # # 3. プライア
 #
-# **足りないのは、キャプションのある場所から画像のある場所への通訳です。** ふつうの関数では務まりません。ひとつのキャプションには、たくさんの画像があり、それぞれのベクトルがあります。その平均は、どの画像のものでもありません。ですから、*描く*ものでなければなりません。拡散モデルです。ただし、画像ではなく埋め込み、128 個の数のベクトルを描きます。DALL-E 2 のプライアは、ノイズの入った画像の埋め込み $z_t$、時刻 $t$、文の埋め込み $y$ を受け取り、ノイズではなく、埋め込みそのものを答えます（2.2 節）。
+# **足りないのは、キャプションのある場所から画像のある場所への通訳です。** ひとつのキャプションには、たくさんの画像があり、それぞれのベクトルがあります。ふつうの関数に答えられるのは、よくてもその平均です。画像どうしが大きく違えば、平均は、どの画像のベクトルでもありません。そこで論文は、*描く*ものを使います。拡散モデルです。ただし、画像ではなく埋め込み、ここでは 128 個の数のベクトルを描きます。（自己回帰のプライアも試したうえで、拡散を選びました。このコースの世界で、平均がどれだけ劣るかは、5 節で測ります。）プライアは、ノイズの入った画像の埋め込み $z_t$、時刻 $t$、文の埋め込み $y$、それにキャプションのトークンを受け取り、ノイズではなく、埋め込みそのものを答えます（2.2 節。論文では、画像の埋め込みが $z_i$、キャプションが $y$ です）。
 #
 # $$ L = \mathbb{E}\left[\left\lVert f_\theta\left(z_t, t, y\right) - z \right\rVert^2\right], \qquad z_t = \sqrt{\bar\alpha_t}\, z + \sqrt{1 - \bar\alpha_t}\; \epsilon $$
+#
+# （ノルムは、ベクトルの成分について合計します。演習では平均をとります。個数で割るだけですが、こうすると、損失 1 に意味ができます。）
 #
 # ### 演習 1：<!-- exercise prior_loss -->
 
@@ -195,7 +210,8 @@ def prior_loss(prior, text_embedding, image_embedding, t, noise, ac):
     """How far the prior's guess is from the image embedding (Ramesh et al. 2022, section 2.2).
 
     prior(x_t, t, text_embedding) gives a guess (B, D); text_embedding, image_embedding: (B, D), of
-    pairs that belong together; t: int64 (B,) or one int; noise: like image_embedding; ac: (T,).
+    pairs that belong together; t: int64 (B,) or one int; noise: like image_embedding;
+    ac: (T,), alpha_bar of each timestep.
     Returns a 0-d tensor with a gradient, the mean squared error over everything.
     """
     raise NotImplementedError
@@ -210,11 +226,12 @@ check(prior_loss)
 # The network is that of the paper, small: a causal transformer over the caption's tokens, the caption's embedding, the time, the noised embedding, and
 # one token of its own at which the answer is read off. Embeddings are brought to mean 0 and deviation 1 in each of their 128
 # numbers before noise is added, as the noise has those, too. Pictures are embedded once, as CLIP is frozen, and met again in other words.
+# One caption in ten is left empty: that is for guidance, which a prior can have as well (section 2.2). Ours does without it in this lab; the zoo's pipeline does not.
 
 # %% [markdown] tags=["ja"]
 # ## 学習させる
 #
-# ネットワークは、論文のものを小さくしたものです。キャプションのトークン、キャプションの埋め込み、時刻、ノイズの入った埋め込み、そして答えを読み取るための専用のトークンを並べた、因果マスク（causal mask）付きのトランスフォーマーです。埋め込みは、ノイズを加える前に、128 個の数のそれぞれを、平均 0、標準偏差 1 にしておきます。ノイズがそうだからです。CLIP は凍結されているので、画像は一度だけ埋め込みにしておき、別の言い方のキャプションで何度も使います。
+# ネットワークは、論文のものを小さくしたものです。キャプションのトークン、キャプションの埋め込み、時刻、ノイズの入った埋め込み、そして答えを読み取るための専用のトークンを並べた、因果マスク（causal mask）付きのトランスフォーマーです。埋め込みは、ノイズを加える前に、128 個の数のそれぞれを、平均 0、標準偏差 1 にしておきます。ノイズがそうだからです。CLIP は凍結されているので、画像は一度だけ埋め込みにしておき、別の言い方のキャプションで何度も使います。キャプションの 10 分の 1 は空にします。ガイダンスのためで、プライアにも使えます（2.2 節）。このラボでは使いませんが、zoo のパイプラインは使います。
 
 # %% tags=["nbval-ignore-output"]
 BATCH, BATCHES = budget(lesson=64, ci=16), budget(lesson=60, ci=2)
@@ -294,10 +311,11 @@ plots.loss_curve(losses)
 
 # %%
 @torch.inference_mode()
-def imagined(net, captions, seed=0, candidates=1, mean=None):
+def imagined(net, captions, seed=0, candidates=1, mean=None, steps=STEPS):
     """Image embeddings (candidates, B, 128) of length 1 that a prior draws for captions.
 
-    mean: what is added at the end, by default the mean of the embeddings of pictures.
+    mean: what is added at the end, by default the mean of the embeddings of pictures. With one step
+    from pure noise, it gives about the mean of all embeddings that fit.
     """
     text, tokens, mask = (
         one.repeat(candidates, *[1] * (one.ndim - 1)) for one in read(captions)
@@ -306,7 +324,7 @@ def imagined(net, captions, seed=0, candidates=1, mean=None):
     denoise = NetworkDenoiser(
         lambda z_t, t: net(z_t, t, text, tokens, mask), schedule, "sample", clip=5.0
     )
-    z = sample_ddim(denoise, noise.to(device), schedule, schedule.timesteps(STEPS, "trailing"))
+    z = sample_ddim(denoise, noise.to(device), schedule, schedule.timesteps(steps, "trailing"))
     z = z * net.clip_std + (net.clip_mean if mean is None else mean)
     return F.normalize(z, dim=-1).unflatten(0, (candidates, len(captions)))
 
@@ -365,9 +383,10 @@ check(best_of)
 #
 # - **right**: how often the picture shows everything that was asked for;
 # - **near**: the cosine with the embedding of the picture that the caption was written for;
-# - **distance**: how far the pictures are from the world's own, by the features of the reader (KID; 0 is best).
+# - **distance**: how far the pictures are from the world's own, by the features of the reader (KID; other pictures of the world are only near 0, above or below, and the first line says where: what differs by less is chance).
 #
-# There is a rival that costs nothing: section 1 found where the two clouds' middles lie, so move the caption's vector by their difference.
+# There are two rivals. One costs nothing: section 1 found where the two clouds' middles lie, so move the caption's vector by their difference. The other is the plain function of section 3: asked once, of pure
+# noise, your prior can only answer with the mean of all that fits.
 
 # %% [markdown] tags=["ja"]
 # # 5. なぜプライアなのか
@@ -376,9 +395,9 @@ check(best_of)
 #
 # - **正解**：頼んだことをすべて描いた割合。
 # - **近さ**：そのキャプションが書かれた画像の埋め込みとのコサイン。
-# - **距離**：この世界の画像からどれだけ離れているか。読み取り器の特徴で測ります（KID。0 がいちばん良い値です）。
+# - **距離**：この世界の画像からどれだけ離れているか。読み取り器の特徴で測ります（KID。この世界の別の画像なら 0 の近く、0 より下になることもあります。どれくらいかは、最初の行にあります。それより小さい差は偶然です）。
 #
-# 費用のかからないライバルもいます。1 節で、2 つの雲の真ん中がわかりました。キャプションのベクトルを、その差だけ動かします。
+# ライバルは 2 つです。ひとつは、費用がかかりません。1 節で、2 つの雲の真ん中がわかりました。キャプションのベクトルを、その差だけ動かします。もうひとつは、3 節の「ふつうの関数」です。ノイズだけを見せて一度で答えさせると、プライアには、合うものすべての平均しか答えられません。
 
 # %% tags=["nbval-ignore-output"]
 real = features(World(size=32, seed=3).batch(0, 4 * COUNT, device)["image"])
@@ -386,6 +405,7 @@ zoos = unclip.prior
 rivals = {
     tr("the caption's own"): told,
     tr("moved by the gap"): F.normalize(told + gap, dim=-1),
+    tr("your prior, in one step"): imagined(mine, captions, steps=1)[0],
     tr("your prior"): guess,
     tr("your prior, better of 2"): F.normalize(best_of(imagined(mine, captions, 0, 2), told), dim=-1),
     tr("your prior, best of 8"): F.normalize(best_of(imagined(mine, captions, 0, 8), told), dim=-1),
@@ -409,6 +429,11 @@ def show_row(name, vectors, drawn):
     )
 
 
+others = (World(size=32, seed=seed).batch(0, COUNT, device)["image"] for seed in (4, 5, 6))
+say(
+    "Distance of others of the world's own, as many: {distances}.",
+    distances=", ".join(f"{kid(real, features(x)):.2f}" for x in others),
+)
 drawn_from = {name: decoded(vectors) for name, vectors in rivals.items()}
 for name, drawn in drawn_from.items():
     show_row(name, rivals[name], drawn)
@@ -420,36 +445,33 @@ plots.images(
 )
 
 # %% [markdown]
-# What does the prior buy over the caption's own vector, and over the one that was merely moved? Why may a mere move do well in a world whose captions
-# say nearly all that there is to see, and would it for photographs? (With 48 pictures a share is uncertain by up to 14 points.) Look at the last column, too: the vector that fits the caption best is the
+# What does the prior buy over the caption's own vector, and over the one that was merely moved? Why may a mere move, or the mean, do well in a world whose captions
+# say nearly all that there is to see, and would it for photographs? (With 48 pictures a share is uncertain by up to 14 points, and the difference of two by up to 20.) Look at the last column, too: the vector that fits the caption best is the
 # caption's own. How does it draw? *Fitting a caption* and *being a picture* are two things, and the prior is there for the second.
-# Do more candidates always help? By which figure would you choose their number?
+#
+# Single shapes leave little to choose: nearly every candidate is right. What would a prompt have to be like for more candidates to pay? By which figure would you choose their number?
 #
 # **Change one thing:** the worst of eight, by turning the sign of `told` in `best_of`.
 #
 # # 6. Variations
 #
 # **What does CLIP see in a picture, and what not?** Embed it, decode it several times, from other noise: what the
-# embedding says is there each time, and everything else is drawn anew (section 3.1).
+# embedding says is there each time, and what it does not say, the decoder has to make up (section 3.1). The paper begins from the picture's own noise $x_T$, which walking DDIM backwards finds: embedding and $x_T$ together
+# give the picture back, and chance on the way ($\eta > 0$) loosens what the embedding does not hold. Here $x_T$ is new each time.
 
 # %% [markdown] tags=["ja"]
-# プライアを使うと、キャプション自身のベクトルや、動かしただけのベクトルと比べて、何が良くなりますか。この世界のキャプションは、見えるもののほとんどすべてを言っています。そんな世界で、動かすだけでうまくいくとしたら、それはなぜでしょうか。写真でも、うまくいくでしょうか。（48 枚では、割合に最大 14 ポイントほどの誤差があります。）最後の列も見てください。キャプションにいちばん合うベクトルは、キャプション自身のものです。それで描いた絵は、どうでしょうか。*キャプションに合う*ことと、*画像である*ことは別で、プライアがいるのは、2 つめのためです。候補は、多いほど良いのでしょうか。あなたなら、どの指標を見て、いくつにしますか。
+# プライアを使うと、キャプション自身のベクトルや、動かしただけのベクトルと比べて、何が良くなりますか。この世界のキャプションは、見えるもののほとんどすべてを言っています。そんな世界で、動かすだけで、あるいは平均でうまくいくとしたら、それはなぜでしょうか。写真でも、うまくいくでしょうか。（48 枚では、割合に最大 14 ポイント、2 つの割合の差には最大 20 ポイントの誤差があります。）最後の列も見てください。キャプションにいちばん合うベクトルは、キャプション自身のものです。それで描いた絵は、どうでしょうか。*キャプションに合う*ことと、*画像である*ことは別で、プライアがいるのは、2 つめのためです。
+#
+# 図形ひとつでは、選ぶ余地があまりありません。ほとんどの候補が正しいからです。候補を増やすことに意味があるのは、どんなプロンプトでしょうか。あなたなら、どの指標を見て、いくつにしますか。
 #
 # **ひとつ変えてみましょう**：`best_of` に渡す `told` の符号を変えて、8 つのうちでいちばん悪いものを選んでみてください。
 #
 # # 6. バリエーション
 #
-# **CLIP は、画像の何を見て、何を見ていないのでしょうか。** 画像を埋め込みにして、別のノイズから何度もデコードします。埋め込みに書いてあることは、いつも現れます。ほかは、そのたびに新しく描かれます（3.1 節）。
+# **CLIP は、画像の何を見て、何を見ていないのでしょうか。** 画像を埋め込みにして、別のノイズから何度もデコードします。埋め込みに書いてあることは、いつも現れます。書いていないことは、デコーダが補うしかありません（3.1 節）。論文では、DDIM を逆に歩いて見つけた、その画像のノイズ $x_T$ から始めます。埋め込みと $x_T$ がそろえば、もとの画像が戻り、途中に偶然を入れると（$\eta > 0$）、埋め込みにないところが変わります。ここでは、$x_T$ を毎回新しくします。
 
 # %% tags=["nbval-ignore-output"]
 TIMES = 4
-ATTRIBUTES = {
-    "thing": tr("shape"),
-    "color": tr("colour"),
-    "size": tr("size"),
-    "place": tr("place"),
-    "background": tr("background"),
-}
 seeds = range(TIMES)
 varied = torch.stack([decoded(own[: COUNT // 2], 100 * (1 + seed)) for seed in seeds], 1)  # (24, 4, ...)
 plots.images(
@@ -471,6 +493,10 @@ say(
 )
 
 # %% [markdown]
+# A decoder that drew from *all* pictures with this embedding would make two variations differ as much as one does from its source. Does ours? (Guidance keeps it from it: it goes for what is most likely.)
+#
+# **Change one thing:** `SETTINGS = Guidance(1.0, STEPS)`, for this cell alone.
+#
 # # 7. Between two pictures
 #
 # **What lies between a picture and another?** In pixels, a double exposure. In CLIP's space, other pictures (section 3.2). But the straight line
@@ -481,6 +507,10 @@ say(
 # ### Exercise 3: <!-- exercise slerp -->
 
 # %% [markdown] tags=["ja"]
+# この埋め込みを持つ*すべて*の画像から描くデコーダなら、2 つのバリエーションの違いは、もとの画像との違いと同じくらいになるはずです。そうなっていますか。（ガイダンスが邪魔をします。いちばんありそうなものへ向かうからです。）
+#
+# **ひとつ変えてみましょう**：このセルだけ、`SETTINGS = Guidance(1.0, STEPS)` にしてみてください。
+#
 # # 7. 2 枚の画像のあいだ
 #
 # **画像ともうひとつの画像のあいだには、何があるでしょうか。** 画素の世界では、二重写しです。CLIP の空間では、別の画像です（3.2 節）。ただし、長さ 1 のベクトルどうしを結ぶ直線は、球の内側を通ります。そこには、どの埋め込みもありません。**弧**なら、球の上を進みます。
@@ -495,7 +525,8 @@ say(
 def slerp(a, b, w):
     """From a to b along an arc (Shoemake 1985, section 3.3): a at w = 0, b at w = 1.
 
-    a, b: (B, D), of any lengths, each row turned on its own; no two rows point the same or opposite ways.
+    a, b: (B, D), of any lengths, each row turned on its own; no row of a
+    points the same or the opposite way as that row of b.
     w: a number in [0, 1]. The angle is the one between the normalised vectors; the formula is used on the
     given ones. Returns (B, D).
     """
@@ -523,23 +554,23 @@ for row in arcs:
     )
 
 # %% [markdown]
-# Which attributes turn gradually, and which jump from one value to the other? A colour between red and blue is a colour. What is between a
-# star and a ring?
+# Which attributes turn gradually, and which jump from one value to the other? A colour between red and blue is a colour. What is between
+# two shapes?
 #
 # # 8. A difference of two sentences
 #
-# **Can words change a picture, and leave the rest as it is?** "A red star" less "a blue star" is a direction, and it says nothing of stars. Turn a picture's embedding towards it (section 3.3):
+# **Can words change a picture, and leave the rest as it is?** "A red star" less "a blue star" is a direction, and if CLIP's vectors add up as words do, it says nothing of stars. Turn a picture's embedding towards it (section 3.3):
 #
 # $$ z_w = \text{slerp}\left(z,\; \frac{y_{\text{after}} - y_{\text{before}}}{\left\lVert y_{\text{after}} - y_{\text{before}} \right\rVert},\; w\right) $$
 #
 # Here for many pictures at once: each is to get another colour, and to keep everything else.
 
 # %% [markdown] tags=["ja"]
-# 少しずつ変わる属性はどれで、ある値から別の値へ飛ぶのはどれでしょうか。赤と青のあいだの色は、やはり色です。では、星と輪のあいだは、何でしょうか。
+# 少しずつ変わる属性はどれで、ある値から別の値へ飛ぶのはどれでしょうか。赤と青のあいだの色は、やはり色です。では、2 つの形のあいだは、何でしょうか。
 #
 # # 8. 2 つの文の差
 #
-# **言葉で画像を変え、ほかはそのままにできるでしょうか。** 「赤い星」から「青い星」を引いたものは、ひとつの方向で、星のことは何も言っていません。画像の埋め込みを、そちらへ回します（3.3 節）。
+# **言葉で画像を変え、ほかはそのままにできるでしょうか。** 「赤い星」から「青い星」を引いたものは、ひとつの方向です。CLIP のベクトルが言葉のように足し引きできるなら、星のことは何も言っていません。画像の埋め込みを、そちらへ回します（3.3 節）。
 #
 # $$ z_w = \text{slerp}\left(z,\; \frac{y_{\text{あと}} - y_{\text{前}}}{\left\lVert y_{\text{あと}} - y_{\text{前}} \right\rVert},\; w\right) $$
 #
@@ -646,8 +677,8 @@ plots.images(
 )
 
 # %% [markdown]
-# In which order do background, place, colour, size and shape come back? CLIP never was told of any of them; it was told which caption belongs to
-# which picture. What does the order say about how much each helps with that?
+# In which order do background, place, colour, size and shape come back? Read each curve from where it begins: a guess has size and background right half the time, the others one time in eight or so. CLIP never was told of any of them; it was told which caption belongs to
+# which picture. Components are sorted by how much embeddings *differ* along them. Is what comes first also what tells captions apart best?
 #
 # # 10. Draw many, show the best
 #
@@ -658,7 +689,7 @@ plots.images(
 # ### Exercise 4: <!-- exercise rerank -->
 
 # %% [markdown] tags=["ja"]
-# 背景、場所、色、大きさ、形は、どの順に戻ってきますか。CLIP は、そのどれについても教わっていません。教わったのは、どのキャプションがどの画像のものか、だけです。この順番から、それぞれがどれだけ役に立つと言えるでしょうか。
+# 背景、場所、色、大きさ、形は、どの順に戻ってきますか。どの曲線も、始まりの高さから読んでください。あてずっぽうでも、大きさと背景は 2 回に 1 回、ほかは 8 回に 1 回ほど当たります。CLIP は、そのどれについても教わっていません。教わったのは、どのキャプションがどの画像のものか、だけです。主成分は、埋め込みの*違い*が大きい順に並んでいます。最初に戻ってくるものは、キャプションを見分けるのにもいちばん役立つものでしょうか。
 #
 # # 10. たくさん描いて、良いものを見せる
 #
@@ -683,22 +714,24 @@ check(rerank)
 
 # %% tags=["nbval-ignore-output"]
 EACH, ASKED = budget(lesson=8, ci=2), budget(lesson=12, ci=2)
-many = imagined(mine, captions[:ASKED], 50, EACH)  # (8, 12, 128)
+prompts, wanted = captions[:ASKED], scenes[:ASKED]
+many = imagined(mine, prompts, 50, EACH)  # (8, 12, 128)
 drawn = decoded(many.flatten(0, 1), 60).unflatten(0, (EACH, ASKED))  # (8, 12, 3, 32, 32)
-seen = clip.encode_image(drawn.flatten(0, 1)).unflatten(0, (EACH, ASKED))
-orders = torch.stack([rerank(seen[:, i], told[i], EACH) for i in range(ASKED)], 1)  # (8, 12), best first
+looks = clip.encode_image(drawn.flatten(0, 1)).unflatten(0, (EACH, ASKED))
+words = clip.encode_text(prompts)
+orders = torch.stack([rerank(looks[:, i], words[i], EACH) for i in range(ASKED)], 1)  # best first
 ranked = torch.stack([drawn[orders[:, i], i] for i in range(ASKED)], 1)
 for place in sorted({0, 1, EACH // 2, EACH - 1}):
     say(
         "In place {place}: right {right:.0%}.",
         place=place + 1,
-        right=right(ranked[place], scenes[:ASKED]),
+        right=right(ranked[place], wanted),
     )
 say(
     "All of them together: right {right:.0%}.",
-    right=right(drawn.flatten(0, 1), [scene for _ in range(EACH) for scene in scenes[:ASKED]]),
+    right=right(drawn.flatten(0, 1), [scene for _ in range(EACH) for scene in wanted]),
 )
-print(captions[0])
+print(prompts[0])
 plots.images(
     ranked[:, 0],
     "Pictures of one prompt by your prior, the one that CLIP finds fitting best at the left.",
@@ -711,15 +744,15 @@ plots.images(
 #
 # # 11. Larger
 #
-# All together, and at 64x64: your prior, the better of two, the decoder, and the zoo's upsampler. That is a super-resolution stage as in Lab 12, which
-# reads the small picture and the embedding. The paper has two of them, up to 1024x1024.
+# All together, and at 64x64: your prior, the better of two, the decoder, and the zoo's upsampler. That is a super-resolution stage as in Lab 12. Ours
+# reads the small picture and the embedding; the paper's two, up to 1024x1024, read nothing but the small picture, as the authors saw no use in telling them more (section 2.1).
 
 # %% [markdown] tags=["ja"]
 # （それぞれ 12 枚しかありません。）順位を上げるために、何枚描くことになりますか。それに、選んでいるのはだれでしょうか。CLIP がキャプションを取り違えていれば、二重に間違えます。デコーダに伝えるときと、選ぶときです。
 #
 # # 11. もっと大きく
 #
-# すべてを合わせて、64x64 で描きましょう。あなたのプライア、2 つのうちの良いほう、デコーダ、そして zoo の拡大モデル（upsampler）です。これは Lab 12 の超解像（super-resolution）と同じもので、小さな絵と埋め込みを読みます。論文では、これを 2 つ使って 1024x1024 にします。
+# すべてを合わせて、64x64 で描きましょう。あなたのプライア、2 つのうちの良いほう、デコーダ、そして zoo の拡大モデル（upsampler）です。これは Lab 12 の超解像（super-resolution）と同じものです。このコースのモデルは、小さな絵と埋め込みを読みます。論文では、2 つのモデルで 1024x1024 にしますが、どちらも小さな絵しか読みません。ほかのことを教えても、役に立たなかったからです（2.1 節）。
 
 # %% tags=["nbval-ignore-output"]
 PROMPTS = [
@@ -733,7 +766,8 @@ vectors = F.normalize(
 )
 large = unclip.decode(vectors, SETTINGS, Noise(len(vectors), 0), "pt") * 2 - 1  # (52, 3, 64, 64)
 say("Right in everything, at 64x64: {right:.0%}.", right=right(large[len(PROMPTS) :]))
-by_zoo = unclip(captions, how=SETTINGS, seed=0, output_type="pt") * 2 - 1
+as_here = PriorSettings(2, 1.0, STEPS)
+by_zoo = unclip(captions, prior=as_here, how=SETTINGS, seed=0, output_type="pt") * 2 - 1
 say("The same with the zoo's prior: {right:.0%}.", right=right(by_zoo))
 plots.images(
     large[:4],

@@ -6,7 +6,7 @@
 # **You will build** Imagen, as a chain of three diffusion models. A language model that has never seen a picture reads the
 # prompt. A first model draws 16x16 pixels of it, a second makes them 32x32, a third 64x64. You write what is special about
 # the chain: what a **super-resolution** reads, the noise that it is given *on purpose*, and a threshold with which
-# one may listen to the prompt ten times as hard without glaring colours. You train the middle model yourself, once with that noise and once
+# colours glare less when the prompt is listened to ten times as hard. You train the middle model yourself, once with that noise and once
 # without, and see what each makes of a small picture that is not quite right.
 #
 # | | |
@@ -24,7 +24,7 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：3 つの拡散モデル（diffusion model）をつないだ、Imagen です。画像を一度も見たことのない言語モデル（language model）が、プロンプト（prompt）を読みます。1 つめのモデルが 16x16 画素の絵を描き、2 つめが 32x32 に、3 つめが 64x64 にします。この連なりならではのところを、あなたが書きます。**超解像**（super-resolution）のモデルが読むもの、そこに*わざと*入れるノイズ、そして、プロンプトを 10 倍強く聞かせても色がぎらつかないようにするしきい値です。真ん中のモデルは、あなたが学習させます。ノイズありで 1 回、なしで 1 回。どこか少し間違っている小さな絵から、それぞれが何を作るかを見ましょう。
+# **このラボで作るもの**：3 つの拡散モデル（diffusion model）をつないだ、Imagen です。画像を一度も見たことのない言語モデル（language model）が、プロンプト（prompt）を読みます。1 つめのモデルが 16x16 画素の絵を描き、2 つめが 32x32 に、3 つめが 64x64 にします。この連なりならではのところを、あなたが書きます。**超解像**（super-resolution）のモデルが読むもの、そこに*わざと*入れるノイズ、そして、プロンプトを 10 倍強く聞かせたとき、色のぎらつきを抑えるしきい値です。真ん中のモデルは、あなたが学習させます。ノイズありで 1 回、なしで 1 回。どこか少し間違っている小さな絵から、それぞれが何を作るかを見ましょう。
 #
 # | | |
 # |---|---|
@@ -137,14 +137,15 @@ for stage, x in zip(stages, drawn, strict=True):
     )
 
 # %% [markdown]
-# Look at the two rows of figures of each model. The first has the most weights and the fewest pixels. The other two first fold every 2x2 pixels
-# into channels, and have most of their weights where maps are smallest: that is what the paper calls an
-# **efficient U-Net** (section 2.5 and appendix B). A weight costs its multiplication once for each place of its map, so weights are cheapest at the bottom.
+# Look at the two rows of figures of each model. The first has the most weights and the fewest pixels. All three have most of their weights where maps are
+# smallest: a weight costs its multiplication once for each place of its map, so weights are cheapest at the bottom. The other two also fold every 2x2 pixels
+# into channels first, so that nothing but the ends is computed at full size. The paper's **efficient U-Net** (section 2.5 and appendix B) follows the same thought by other means: more
+# blocks at the bottom, and in each block the map is made smaller *before* its convolutions instead of after. Its three models have 2 billion, 600 million and 400 million weights.
 #
 # Do the three agree with each other? Made small again, the large picture should be the small one:
 
 # %% [markdown] tags=["ja"]
-# それぞれのモデルの、2 行の数を見てください。1 つめは、重みがいちばん多く、画素がいちばん少ないモデルです。あとの 2 つは、はじめに 2x2 画素ずつをチャンネルに折りたたみ、重みの大部分を、マップがいちばん小さいところに置いています。論文が**効率的な U-Net**（efficient U-Net）と呼ぶつくりです（2.5 節と付録 B）。重みひとつは、マップの場所の数だけ掛け算をします。ですから、底に置くのがいちばん安上がりです。
+# それぞれのモデルの、2 行の数を見てください。1 つめは、重みがいちばん多く、画素がいちばん少ないモデルです。どのモデルも、重みの大部分を、マップがいちばん小さいところに置いています。重みひとつは、マップの場所の数だけ掛け算をしますから、底に置くのがいちばん安上がりです。あとの 2 つは、さらに、はじめに 2x2 画素ずつをチャンネルに折りたたみます。もとの大きさで計算するのは、両端だけになります。論文の**効率的な U-Net**（efficient U-Net、2.5 節と付録 B）も、手段は違いますが、同じ考えです。底のブロックを増やし、マップを小さくするのを、ブロックの畳み込みの後ではなく*前*にします。論文の 3 つのモデルの重みは、20 億、6 億、4 億個です。
 #
 # 3 つの絵は、たがいに合っているでしょうか。大きな絵をもう一度小さくすれば、小さな絵になるはずです。
 
@@ -160,16 +161,17 @@ for small, large in pairwise(drawn):
 # %% [markdown]
 # # 2. A reader that has never seen a picture
 #
-# **Who should read the prompt?** Stable Diffusion reads with CLIP's tower of words, which has learnt from captions *and their pictures*.
+# **Who should read the prompt?** The first Stable Diffusion reads with CLIP's tower of words, which has learnt from captions *and their pictures*.
 # Imagen's point is that this is not needed: a language model, trained on text alone, and **frozen**, does as well or better, and to make
-# it larger helps more than to make the U-Net larger (section 4.4 of the paper). It takes T5
+# it larger helps more than to make the U-Net larger (section 4.4 of the paper). How do the authors know? By automatic figures on COCO's captions the two are about
+# equal as readers. People who were shown pictures of 200 prompts that were written to be hard, **DrawBench** (section 4.3), preferred those that T5 had read for. It takes T5
 # ([Raffel et al. 2020](https://arxiv.org/abs/1910.10683)), whose training is a game. Somebody cuts gaps into a text; what stood there has to be guessed. Ours, of
 # the same class, has played it with the captions of this world:
 
 # %% [markdown] tags=["ja"]
 # # 2. 画像を見たことのない読み手
 #
-# **プロンプトは、だれが読むのがよいでしょうか。** Stable Diffusion は、CLIP のテキストエンコーダで読みます。キャプション（caption）*とその画像*から学んだものです。Imagen が示したのは、その必要がないということでした。テキストだけで学習し、**凍結した**（frozen）言語モデルでも同じか、それ以上の結果になり、U-Net を大きくするよりも、こちらを大きくするほうが効きます（論文の 4.4 節）。Imagen が使う T5（[Raffel et al. 2020](https://arxiv.org/abs/1910.10683)）の学習は、いわばゲームです。だれかが文に穴をあけ、そこに何があったかを当てます。このコースの T5 も同じクラスで、この世界のキャプションでこのゲームをしました。
+# **プロンプトは、だれが読むのがよいでしょうか。** はじめの Stable Diffusion は、CLIP のテキストエンコーダで読みます。キャプション（caption）*とその画像*から学んだものです。Imagen が示したのは、その必要がないということでした。テキストだけで学習し、**凍結した**（frozen）言語モデルでも同じか、それ以上の結果になり、U-Net を大きくするよりも、こちらを大きくするほうが効きます（論文の 4.4 節）。どうしてそれがわかったのでしょうか。COCO のキャプションでの自動的な指標では、どちらが読んでもほぼ同じでした。わざと難しくした 200 のプロンプト（**DrawBench**、4.3 節）の絵を人に見せると、T5 が読んだほうが選ばれたのです。Imagen が使う T5（[Raffel et al. 2020](https://arxiv.org/abs/1910.10683)）の学習は、いわばゲームです。だれかが文に穴をあけ、そこに何があったかを当てます。このコースの T5 も同じクラスで、この世界のキャプションでこのゲームをしました。
 
 # %%
 tokenizer = reading.tokenizer
@@ -267,14 +269,14 @@ for name, encoder in {tr("trained"): reading.encoder, tr("untrained"): untrained
 
 # %% [markdown]
 # Look for squares along the diagonal. Nobody has told it what a colour is. Then look inside the square of sizes: two of these words mean the same, and two are
-# opposites. Does it know which? What would a text have to say for it to know? (The captions of this world never do. Real texts are full of it, and that is why T5 reads books.)
+# opposites. Does it know which? What would a text have to say for it to know? (The captions of this world never do. Real texts are full of it, and that is why T5 reads the web.)
 #
 # Words make captions. **Do two captions lie the nearer, the more of what they say is the same?** A scene has five things to be
 # said: shape, colour, size, place, background. Each scene is described twice in English and once in Japanese; a caption is the mean of its
 # tokens. Then the question that matters to a U-Net: **can everything still be read off?** A linear reader is fitted to 400 captions, and asked about 200 others.
 
 # %% [markdown] tags=["ja"]
-# 対角線に沿った四角を探してください。色とは何かを、教えた人はいません。次に、大きさの四角の中を見てください。2 つは同じ意味で、2 つは反対の意味です。どれがどれか、わかっているでしょうか。それがわかるには、テキストに何が書いてあればよいでしょうか。（この世界のキャプションには、書いてありません。現実の文章にはいくらでも書いてあります。だから T5 は本を読むのです。）
+# 対角線に沿った四角を探してください。色とは何かを、教えた人はいません。次に、大きさの四角の中を見てください。2 つは同じ意味で、2 つは反対の意味です。どれがどれか、わかっているでしょうか。それがわかるには、テキストに何が書いてあればよいでしょうか。（この世界のキャプションには、書いてありません。現実の文章にはいくらでも書いてあります。だから T5 は、ウェブの文章を読むのです。）
 #
 # 単語が集まって、キャプションになります。**言うことに同じところが多いほど、2 つのキャプションは近くにあるでしょうか。** ひとつのシーンについて言えることは、形、色、大きさ、場所、背景の 5 つです。どのシーンも、英語で 2 通り、日本語で 1 通りに書きます。キャプションのベクトルは、トークンの平均とします。それから、U-Net にとって大切な問いです。**すべてを、まだ読み取れるでしょうか。** 400 のキャプションに合わせた線形の読み取り器に、別の 200 を読ませます。
 
@@ -348,8 +350,8 @@ plots.lines(
 # $$ \hat x_\theta\left(x_t,\; t,\; \tilde z,\; s,\; c\right), \qquad \tilde z = \sqrt{\bar\alpha_s}\, z + \sqrt{1 - \bar\alpha_s}\; \epsilon' $$
 #
 # with the small picture $z$ and the words $c$. The strange part is $\tilde z$: **noise in the small picture, on purpose**, of a level $s$ that the network is told. It
-# is called **noise conditioning augmentation** ([Ho et al. 2022](https://arxiv.org/abs/2106.15282), section 3.2; Saharia et al.,
-# section 2.4), and in section 4 of this lab you will see what for. While training, $s$ is drawn anew for each picture, from no noise at all to
+# is called **noise conditioning augmentation** (Saharia et al., section 2.4; it comes from [Ho et al. 2022](https://arxiv.org/abs/2106.15282),
+# section 3.3), and in section 4 of this lab you will see what for. While training, $s$ is drawn anew for each picture, from no noise at all to
 # nothing but noise.
 #
 # ### Exercise 1: <!-- exercise augment_low_res -->
@@ -365,7 +367,7 @@ plots.lines(
 #
 # $$ \hat x_\theta\left(x_t,\; t,\; \tilde z,\; s,\; c\right), \qquad \tilde z = \sqrt{\bar\alpha_s}\, z + \sqrt{1 - \bar\alpha_s}\; \epsilon' $$
 #
-# $z$ は小さな絵、$c$ は言葉です。不思議なのは $\tilde z$ です。**小さな絵に、わざとノイズを入れて**います。その強さ $s$ は、ネットワークに伝えます。これを**ノイズ条件付け拡張**（noise conditioning augmentation）といいます（[Ho et al. 2022](https://arxiv.org/abs/2106.15282)、3.2 節。Saharia et al.、2.4 節）。何のためかは、このラボの 4 節で見ます。学習では、画像ごとに新しい $s$ を選びます。まったくノイズのないものから、ノイズだけのものまであります。
+# $z$ は小さな絵、$c$ は言葉です。不思議なのは $\tilde z$ です。**小さな絵に、わざとノイズを入れて**います。その強さ $s$ は、ネットワークに伝えます。これを**ノイズ条件付け拡張**（noise conditioning augmentation）といいます（Saharia et al.、2.4 節。もとは [Ho et al. 2022](https://arxiv.org/abs/2106.15282)、3.3 節）。何のためかは、このラボの 4 節で見ます。学習では、画像ごとに新しい $s$ を選びます。まったくノイズのないものから、ノイズだけのものまであります。
 #
 # ### 演習 1：<!-- exercise augment_low_res -->
 
@@ -429,9 +431,9 @@ check(super_resolution_input)
 #
 # $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta $$
 #
-# where $\tilde z_{\uparrow}$ is the enlarged one and $e = 0.05$ how far off an enlargement is by itself. The first factor makes the best guess that a multiple of
-# $\tilde z$ can be; the second is how wrong that guess will be, so that $F_\theta$ has something of one size to say whether the small picture is clean or drowned; and each
-# squared error is divided by the square of it.
+# where $\tilde z_{\uparrow}$ is the enlarged one and $e = 0.05$ about how far off a mere enlargement is. For pixels of mean 0 and variance 1 the first factor makes the best guess that a multiple of
+# $\tilde z$ can be, and the second says how wrong that guess will be. Ours are near enough to it, so $F_\theta$ has something of about one size to say whether the small picture is clean or drowned; and each
+# squared error is divided by the square of the second factor.
 # They are the $c_\text{skip}$ and $c_\text{out}$ of [Karras et al. 2022](https://arxiv.org/abs/2206.00364) (equations 7 and 8), with the small picture in the place of $x_t$. `low_res_scalings` has them.
 #
 # ## Train one yourself
@@ -446,7 +448,7 @@ check(super_resolution_input)
 #
 # $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta $$
 #
-# $\tilde z_{\uparrow}$ は拡大した絵、$e = 0.05$ は、拡大しただけの絵がもともとどれだけ違うかです。1 つめの係数を掛けると、$\tilde z$ の定数倍で表せる推定のうち、最良のものになります。2 つめの係数は、その推定がどれだけ外れるかです。これで、小さな絵がきれいでもノイズに沈んでいても、$F_\theta$ の答える大きさはそろいます。2 乗誤差も、2 つめの係数の 2 乗で割ります。[Karras et al. 2022](https://arxiv.org/abs/2206.00364) の $c_\text{skip}$ と $c_\text{out}$（式 7 と 8）で、$x_t$ の代わりに小さな絵を置いたものです。`low_res_scalings` が計算します。
+# $\tilde z_{\uparrow}$ は拡大した絵、$e = 0.05$ は、拡大しただけの絵がどれだけ違うかの、おおよその値です。画素の平均が 0、分散が 1 なら、1 つめの係数を掛けたものが、$\tilde z$ の定数倍で表せる推定のうち最良になり、2 つめの係数が、それがどれだけ外れるかになります。このコースの画像は、だいたいそれに近いものです。ですから、小さな絵がきれいでもノイズに沈んでいても、$F_\theta$ の答える大きさは、ほぼそろいます。2 乗誤差も、2 つめの係数の 2 乗で割ります。[Karras et al. 2022](https://arxiv.org/abs/2206.00364) の $c_\text{skip}$ と $c_\text{out}$（式 7 と 8）で、$x_t$ の代わりに小さな絵を置いたものです。`low_res_scalings` が計算します。
 #
 # ## 自分で学習させる
 #
@@ -540,11 +542,11 @@ twin, losses = train(0.0)
 plots.loss_curve(losses)
 
 # %% [markdown]
-# The twin's loss is lower. It has the easier task: half of what the other one sees is drowned in noise. What that means for pictures
-# is another matter. To draw with either, a walk from noise to picture, as in Lab 06, through both of your functions:
+# Do not compare the two losses. Each squared error is divided by how wrong a mere enlargement would be: $e^2$ for the twin, and up to 400 times as much where a small picture is
+# drowned. In pixels the twin has the easier task, as its small picture is always clean. What that means for the pictures that they draw is another matter. To draw with either, a walk from noise to picture, as in Lab 06, through both of your functions:
 
 # %% [markdown] tags=["ja"]
-# 双子のほうが、損失（loss）は小さくなります。課題がやさしいのです。もう一方が見る小さな絵は、半分ほどがノイズに沈んでいます。それが描く絵にとって何を意味するかは、また別の話です。どちらを使っても描けるように、Lab 06 と同じ、ノイズから画像への歩みを書きます。あなたの 2 つの関数を使います。
+# 2 つの損失（loss）は、比べないでください。どの 2 乗誤差も、拡大しただけの絵がどれだけ外れるかで割ってあります。双子では $e^2$ ですが、小さな絵がノイズに沈んでいれば、最大でその 400 倍です。画素で見れば、双子の課題のほうがやさしいのです。小さな絵が、いつもきれいですから。それが描く絵にとって何を意味するかは、また別の話です。どちらを使っても描けるように、Lab 06 と同じ、ノイズから画像への歩みを書きます。あなたの 2 つの関数を使います。
 
 
 # %%
@@ -687,24 +689,24 @@ say(
 )
 
 # %% [markdown]
-# Compare four figures. With *true* small pictures every bit of noise is a loss. With the base's guesses, noise hides what is true *and* what is wrong: find the level at which
-# your stage comes nearest, and what it is at level 1, where nothing of the small picture is left and it draws from the words alone. Then the twin's two lines: how much has
-# it lost between them, and how much has yours between the same two?
+# With *true* small pictures every bit of noise is a loss. With the base's guesses it hides what is true *and* what is wrong: see whether any level above 0 pays by this figure, and what is left
+# at level 1, where the stage draws from the words alone. It is a hard judge: decibels reward whoever keeps, never whoever repairs. Then the twin's two lines. It falls farther from true ones to guesses than yours; but where does it end, beside
+# yours? Both had the same number of steps. The twin has spent all of them on clean small pictures; yours has spread them over all levels.
 #
 # Now the real thing: pictures that the base draws of prompts. It is in a hurry, two steps in place of sixteen, so that there is something wrong with them.
-# There is no true large picture any more. Three figures take its place, for your stage, for the twin, and for the zoo's, which is yours trained seven times as long:
+# There is no true large picture any more. Three figures take its place, for your stage, for the twin, and for the zoo's, which has the same layout and has learnt seven times as long:
 #
 # - **right**: how often a picture shows everything that was asked for;
-# - **distance**: how far the pictures are from the world's own, by the features of the reader (KID, as in Lab 10; 0 is best);
+# - **distance**: how far the pictures are from the world's own, by the features of the reader (KID, as in Lab 10; other pictures of the world are only near 0, above or below, and the last line says where);
 # - **kept**: how near the large picture, made small again, is to the small one.
 
 # %% [markdown] tags=["ja"]
-# 4 つの数値を比べてください。*本物*の小さな絵なら、ノイズは少しでも損になります。1 つめのモデルの推定なら、ノイズは正しいところ*も*、間違ったところ*も*隠します。あなたのモデルがいちばん近づく強さはどこでしょうか。強さ 1 では、小さな絵は何も残らず、言葉だけから描きます。どれくらい近いでしょうか。次に、双子の 2 本の線です。そのあいだでどれだけ失い、あなたのモデルは同じところでどれだけ失っていますか。
+# *本物*の小さな絵なら、ノイズは少しでも損になります。1 つめのモデルの推定なら、ノイズは正しいところ*も*、間違ったところ*も*隠します。この指標で、0 より大きくて得になる強さがあるでしょうか。強さ 1 では、小さな絵は何も残らず、言葉だけから描きます。何が残っていますか。これは厳しい指標です。デシベルが報いるのは、保つことだけで、直すことではありません。次に、双子の 2 本の線です。本物から推定へ移ると、双子のほうが大きく下がります。でも、下がった先は、あなたのモデルと比べてどうでしょうか。ステップ数は同じです。双子はそのすべてを、きれいな小さな絵に使い、あなたのモデルは、すべての強さに分けました。
 #
-# では、本番です。1 つめのモデルが、プロンプトから描いた絵を使います。ただし急がせて、16 ステップのところを 2 ステップで描かせます。そうすれば、間違いがあるはずです。本物の大きな絵は、もうありません。代わりに、3 つの指標を見ます。あなたのモデル、双子、それに zoo のモデル（あなたのものを 7 倍長く学習させたもの）を比べます。
+# では、本番です。1 つめのモデルが、プロンプトから描いた絵を使います。ただし急がせて、16 ステップのところを 2 ステップで描かせます。そうすれば、間違いがあるはずです。本物の大きな絵は、もうありません。代わりに、3 つの指標を見ます。あなたのモデル、双子、それに zoo のモデル（つくりは同じで、7 倍長く学習させたもの）を比べます。
 #
 # - **正解**：頼んだことをすべて描いた割合。
-# - **距離**：この世界の画像からどれだけ離れているか。読み取り器の特徴で測ります（Lab 10 と同じ KID。0 がいちばん良い値です）。
+# - **距離**：この世界の画像からどれだけ離れているか。読み取り器の特徴で測ります（Lab 10 と同じ KID。この世界の別の画像なら 0 の近く、0 より下になることもあります。どれくらいかは、最後の行にあります）。
 # - **保存**：大きな絵をもう一度小さくしたとき、もとの小さな絵にどれだけ近いか。
 
 # %% tags=["nbval-ignore-output"]
@@ -740,6 +742,11 @@ say(
     right=faithfulness(readable(base_small), asked).all,
     own=faithfulness(readable(true_small), asked).all,
 )
+others = [World(size=64, seed=seed, partial=0.0).batch(0, COUNT, device)["image"] for seed in (15, 16)]
+say(
+    "Distance of others of the world's own, as many: {distances}.",
+    distances=", ".join(f"{kid(real, features(x)):.2f}" for x in others),
+)
 
 
 def curves(figure, most=1.0):
@@ -767,16 +774,17 @@ plots.lines(
 )
 
 # %% [markdown]
-# Two wishes pull in two directions. *Kept* wants no noise: follow it from level 0 on. *Distance* falls a little at first, as noise hides what no picture of the world
-# looks like, and the stage puts something in its place that it knows; then it rises, as nothing is left to go by. Where is it lowest, for each of the two stages? And where is the twin, which
-# believes every pixel of the hurried base, and has learnt for as long as yours, but only the easier half? *Right* may rise a little, too, where what the stage reads in the words corrects the base.
-# (With 48 pictures a share is uncertain by up to 14 points: what differs by less may be chance.)
+# Two wishes pull in two directions. *Kept* wants no noise: follow it from level 0 on. *Distance* and *right* might gain from a little noise, as the stage then puts something that it knows
+# in the place of what no picture of the world looks like; from some level on they lose, as nothing is left to go by. Do they gain here, by more than chance, for either of the two stages? And which is better
+# after as many steps, your stage or the twin? What would you have to train to put the paper's question fairly? (A twin with as many steps as the zoo's. Ho et al. find the noise essential, for a base that has whole
+# photographs to get wrong.)
+# (With 48 pictures a share is uncertain by up to 14 points, and the difference of two by up to 20; somewhat less here, as all draw the same captions.)
 # The paper tries a sweep of levels when drawing, and keeps what looks best. What would you take here, and by which figure?
 #
 # **Change one thing:** give the base its time: `HURRY = STEPS`. Does the best level move?
 
 # %% [markdown] tags=["ja"]
-# 2 つの望みが、反対の方向に引っぱります。*保存*にとっては、ノイズはないほうがよいのです。強さ 0 からたどってみてください。*距離*は、はじめは少し下がります。この世界にありえないところがノイズに隠れ、モデルが、知っているもので埋めるからです。そのあとは上がります。手がかりがなくなっていくからです。2 つのモデルで、それぞれどこがいちばん低いでしょうか。急いで描かれた絵を画素ひとつまで信じ、あなたのモデルと同じだけ、ただしやさしいほうの半分だけを学んだ双子は、どこにいますか。*正解*も、少し上がるかもしれません。言葉から読んだことで、1 つめのモデルの間違いを直せるところがあるからです。（48 枚では、割合に最大 14 ポイントほどの誤差があります。それより小さい差は、偶然かもしれません。）論文では、描くときにいろいろな強さを試して、いちばん良いものを選びます。あなたなら、どの指標を見て、どの強さを選びますか。
+# 2 つの望みが、反対の方向に引っぱります。*保存*にとっては、ノイズはないほうがよいのです。強さ 0 からたどってみてください。*距離*と*正解*は、少しのノイズで良くなるかもしれません。この世界にありえないところを、モデルが、知っているもので埋めるからです。ある強さからは悪くなります。手がかりがなくなっていくからです。2 つのモデルのどちらかで、偶然より大きく良くなっていますか。同じステップ数では、あなたのモデルと双子のどちらが上でしょうか。論文の問いに公平に答えるには、何を学習させればよいでしょうか。（zoo のモデルと同じステップ数の双子です。Ho et al. によれば、写真をまるごと間違えることもある 1 つめのモデルには、ノイズが欠かせません。）（48 枚では、割合に最大 14 ポイント、2 つの割合の差には最大 20 ポイントの誤差があります。ここでは同じキャプションを描くので、もう少し小さくなります。）論文では、描くときにいろいろな強さを試して、いちばん良いものを選びます。あなたなら、どの指標を見て、どの強さを選びますか。
 #
 # **ひとつ変えてみましょう**：1 つめのモデルに時間をやってみてください。`HURRY = STEPS` です。いちばん良い強さは動きますか。
 
@@ -789,7 +797,7 @@ plots.lines(
 # $$ \hat x = \hat x_{\text{uncond}} + w \left(\hat x_{\text{cond}} - \hat x_{\text{uncond}}\right) $$
 #
 # With a larger $w$ pictures show more often what is asked for, up to a point, as in Lab 08. But *on* may lead out of the range of pictures: training never had
-# a number beyond [-1, 1], and at $w = 10$ the estimate is full of them. Imagen's authors want such $w$ (section 2.3) and name three ways to go on from there: do nothing; clip each estimate to
+# a number beyond [-1, 1], and at $w = 10$ the estimate is full of them. Imagen's authors want such $w$ (section 2.3). Beside doing nothing there are two ways to go on from there: to clip each estimate to
 # [-1, 1], **static thresholding**; or **dynamic thresholding**, which first measures how far out this picture is, and makes all of it smaller:
 #
 # $$ s = \max\left(1,\; \text{quantile}_p\left(|\hat x|\right)\right), \qquad \hat x \leftarrow \text{clip}\left(\hat x, -s, s\right) / s $$
@@ -803,7 +811,7 @@ plots.lines(
 #
 # $$ \hat x = \hat x_{\text{条件なし}} + w \left(\hat x_{\text{条件あり}} - \hat x_{\text{条件なし}}\right) $$
 #
-# $w$ を大きくすると、Lab 08 で見たとおり、ある程度までは、頼んだことがよく現れます。けれども*その先*は、画像の範囲の外かもしれません。学習した画像には、[-1, 1] を超える数はひとつもありませんでした。$w = 10$ の推定には、たくさんあります。Imagen の著者たちは、そんな $w$ を使いたいのです（2.3 節）。そこで、3 つのやり方を挙げています。何もしない。推定のたびに [-1, 1] にクリップする（clip）、**静的なしきい値処理**（static thresholding）。そして、その画像がどこまではみ出しているかをまず分位数（quantile）で測り、全体を小さくする、**動的なしきい値処理**（dynamic thresholding）です。
+# $w$ を大きくすると、Lab 08 で見たとおり、ある程度までは、頼んだことがよく現れます。けれども*その先*は、画像の範囲の外かもしれません。学習した画像には、[-1, 1] を超える数はひとつもありませんでした。$w = 10$ の推定には、たくさんあります。Imagen の著者たちは、そんな $w$ を使いたいのです（2.3 節）。何もしないほかに、2 つのやり方があります。推定のたびに [-1, 1] にクリップする（clip）、**静的なしきい値処理**（static thresholding）。そして、その画像がどこまではみ出しているかをまず分位数（quantile）で測り、全体を小さくする、**動的なしきい値処理**（dynamic thresholding）です。
 #
 # $$ s = \max\left(1,\; \text{分位数}_p\left(|\hat x|\right)\right), \qquad \hat x \leftarrow \text{clip}\left(\hat x, -s, s\right) / s $$
 #
@@ -1040,7 +1048,7 @@ plots.images(
 #
 # - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487)
 #   (2022): section 2, and section 4.4 on what mattered: the language model more than the U-Net, and dynamic thresholding.
-# - Ho et al., [Cascaded Diffusion Models for High Fidelity Image Generation](https://arxiv.org/abs/2106.15282) (2022): section 3,
+# - Ho et al., [Cascaded Diffusion Models for High Fidelity Image Generation](https://arxiv.org/abs/2106.15282) (2022): section 3.3,
 #   where the noise comes from, and how much depends on it.
 # - Raffel et al., [Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer](https://arxiv.org/abs/1910.10683)
 #   (2020): section 3.1.4, the game of the gaps.
@@ -1051,7 +1059,7 @@ plots.images(
 #
 # ## Further: DeepFloyd's IF
 #
-# Imagen itself was never published. IF, by DeepFloyd, is built after it. The next cell downloads its smallest first stage
+# Imagen's weights were never published. IF, by DeepFloyd, is built after it. The next cell downloads its smallest first stage
 # (`DeepFloyd/IF-I-M-v1.0`, DeepFloyd IF licence, which has to be accepted on its page once; about 11 GB, most of it the T5 of 4.8 billion numbers). Its language model is read by the class of section 2, and your
 # threshold brings its estimates back. It needs `pip install sentencepiece` and about 12 GB of memory, and takes many minutes on a CPU. To run it, write `DOWNLOAD = True`.
 
@@ -1061,7 +1069,7 @@ plots.images(
 # # もっと知りたい人のために
 #
 # - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022)：2 節と、何が効いたかについての 4.4 節。U-Net よりも言語モデル、そして動的なしきい値処理です。
-# - Ho et al., [Cascaded Diffusion Models for High Fidelity Image Generation](https://arxiv.org/abs/2106.15282) (2022)：3 節。ノイズを入れる考えの始まりと、それがどれほど大切か。
+# - Ho et al., [Cascaded Diffusion Models for High Fidelity Image Generation](https://arxiv.org/abs/2106.15282) (2022)：3.3 節。ノイズを入れる考えの始まりと、それがどれほど大切か。
 # - Raffel et al., [Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer](https://arxiv.org/abs/1910.10683) (2020)：3.1.4 節。穴埋めのゲーム。
 # - Nichol & Dhariwal, [Improved Denoising Diffusion Probabilistic Models](https://arxiv.org/abs/2102.09672) (2021)：3.2 節。このラボのモデルがどれも使っている、コサインスケジュール。
 #
@@ -1069,7 +1077,7 @@ plots.images(
 #
 # ## 発展：DeepFloyd の IF
 #
-# Imagen そのものは、公開されませんでした。DeepFloyd の IF は、それにならって作られたものです。次のセルは、そのいちばん小さい 1 段目（`DeepFloyd/IF-I-M-v1.0`、DeepFloyd IF ライセンス。一度、そのページで同意しておく必要があります）をダウンロードします。約 11 GB で、その大部分は 48 億個のパラメータを持つ T5 です。言語モデルを読むのは 2 節のクラスで、推定を範囲に戻すのはあなたのしきい値です。`pip install sentencepiece` と約 12 GB のメモリが必要で、CPU では何分もかかります。実行するには `DOWNLOAD = True` と書いてください。
+# Imagen の重みは、公開されませんでした。DeepFloyd の IF は、それにならって作られたものです。次のセルは、そのいちばん小さい 1 段目（`DeepFloyd/IF-I-M-v1.0`、DeepFloyd IF ライセンス。一度、そのページで同意しておく必要があります）をダウンロードします。約 11 GB で、その大部分は 48 億個のパラメータを持つ T5 です。言語モデルを読むのは 2 節のクラスで、推定を範囲に戻すのはあなたのしきい値です。`pip install sentencepiece` と約 12 GB のメモリが必要で、CPU では何分もかかります。実行するには `DOWNLOAD = True` と書いてください。
 
 # %% tags=["published"]
 DOWNLOAD = False

@@ -28,13 +28,13 @@ def fill(root, pipe, device, tokenizer, make_card):
         pipe.save_pretrained(root / name)
     small_clip(device, tokenizer).save_pretrained(root / "clip-storybook")
     stages = unclip(device, tokenizer)
-    save_prior(root / "prior-storybook", stages.prior, stages.prior_schedule)
-    stages.decoder.save_pretrained(root / "decoder-storybook")
-    stages.upsampler.save_pretrained(root / "upsampler-storybook")
+    save_prior(root / "prior-shapes", stages.prior, stages.prior_schedule)
+    stages.decoder.save_pretrained(root / "decoder-shapes")
+    stages.upsampler.save_pretrained(root / "upsampler-shapes")
     chain = cascade(device, tokenizer)
-    chain.reading.save_pretrained(root / "language-storybook")
+    chain.reading.save_pretrained(root / "language-shapes")
     for stage, size in zip(chain.stages, (16, 32, 64), strict=True):  # named so; they are smaller
-        stage.save_pretrained(root / f"cascade-storybook-{size}")
+        stage.save_pretrained(root / f"cascade-shapes-{size}")
     torch.manual_seed(0)
     for name, painter in PAINTERS.items():
         write_painter(root / name, painter)

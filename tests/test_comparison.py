@@ -28,7 +28,7 @@ from t2ilab.pipelines.unclip import UnCLIP
 TASK = Task(count=8)
 FAMILIES = {
     "shapes": ("pixel diffusion", "words", 16), "shapes-pixel": ("pixel diffusion", "words", 16),
-    "unclip-storybook": ("unCLIP", "words", 16), "cascade-storybook": ("cascade", "words", 16),
+    "unclip-shapes": ("unCLIP", "words", 16), "cascade-shapes": ("cascade", "words", 16),
     "gan-conditional": ("conditional GAN", "labels", 16), "gan-attention": ("GAN with attention", "labels", 32),
     "gan-progressive": ("growing GAN", "nothing", 16), "gan-style": ("style-based GAN", "nothing", 16),
 }  # fmt: skip
@@ -69,8 +69,8 @@ def test_every_family_takes_part(whole_zoo):
     card = {name: zoo.card(name).minutes for name in zoo.names()}
     minutes = {r.name: r.minutes for r in found.results}
     assert minutes["shapes"] == card["shapes"] + card["vae-shapes"]
-    assert minutes["cascade-storybook"] == card["language-storybook"] + sum(
-        card[f"cascade-storybook-{size}"] for size in (16, 32, 64)
+    assert minutes["cascade-shapes"] == card["language-shapes"] + sum(
+        card[f"cascade-shapes-{size}"] for size in (16, 32, 64)
     )
     assert minutes["the world itself"] is None
 
@@ -84,8 +84,8 @@ def test_each_draws_what_its_pipeline_draws(whole_zoo):
     halved = [Guidance(num_inference_steps=n) for n in (2, 1, 1)]
     expected = {
         "shapes-pixel": plain(TextToImage.from_pretrained("shapes-pixel", "cpu")),
-        "unclip-storybook": plain(UnCLIP.from_pretrained(device="cpu"), prior=PriorSettings(num_inference_steps=2)),
-        "cascade-storybook": Cascade.from_pretrained(device="cpu")(prompts, how=halved, seed=5, output_type="pt") * 2
+        "unclip-shapes": plain(UnCLIP.from_pretrained("shapes", "cpu"), prior=PriorSettings(num_inference_steps=2)),
+        "cascade-shapes": Cascade.from_pretrained("shapes", "cpu")(prompts, how=halved, seed=5, output_type="pt") * 2
         - 1,
         "gan-conditional": LabelsToImage.from_pretrained("gan-conditional", "cpu").draw(scenes, 5).clamp(-1, 1),
     }
@@ -107,12 +107,12 @@ def test_folders_of_ones_own_are_told_apart(whole_zoo, tmp_path, cpu, tokenizer)
     cascade(cpu, tokenizer).save_pretrained(tmp_path / "a")
     unclip(cpu, tokenizer).save_pretrained(tmp_path / "b")
     prompts, scenes = TASK.asked
-    for folder, family, name in (("a", "cascade", "cascade-storybook"), ("b", "unCLIP", "unclip-storybook")):
+    for folder, family, name in (("a", "cascade", "cascade-shapes"), ("b", "unCLIP", "unclip-shapes")):
         own = entrant(str(tmp_path / folder))
         assert (own.family, own.cards) == (family, ())
         assert torch.equal(own.pictures(prompts, scenes, 0), entrant(name).pictures(prompts, scenes, 0))
     for name in FAMILIES:
-        if name not in ("unclip-storybook", "cascade-storybook"):  # those lie in parts
+        if name not in ("unclip-shapes", "cascade-shapes"):  # those lie in parts
             assert entrant(str(whole_zoo / name)).family == FAMILIES[name][0]
 
 

@@ -57,9 +57,8 @@ def compare(
     """Measures models on the same prompts.
 
     Args:
-        models: names of the zoo ("unclip-storybook" and "cascade-storybook" are put together of their parts), folders,
-            ids of the hub, or entrants; by default all families at the task's level. What is not in the zoo yet is
-            left out.
+        models: names of the zoo ("unclip-shapes" and "cascade-shapes" are put together of their parts), folders, ids of
+            the hub, or entrants; by default all families at the task's level. What is not in the zoo yet is left out.
         task, judge: by default `Task()` and the zoo's reader.
         steps: of every model of diffusion; a cascade takes half of them where it enlarges.
         device: as for `DeviceManager`.

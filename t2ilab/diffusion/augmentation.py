@@ -1,6 +1,6 @@
 """Noise conditioning augmentation: a super-resolution stage learns on spoilt small pictures, and is told how spoilt.
 
-Ho et al. 2022 (Cascaded Diffusion Models, section 3.2) found it, Saharia et al. 2022 (Imagen, section 2.4) draws the
+Ho et al. 2022 (Cascaded Diffusion Models, section 3.3) found it, Saharia et al. 2022 (Imagen, section 2.4) draws the
 level anew for each picture and tells the network of it; when drawing, a low level hides the base's small mistakes.
 """
 

@@ -182,7 +182,6 @@ CASES: dict[str, Text] = {
     "level_first": Text("a level of 1 / T", "level が 1 / T"),
     "level_up": Text("a level * T a little below a whole number", "level * T が整数より少し小さい"),
     "level_down": Text("a level * T a little above a whole number", "level * T が整数より少し大きい"),
-    "level_tensor": Text("a level that is a tensor", "level がテンソル"),
     "already_large": Text("a low_res of the size of x_t", "low_res の大きさが x_t と同じ"),
     "flat": Text("a picture or maps of one value", "画像や特徴マップが一様"),
     "within": Text("pictures that lie in [-1, 1]", "[-1, 1] に収まっている画像"),

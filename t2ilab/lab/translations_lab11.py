@@ -82,9 +82,6 @@ LAB_11: dict[str, str] = {
     ),
     "In place {place}: right {right:.0%}.": "{place} 位：正解 {right:.0%}。",
     "All of them together: right {right:.0%}.": "すべて合わせて：正解 {right:.0%}。",
-    "Pictures of one prompt by your prior, the one that CLIP finds fitting best at the left.": (
-        "ひとつのプロンプトを、あなたのプライアで何枚も描いたもの。CLIP から見て、いちばん合うものが左。"
-    ),
     "Right in everything, at 64x64: {right:.0%}.": "64x64 で、すべて正解：{right:.0%}。",
     "The same with the zoo's prior: {right:.0%}.": "zoo のプライアで同じことをすると：{right:.0%}。",
     "Four prompts, by your prior, the decoder and the upsampler.": (
@@ -102,5 +99,15 @@ LAB_11: dict[str, str] = {
     ),
     "Of 64 pictures of this world, the eight that a published CLIP finds nearest to that caption.": (
         "この世界の 64 枚の画像のうち、公開されている CLIP から見て、そのキャプションにいちばん近い 8 枚。"
+    ),
+    "{name:12} from the caption's embedding: right in {share:.0%}": (
+        "{name:12} キャプションの埋め込みから：正解 {share:.0%}"
+    ),
+    "Distance of others of the world's own, as many: {distances}.": (
+        "この世界の別の画像を、同じ枚数だけ測ったときの距離：{distances}。"
+    ),
+    "your prior, in one step": "あなたのプライア、1 ステップで",
+    "Pictures of one prompt by your prior, the one that CLIP finds fitting best at the left.": (
+        "ひとつのプロンプトを、あなたのプライアで何枚も描いたもの。CLIP から見て、いちばん合うものが左。"
     ),
 }

@@ -133,4 +133,7 @@ LAB_12: dict[str, str] = {
     "Two prompts by IF's first stage at guidance 10: nothing done, static, dynamic thresholding.": (
         "IF の 1 段目が、ガイダンスの強さ 10 で描いた 2 つのプロンプト。上から、何もしないもの、静的、動的。"
     ),
+    "Distance of others of the world's own, as many: {distances}.": (
+        "この世界の別の画像を、同じ枚数だけ測ったときの距離：{distances}。"
+    ),
 }

@@ -1,7 +1,7 @@
 """Upscaling: a small picture, with a little noise in it, beside the latents of the large one.
 
 Stable Diffusion's 4x upscaler works so (Rombach et al. 2022, section 4.4); the noise, and telling the network of it,
-are those of cascades (Ho et al. 2022, section 4.2).
+are those of cascades (Ho et al. 2022, section 3.3).
 """
 
 from __future__ import annotations

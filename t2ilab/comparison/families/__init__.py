@@ -33,7 +33,7 @@ FAMILIES = tuple(
     for module in (text_to_image, unclip, cascade, labelled, unprompted)
 )
 USUAL = {  # what is compared where nobody names a model
-    "shapes": ("shapes", "shapes-pixel", "storybook", "storybook-pixel", "unclip-storybook", "cascade-storybook",
+    "shapes": ("shapes", "shapes-pixel", "storybook", "storybook-pixel", "unclip-shapes", "cascade-shapes",
                "gan-conditional", "gan-attention", "gan-progressive", "gan-style"),
     "storybook": ("storybook", "storybook-pixel", "unclip-storybook", "cascade-storybook"),
 }  # fmt: skip

@@ -18,7 +18,7 @@ def prior_loss(prior, text_embedding, image_embedding, t, noise, ac):
     """How far the prior's guess is from the image embedding (Ramesh et al. 2022, section 2.2).
 
     prior(x_t, t, text_embedding) gives a guess (B, D); text_embedding, image_embedding: (B, D), of pairs that
-    belong together; t: int64 (B,) or one int; noise: like image_embedding; ac: (T,).
+    belong together; t: int64 (B,) or one int; noise: like image_embedding; ac: (T,), alpha_bar of each timestep.
     Returns a 0-d tensor with a gradient, the mean squared error over everything.
     """
     ac_t = ac[t].reshape(-1, 1)  # (B, 1): each pair has its own t

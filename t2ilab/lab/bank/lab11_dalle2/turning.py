@@ -14,7 +14,8 @@ from t2ilab.lab.probing import cases
 def slerp(a, b, w):
     """From a to b along an arc (Shoemake 1985, section 3.3): a at w = 0, b at w = 1.
 
-    a, b: (B, D), of any lengths, each row turned on its own; no two rows point the same or opposite ways.
+    a, b: (B, D), of any lengths, each row turned on its own; no row of a
+    points the same or the opposite way as that row of b.
     w: a number in [0, 1]. The angle is the one between the normalised vectors; the formula is used on the
     given ones. Returns (B, D).
     """

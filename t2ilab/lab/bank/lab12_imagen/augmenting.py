@@ -58,7 +58,6 @@ def _probe(augment_low_res, inputs):
     yield "single", lambda: augment_low_res(low_res[:1], level, noise[:1], schedule)
     other = NoiseSchedule(inputs["other_betas"])
     yield "sizes", lambda: augment_low_res(inputs["other"], 0.4, inputs["other_noise"], other)
-    yield "level_tensor", lambda: augment_low_res(low_res, torch.tensor(level), noise, schedule)
 
 
 def _timestep(level, count):
