@@ -20,6 +20,7 @@ from t2ilab.benchmark import (
     memory,
     notebooks,
     scratch,
+    shares,
     suite,
     twins,
     unets,
@@ -119,6 +120,20 @@ def test_operations_are_counted_as_on_paper(cpu):
     assert work.operations == 2 * 2 * 8 * 8 * 5 * 3 * 9
     for given in (*ceiling.convolutions(cpu, quick=True), *ceiling.products(cpu, quick=True)):
         assert ceiling.counted(given.call).operations == given.operations
+
+
+def test_layers_alone_are_those_of_the_step():
+    """What they count is what torch counts of the whole, less the products of attention."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(64, 5))
+    x = torch.randn(2, 3, 4, 4)
+    work = ceiling.layers(net, lambda: net(x))
+    assert work.operations == ceiling.counted(lambda: net(x).sum().backward()).operations
+    before = [p.clone() for p in net.parameters()]
+    work.call()
+    assert all(torch.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))
+    assert not any(module._forward_hooks for module in net.modules())
+    row = shares.layers(quick=True)
+    assert (row.name, row.share, row.unit) == ("peak-layers", True, "GFLOP/s")
 
 
 def test_the_code_for_gpus_runs_on_a_cpu_too():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from t2ilab.device import DeviceManager
@@ -25,6 +26,31 @@ def counted(call: Callable[[], object]) -> Work:
     with FlopCounterMode(display=False) as counter:
         call()
     return Work(counter.get_total_flops(), call)
+
+
+def layers(model: nn.Module, call: Callable[[], object]) -> Work:
+    """All convolutions and linear layers that a call goes through, one after the other, forward and backward, each on
+    the input that it has there: what is left of the call if everything between them costs nothing."""
+    met: list[tuple[nn.Module, Tensor, Tensor]] = []
+
+    def remember(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        given = inputs[0].detach().clone().requires_grad_(inputs[0].requires_grad)
+        met.append((layer, given, torch.randn_like(output)))
+
+    hooks = [
+        layer.register_forward_hook(remember) for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)
+    ]
+    call()
+    for hook in hooks:
+        hook.remove()
+
+    def alone() -> None:
+        for layer, given, gradient in met:
+            layer.zero_grad()
+            given.grad = None
+            layer(given).backward(gradient)
+
+    return counted(alone)
 
 
 def convolutions(device: DeviceManager, quick: bool = False) -> list[Work]:

@@ -46,20 +46,38 @@ def peak(dtype: torch.dtype, quick: bool = False) -> Row:
         return Row(name, missing="this machine has no bfloat16 instructions.")
     device.dtype = dtype
     recipe = _recipe(device, quick)
-    step = ceiling.counted(lambda: recipe.loss(0).backward())
-    works = [step, *ceiling.convolutions(device, quick)]
-    seconds = by_turns([timed(work.call) for work in works], 2 if quick else 10)
-    reached, *others = ([work.operations / s / 1e9 for s in found] for work, found in zip(works, seconds, strict=True))
-    best = max(others, key=statistics.median)
-    return part(
+    return _beside_convolutions(
         name,
         f"Forward and backward of a training step, data included, as a part of the best 3x3 convolution's operations "
         f"a second in {said}; DeviceManager {'chose' if dtype == chosen else 'did not choose'} {said} here.",
-        f"shapes-pixel, {recipe.numbers.batch} pictures, {step.operations / 1e9:.2f} giga-operations",
-        reached,
-        best,
-        unit="GFLOP/s",
+        recipe,
+        ceiling.counted(lambda: recipe.loss(0).backward()),
+        quick,
     )
+
+
+def layers(quick: bool = False) -> Row:
+    """As `peak` in float32, of the step's convolutions and linear layers alone: no step of theirs can reach more."""
+    device = DeviceManager()
+    device.dtype = torch.float32
+    recipe = _recipe(device, quick)
+    return _beside_convolutions(
+        "peak-layers",
+        "The same of its convolutions and linear layers alone, one by one: what the step would reach if normalisation, "
+        "activations, attention, data and Python cost nothing.",
+        recipe,
+        ceiling.layers(recipe.model, lambda: recipe.loss(0)),
+        quick,
+    )
+
+
+def _beside_convolutions(name: str, compared: str, recipe: shapes_pixel.Recipe, work: ceiling.Work, quick: bool) -> Row:
+    """Operations a second of some work, and of the best convolution, by turns."""
+    works = [work, *ceiling.convolutions(recipe.device, quick)]
+    seconds = by_turns([timed(work.call) for work in works], 2 if quick else 10)
+    reached, *others = ([work.operations / s / 1e9 for s in found] for work, found in zip(works, seconds, strict=True))
+    size = f"shapes-pixel, {recipe.numbers.batch} pictures, {work.operations / 1e9:.2f} giga-operations"
+    return part(name, compared, size, reached, max(others, key=statistics.median), unit="GFLOP/s")
 
 
 def samplers(quick: bool = False) -> Row:

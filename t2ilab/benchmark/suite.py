@@ -46,6 +46,7 @@ SINGLE: dict[str, Callable[[bool], Row]] = {
     "data": shares.data,
     "peak-float32": partial(shares.peak, torch.float32),
     "peak-bfloat16": partial(shares.peak, torch.bfloat16),
+    "peak-layers": shares.layers,
     "samplers": shares.samplers,
     "embed-pictures": partial(recognition.embedding, "pictures"),
     "embed-captions": partial(recognition.embedding, "captions"),
