@@ -1,11 +1,14 @@
 """Marks for what comes out of a sandbox: the check's own points and sentences, and nothing for what is no answer."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from grading_class import Here
 
-from t2ilab.grading import feedback
+from t2ilab.grading import feedback, marking
 from t2ilab.grading.marking import Marker
 from t2ilab.grading.sandbox import Stopped
 from t2ilab.grading.wire import Broken, pack, received, sent, unpack
@@ -158,6 +161,24 @@ def test_an_answer_that_calls_a_wrong_one_says_where_to_start():
     cells = {1: "def add_noise(): pass", 2: "def ddpm_loss(): add_noise()"}
     _, loss = Marker(exercises, Here(answers), seed=3).mark(cells)
     assert loss.message.endswith("It calls `add_noise`. The check of that exercise does not pass yet: start there.")
+
+
+def test_notebooks_are_read_one_at_a_time(monkeypatch):
+    """Parsing in two threads at a time ends in a SystemError in Python 3.11, once in some thousand notebooks."""
+    reading, most = [], []
+
+    def slowly(cells, names):
+        reading.append(1)
+        most.append(len(reading))
+        time.sleep(0.02)
+        reading.pop()
+        return []
+
+    monkeypatch.setattr(marking, "programs", slowly)
+    marker = Marker([], Here({}), seed=3)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(marker.mark, [{}] * 8))
+    assert most == [1] * 8
 
 
 def test_sentences_are_escaped():
