@@ -186,6 +186,7 @@ def test_a_method_is_a_recipe_and_its_options_are_numbers(command, asked, argume
         (["train", "monsters", "--rank", 4], "The recipe monsters has no rank; these have it: monsters-lora."),
         (["train", "reader", "--base", "shapes"], "The recipe reader has no base; these have it:"),
         (["train", "cascade-shapes-16", "--told", "nobody"], "by 'nobody', which is neither in the zoo nor a folder."),
+        (["train", "decoder-shapes", "--told", "nobody"], "Train one by `t2ilab train clip-storybook`, and give its"),
         (["train", "monsters", "--base", "storybok"], "The zoo has no 'storybok'; the nearest it has: storybook"),
         (["train", "monsters", "--method", "lora", "--base", "shapes", "--rank", 0], "got 0. 4 is usual."),
         (["train", "monsters", "--base", "shapes", "--data", "nowhere"], "There is no folder 'nowhere'"),

@@ -76,6 +76,12 @@ def test_what_was_measured_otherwise_does_not_compare(board, entered, change, se
     assert len(read_board(board).entries) == 1
 
 
+def test_a_board_of_so_many_things_says_so(board, entered):
+    enter(board, entered(mine={}, task=Task(count=8, things=1)))
+    with pytest.raises(ValueError, match="--seed 0 --features reader --things 1"):
+        enter(board, entered(other={}))
+
+
 def damaged(text):
     """Ways in which a file may be no leaderboard any more: its text changed."""
     good = json.loads(text)

@@ -31,7 +31,7 @@ def train(
     fsdp: Annotated[bool | None, typer.Option("--fsdp", help="Share the model out among the processes too.")] = None,
     method: Annotated[str | None, typer.Option(help=f"Of monsters: {', '.join(METHODS)}.")] = None,
     base: Annotated[str | None, typer.Option(help="Of monsters: a model of the zoo, a folder, or of the hub.")] = None,
-    told: Annotated[str | None, typer.Option(help="Of a cascade's stages: the language model that they read.")] = None,
+    told: Annotated[str | None, typer.Option(help="Of stages: the language model, or CLIP, that tells them.")] = None,
     data: Annotated[str | None, typer.Option(help="Of monsters: your own pictures, or a hub's; or shards.")] = None,
     caption_column: Annotated[str | None, typer.Option(help="Of these: where their captions are.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="In place of the recipe's own.")] = None,

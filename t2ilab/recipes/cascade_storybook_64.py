@@ -26,7 +26,7 @@ NUMBERS = replace(
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
     "Scenes of the storybook, drawn as it trains, beside the same shrunk to 32x32 with noise of every level; a "
-    "quarter of captions Japanese, from a third of the steps on a fifth partial."
+    "quarter of captions Japanese, from step 1,000 on a fifth partial."
 )
 LIMITS = "Up to three things a picture, only the words of this world; some pairs, of things and of colours, unseen."
 

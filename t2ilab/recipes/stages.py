@@ -86,9 +86,10 @@ class StageRecipe:
 
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
         if numbers.told not in zoo.names() and not Path(numbers.told).is_dir():
+            usual = "clip-storybook" if numbers.unet.image_embed_dim else f"language-{numbers.level}"
             raise ValueError(
                 f"{numbers.name} is told what to draw by {numbers.told!r}, which is neither in the zoo nor a folder. "
-                f"Train it (such as `t2ilab train language-{numbers.level}`), and add --told with its model/ folder."
+                f"Train one by `t2ilab train {usual}`, and give its model/ folder with --told."
             )
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
