@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | Time | about 100 minutes, five of which your machine computes alone |
+# | Time | about 105 minutes, five of which your machine computes alone |
 # | You need | Python and PyTorch; what a softmax is; Labs 05 to 07, or what $x_t$, $\hat x_0$, $\bar\alpha_t$ and a latent stand for |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
@@ -28,7 +28,7 @@
 #
 # | | |
 # |---|---|
-# | 時間 | 約 100 分（そのうち、コンピュータの計算を待つのは 5 分） |
+# | 時間 | 約 105 分（そのうち、コンピュータの計算を待つのは 5 分） |
 # | 必要なもの | Python と PyTorch。ソフトマックス（softmax）の意味。Lab 05 から 07、または $x_t$、$\hat x_0$、$\bar\alpha_t$ と潜在変数の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
@@ -60,6 +60,7 @@ from t2ilab.diffusion.samplers import sample_ddim
 from t2ilab.diffusion.schedule import NoiseSchedule
 from t2ilab.interop.stable_diffusion import read_vae
 from t2ilab.lab import budget, check, exercise, hint, pace, plots, say
+from t2ilab.lab.translate import tr
 from t2ilab.metrics import faithfulness, read
 from t2ilab.nets.controlnet import ControlNet, ControlNetConfig
 from t2ilab.nets.layers import Attention
@@ -622,8 +623,89 @@ for scale, share, other in zip(scales, right, varied, strict=True):
 # Read both curves together. (With 32 pictures a share is uncertain by up to 18 points.) Where would you work: where the pictures are most often right, or a little before? What do you lose
 # on the way there, and what happens beyond?
 #
-# Why would very strong guidance spoil what it is to improve? At each level of noise the guided guess belongs to $p(x_t \mid c)\, p(c \mid x_t)^w$: not what pictures of the words are like, but what makes the words easiest to
-# guess. (What the walk arrives at is not exactly a draw from that product at $t = 0$, but it leans the same way.) And $\hat x_0$ is pushed to where no picture ever was. Look at the colours in the last rows above. (Imagen's cure is in Lab 12.)
+# ## A world in which everything is known
+#
+# **Why would very strong guidance spoil what it is to improve?** A network may be wrong, so take a world that needs none. Its pictures have one pixel. Cats lie around $-1$, dogs around $1$, both as a bell curve
+# with a spread of 0.7, and there are equally many: some dogs might as well be cats. Both denoisers are then exact. Told "a dog", one is a line, Lab 04's mean of a bell curve; told nothing, the other weighs the two lines by how well each kind
+# explains what it sees:
+#
+# $$ \mathbb{E}[x_0 \mid x_t, \text{dog}] = \mu + \frac{\sqrt{\bar\alpha_t}\,\sigma^2}{v_t}\left(x_t - \sqrt{\bar\alpha_t}\,\mu\right), \quad v_t = \bar\alpha_t \sigma^2 + 1 - \bar\alpha_t, \qquad
+# p(\text{dog} \mid x_t) = \frac{1}{1 + e^{-2 \sqrt{\bar\alpha_t}\,\mu\,x_t / v_t}} $$
+#
+# Nothing is learnt here, and nothing can be blamed on training. Your `text_to_image` walks, in a hundred small steps; a decoder is not needed. **Before you run it**, draw on paper where twenty thousand dogs will lie at guidance 1, at 2, at 12.
+
+# %% [markdown] tags=["ja"]
+# 2 つの曲線を合わせて読みましょう。（32 枚で測った割合には、上下に 18 ポイントほどの幅があります。）あなたなら、正しい画像がいちばん多いところを使いますか。それとも、その少し手前ですか。そこまで進むあいだに何が失われますか。その先では何が起こりますか。
+#
+# ## すべてが分かっている世界
+#
+# **とても強いガイダンスが、よくするはずのものを壊してしまうのは、なぜでしょうか。** ネットワークは間違うことがあるので、ネットワークのいらない世界で考えましょう。この世界の画像は 1 画素です。猫は $-1$ のあたり、犬は $1$ のあたりに、どちらも広がり 0.7 の釣り鐘形に散らばっていて、数は同じです。猫と言われても通りそうな犬もいます。このとき、デノイザーは 2 つとも正確に書けます。"a dog" と聞いたほうは 1 次式で、Lab 04 で見た釣り鐘形の平均です。何も聞いていないほうは、見えているものをそれぞれの種類がどれだけうまく説明するかで重みをつけて、2 つの 1 次式を混ぜます。
+#
+# $$ \mathbb{E}[x_0 \mid x_t, \text{dog}] = \mu + \frac{\sqrt{\bar\alpha_t}\,\sigma^2}{v_t}\left(x_t - \sqrt{\bar\alpha_t}\,\mu\right), \quad v_t = \bar\alpha_t \sigma^2 + 1 - \bar\alpha_t, \qquad
+# p(\text{dog} \mid x_t) = \frac{1}{1 + e^{-2 \sqrt{\bar\alpha_t}\,\mu\,x_t / v_t}} $$
+#
+# ここでは何も学習しないので、学習のせいにはできません。歩くのはあなたの `text_to_image` で、小さな 100 歩で進みます。デコーダはいりません。**実行する前に**、ガイダンスの強さが 1、2、12 のとき、2 万匹の犬がどこに散らばるか、紙に描いてみてください。
+
+# %%
+MEAN, SPREAD, DRAWN = 1.0, 0.7, 20_000
+
+
+def expected(x_t, t, mean):
+    """What lay below x_t, on average, if it was drawn from a bell curve around `mean`."""
+    signal = pipe.schedule.alphas_cumprod[t]
+    variance = signal * SPREAD**2 + 1 - signal
+    return mean + signal.sqrt() * SPREAD**2 / variance * (x_t - signal.sqrt() * mean)
+
+
+def told_a_dog(x_t, t):
+    return expected(x_t, t, MEAN)
+
+
+def told_nothing(x_t, t):
+    signal = pipe.schedule.alphas_cumprod[t]
+    dog = torch.sigmoid(2 * signal.sqrt() * MEAN * x_t / (signal * SPREAD**2 + 1 - signal))
+    return dog * expected(x_t, t, MEAN) + (1 - dog) * expected(x_t, t, -MEAN)
+
+
+def bell(x, mean):
+    return torch.exp(-((x - mean) ** 2) / (2 * SPREAD**2)) / (SPREAD * (2 * torch.pi) ** 0.5)
+
+
+noise = torch.randn(DRAWN, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+steps = torch.linspace(999, 0, 100).long()
+x = torch.linspace(-4, 5, 61)
+middles = (x[:-1] + x[1:]) / 2
+curves = {tr("all cats"): (middles, bell(middles, -MEAN)), tr("all dogs"): (middles, bell(middles, MEAN))}
+for scale in (1, 2, 4, 12):
+    dogs = text_to_image(
+        told_a_dog, told_nothing, lambda x0: x0, noise, pipe.schedule, steps, scale
+    ).flatten()
+    curves[tr("guidance {scale}", scale=scale)] = (middles, dogs.histogram(x, density=True).hist)
+    product = bell(x, MEAN) * torch.sigmoid(2 * MEAN * x / SPREAD**2) ** (scale - 1)
+    say("guidance {scale:2}: around {mean:.2f}, spread {spread:.2f}; {cats:4.1%} left of the middle, {far:4.1%} beyond "
+        "{edge:.1f}, where {rare:.1%} of all dogs are; the product would lie around {product:.2f}",
+        scale=scale, mean=dogs.mean().item(), spread=dogs.std().item(), cats=(dogs < 0).float().mean().item(),
+        far=(dogs > MEAN + 2 * SPREAD).float().mean().item(), edge=MEAN + 2 * SPREAD,
+        rare=torch.special.ndtr(torch.tensor(-2.0)).item(),
+        product=((product * x).sum() / product.sum()).item())  # fmt: skip
+plots.lines(
+    curves,
+    "Where the dogs of a one-pixel world lie, drawn at four guidance scales by your functions with exact denoisers, "
+    "and where all cats and all dogs are. The stronger the guidance, the narrower the heap, and the further it lies "
+    "from the cats.",
+    xlabel="the one pixel",
+    ylabel="density",
+)
+
+# %% [markdown]
+# - **At 1** the walk draws dogs as they are, also those that might be cats. Nothing is gained and nothing lost.
+# - **At 2** hardly a dog is left that might be a cat. That is faithfulness, and the price is on the same line: the spread.
+# - **At 12** nearly all lie where one dog in forty-four is. They are the surest dogs, and hardly any dog looks like that: the loud colours in the last rows of your pictures. (Imagen's cure is in Lab 12.)
+#
+# At each level of noise the guided guess belongs to the product $p(x_t \mid c)\, p(c \mid x_t)^w$: not what pictures of the words are like, but what makes the words easiest to guess. Yet the walk goes far beyond what that product would give at
+# $t = 0$, the last figure of each line. Under strong noise nearly every $x_t$ might still be a cat, so the push is strong and long; and the products of different levels are no noised versions of one another, so no walk leads from one to the next (Bradley & Nakkiran 2024).
+#
+# **Change one thing:** a `SPREAD` of 0.3. No dog might be a cat any more. Does guidance leave them alone now?
 #
 # ## What may stand in the place of nothing
 #
@@ -631,9 +713,13 @@ for scale, share, other in zip(scales, right, varied, strict=True):
 # them. It is a trick of programmers, found in no formula of the paper. Four ways to ask for a house that is not yellow, in this world the usual colour of houses:
 
 # %% [markdown] tags=["ja"]
-# 2 つの曲線を合わせて読みましょう。（32 枚で測った割合には、上下に 18 ポイントほどの幅があります。）あなたなら、正しい画像がいちばん多いところを使いますか。それとも、その少し手前ですか。そこまで進むあいだに何が失われますか。その先では何が起こりますか。
+# - **強さ 1** では、犬がありのままに描かれます。猫と言われても通りそうな犬も混ざっています。得るものも、失うものもありません。
+# - **強さ 2** では、猫と見まちがえそうな犬は、ほとんど残りません。これが忠実度です。その代償が、同じ行に出ている広がりです。
+# - **強さ 12** では、ほとんどすべてが、44 匹に 1 匹しかいないところに集まります。どこから見ても犬ですが、そんな犬はめったにいません。上の図の、下のほうの段のどぎつい色と同じです。（Imagen の対処法は Lab 12 で扱います。）
 #
-# とても強いガイダンスが、よくするはずのものを壊してしまうのは、なぜでしょうか。どのノイズの段階でも、ガイダンスをかけた推定は $p(x_t \mid c)\, p(c \mid x_t)^w$ のものです。その言葉の画像はどういうものかではなく、どうすれば言葉がいちばん当てやすいかを描くのです。（歩いて行き着く先は、$t = 0$ でのこの積から引いたサンプルそのものではありませんが、同じほうへ傾いています。）そして $\hat x_0$ は、画像などひとつもなかったところへ押し出されます。上の図の、下のほうの段の色を見てください。（Imagen の対処法は Lab 12 で扱います。）
+# どのノイズの段階でも、ガイダンスをかけた推定は、積 $p(x_t \mid c)\, p(c \mid x_t)^w$ のものです。その言葉の画像はどういうものかではなく、どうすれば言葉がいちばん当てやすいかを描くのです。ところが歩いて行き着く先は、$t = 0$ でのこの積（それぞれの行の最後の数）よりも、ずっと遠くにあります。ノイズが強いうちは、ほとんどどの $x_t$ も猫かもしれないので、強く、長く押されます。また、段階ごとの積は、互いにノイズを加えた関係にはないので、ひとつから次へ続く道はありません（Bradley & Nakkiran 2024）。
+#
+# **ひとつ変えてみましょう**：`SPREAD` を 0.3 にしてください。猫と見まちがえそうな犬はもういません。ガイダンスは、犬をそのままにしておくでしょうか。
 #
 # ## 「何もない」の代わりに置けるもの
 #
@@ -1257,6 +1343,7 @@ print(*asked[:8], sep="\n")
 #
 # - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022): section 3.3 is exercise 1 in its place.
 # - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022): exercises 2 and 3, and the bargain of section 4 measured on ImageNet.
+# - Bradley & Nakkiran, [Classifier-Free Guidance is a Predictor-Corrector](https://arxiv.org/abs/2408.09000) (2024): what guidance draws, and what it does not, on bell curves like ours.
 # - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022): change a word, keep the maps of all others, and the rest of the picture stays.
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021): CLIP, whose text encoder Stable Diffusion reads with.
 # - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022): Imagen, which found that a larger frozen encoder, trained on text alone, helps more than a larger U-Net.
@@ -1275,6 +1362,7 @@ print(*asked[:8], sep="\n")
 #
 # - Rombach et al., [High-Resolution Image Synthesis with Latent Diffusion Models](https://arxiv.org/abs/2112.10752) (2022)：3.3 節に、演習 1 のアテンションが置かれる場所があります。
 # - Ho & Salimans, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598) (2022)：演習 2 と 3。4 節で見た損得を、ImageNet で測っています。
+# - Bradley & Nakkiran, [Classifier-Free Guidance is a Predictor-Corrector](https://arxiv.org/abs/2408.09000) (2024)：ガイダンスが何を描き、何を描かないかを、ここと同じような釣り鐘形の分布で示しています。
 # - Hertz et al., [Prompt-to-Prompt Image Editing with Cross Attention Control](https://arxiv.org/abs/2208.01626) (2022)：単語をひとつ変えて、ほかの単語のマップをそのままにすると、画像のほかの部分は変わりません。
 # - Radford et al., [Learning Transferable Visual Models From Natural Language Supervision](https://arxiv.org/abs/2103.00020) (2021)：CLIP の論文です。Stable Diffusion は、そのテキストエンコーダで文を読みます。
 # - Saharia et al., [Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding](https://arxiv.org/abs/2205.11487) (2022)：Imagen の論文です。文だけで学習して凍結したエンコーダを大きくするほうが、U-Net を大きくするよりも効く、という発見があります。

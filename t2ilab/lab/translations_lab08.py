@@ -57,6 +57,22 @@ LAB_08: dict[str, str] = {
     "guidance {scale:4}: {right:4.0%} as asked; {varied:4.0%} of pairs with different surroundings": (
         "ガイダンスの強さ {scale:4}：注文どおり {right:4.0%}、背景の違う組 {varied:4.0%}"
     ),
+    "all cats": "すべての猫",
+    "all dogs": "すべての犬",
+    "guidance {scale}": "ガイダンスの強さ {scale}",
+    "guidance {scale:2}: around {mean:.2f}, spread {spread:.2f}; {cats:4.1%} left of the middle, {far:4.1%} beyond "
+    "{edge:.1f}, where {rare:.1%} of all dogs are; the product would lie around {product:.2f}": (
+        "ガイダンスの強さ {scale:2}：中心 {mean:.2f}、広がり {spread:.2f}。真ん中より左に {cats:4.1%}、"
+        "すべての犬の {rare:.1%} しかいない {edge:.1f} より先に {far:4.1%}。積なら、中心は {product:.2f}"
+    ),
+    "Where the dogs of a one-pixel world lie, drawn at four guidance scales by your functions with exact denoisers, "
+    "and where all cats and all dogs are. The stronger the guidance, the narrower the heap, and the further it lies "
+    "from the cats.": (
+        "1 画素の世界の犬。正確なデノイザーとあなたの関数で、4 通りの強さのガイダンスをかけて描いたものと、"
+        "すべての猫、すべての犬の散らばり方。ガイダンスが強いほど、山は細くなり、猫から遠ざかります。"
+    ),
+    "the one pixel": "ただひとつの画素の値",
+    "density": "密度",
     "{asked!r:25} and negative {unwanted!r:17} {yellow:4.0%} yellow, {house:4.0%} with a house": (
         "{asked!r:25} とネガティブ {unwanted!r:17} 黄色 {yellow:4.0%}、家が見える {house:4.0%}"
     ),
