@@ -584,6 +584,13 @@ plots.images(
     "Four pictures and their semantic maps. The captions say what there is; only the map says where.",
     columns=4,
 )
+plots.images(
+    in_colours(torch.arange(len(NAMES))[:, None, None].expand(-1, 8, 8)),
+    "The colour of each class in these maps.",
+    titles=NAMES,
+    columns=len(NAMES),
+    inches=0.7,
+)
 say("As the copy sees them: {shape}.", shape=tuple(one_hot_map(maps, len(NAMES)).shape))
 
 # %% [markdown]

@@ -1,6 +1,7 @@
 """The Japanese of what Lab 09 prints and draws, as `translations.JAPANESE` has it for all labs."""
 
 LAB_09: dict[str, str] = {
+    "The colour of each class in these maps.": "これらのマップでの、それぞれのクラスの色。",
     "Eight pictures to be drawn over.": "これから描き直す 8 枚の画像。",
     "The pictures, and below, in threes, at strengths 0.4, 0.6 and 0.8: another thing, another colour, other "
     "surroundings.": (
