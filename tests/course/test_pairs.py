@@ -16,10 +16,10 @@ from t2ilab.pipelines.pair_sources import Storybook
 
 COUNT = 100_000
 MISMATCHES = 0.98
-COPIES_FOUND = 0.99
+COPIES_FOUND = 0.985
 # Each picture meets fifty times as many strangers as in the tests' small form, and some of them look just like it:
 # small, dark shapes on dark grounds above all.
-COPIES_AMONG_THE_DROPPED = 0.96
+COPIES_AMONG_THE_DROPPED = 0.98
 
 
 def test_a_hundred_thousand_pairs_lose_their_faults(tmp_path):
