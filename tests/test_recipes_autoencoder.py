@@ -10,7 +10,7 @@ from published import diffusers_class
 from t2ilab import metrics
 from t2ilab.interop.stable_diffusion import read_vae
 from t2ilab.nets.reader import Reader
-from t2ilab.recipes import autoencoder, vae_shapes
+from t2ilab.recipes import autoencoder, vae_shapes, vae_storybook_decoder
 from t2ilab.recipes.reader import OF_THE_WHOLE, OF_THINGS
 from t2ilab.training.loop import train
 
@@ -101,3 +101,23 @@ def test_it_goes_on_from_a_saved_one_of_its_own_widths(recipe, cpu, tmp_path):
         wide.start_from(str(tmp_path / "vae"))
     with pytest.raises(ValueError, match="The zoo has no 'vae-shpes'"):
         other.start_from("vae-shpes")
+
+
+def test_a_decoder_goes_on_alone(cpu, tmp_path):
+    """Its encoder, its latents and their scale stay as they were, and it comes nearer to the pictures."""
+    began = vae_storybook_decoder.Recipe(cpu, 3, replace(vae_storybook_decoder.NUMBERS, batch=2, warmup=1))
+    theirs = autoencoder.open_vae("vae-storybook", cpu)
+    assert all(
+        torch.equal(a, b) for a, b in zip(began.model.state_dict().values(), theirs.state_dict().values(), strict=True)
+    )
+    with torch.no_grad():
+        began.model.decoder.conv_out.weight.mul_(0.8)  # something to learn
+    losses = [step.loss for step in train(began.model, began.loss, began.plan(20))]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    began.save(began.model, tmp_path / "model")
+    after = read_vae(tmp_path / "model")
+    assert after.config == theirs.config
+    x0 = began.world.batch(0, 2)["image"]
+    for ours, old in zip(after.encode(x0), theirs.encode(x0), strict=True):
+        torch.testing.assert_close(ours, old, rtol=0, atol=1e-3)  # the file is in half precision
+    assert not torch.allclose(after.decoder.conv_out.weight, theirs.decoder.conv_out.weight)
