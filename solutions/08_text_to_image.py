@@ -817,7 +817,7 @@ say(
 
 # %% tags=["nbval-ignore-output"]
 how = {"num_inference_steps": QUICK, "output_type": "pt"}
-ends = "a big orange cat in a field", "a big purple fish at night"
+ends = "a big orange cat in a field", "a big purple fish in the kitchen"
 between = budget(lesson=8, ci=3)
 strip = interpolate(pipe, *ends, between, 5, 5, **how)
 plots.images(
