@@ -345,6 +345,11 @@ def test_without_that_base_it_does_not_open(beside, tokenizer, cpu, make_card, t
     zoo.write_card(zoo.ROOT / "drawer", make_card("drawer"))
     with pytest.raises(OSError, match="was trained beside another drawer than the zoo has now"):
         open_controlnet(tmp_path / "net", "cpu")
+    with pytest.warns(UserWarning, match="It is put beside the new one, and has to be trained on there"):
+        moved = open_controlnet(tmp_path / "net", "cpu", any_base=True)
+    torch.testing.assert_close(moved.conv_in.weight, net.conv_in.weight, rtol=1e-3, atol=1e-3)  # what it learned
+    theirs = pipe.unet.mid_block.resnets[0].conv1.weight.float()  # and the rest is the new one's
+    torch.testing.assert_close(moved.mid_block.resnets[0].conv1.weight, theirs, rtol=1e-3, atol=1e-3)
     shutil.rmtree(zoo.ROOT / "drawer")
     with pytest.raises(ValueError, match="The zoo has no 'drawer'"):
         open_controlnet(tmp_path / "net", "cpu")

@@ -38,13 +38,20 @@ SHARED = (
 
 
 def open_controlnet(
-    name: str | Path, device: str | None = None, *, revision: str | None = None, variant: str | None = None
+    name: str | Path,
+    device: str | None = None,
+    *,
+    revision: str | None = None,
+    variant: str | None = None,
+    any_base: bool = False,
 ) -> ControlNet:
     """Opens a ControlNet of the zoo, a folder in diffusers' layout, or a ControlNet of the Hugging Face hub.
 
     Args:
         name: such as "runs/control-semantic/model" or "lllyasviel/sd-controlnet-canny".
         device, revision, variant: as in `TextToImage.from_pretrained`.
+        any_base: whether one that was trained beside an earlier model of the zoo, and has its own layers only, is put
+            beside the one of that name that the zoo has now, with a warning. It has to be trained on there.
 
     Raises:
         ValueError: neither a name of the zoo nor a folder nor on the hub, or no ControlNet.
@@ -54,7 +61,7 @@ def open_controlnet(
     folder = find(str(name), {"": STEM}, revision, variant)
     if (folder / "model_index.json").exists():
         raise ValueError(f"{folder} holds a whole model, which TextToImage opens; this call opens one ControlNet.")
-    base = _base(folder) if (folder / BASE).exists() else None
+    base = _base(folder, any_base) if (folder / BASE).exists() else None
     return manager.place(read_controlnet(folder, variant, base))
 
 
@@ -74,16 +81,16 @@ def save_controlnet(folder: Path, net: ControlNet, base: TextToImage, name: str)
         write_json(folder / BASE, {"name": name, "sha256": zoo.card(name).sha256[UNET]})
 
 
-def _base(folder: Path) -> Path:
-    """The folder of the U-Net beside which a ControlNet was written."""
+def _base(folder: Path, any_base: bool) -> Path:
+    """The folder of the U-Net beside which a ControlNet was written, or is put."""
     said = read_config(folder / BASE)
     name = str(said.get("name"))
     base = zoo.folder(name) / "unet"
     if zoo.card(name).sha256[UNET] != said.get("sha256"):
-        raise OSError(
-            f"{folder} was trained beside another {name} than the zoo has now, whose U-Net has another SHA-256. Train "
-            "it again, or bring that model back."
-        )
+        another = f"{folder} was trained beside another {name} than the zoo has now, whose U-Net has another SHA-256."
+        if not any_base:
+            raise OSError(f"{another} Train it again, or bring that model back.")
+        warnings.warn(f"{another} It is put beside the new one, and has to be trained on there.", stacklevel=3)
     return base
 
 

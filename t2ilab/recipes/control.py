@@ -107,8 +107,9 @@ class ControlRecipe:
         )
 
     def start_from(self, start: str) -> None:
-        """Takes over the weights of a saved ControlNet. Raises ValueError for one of other widths."""
-        theirs = open_controlnet(start)
+        """Takes over the weights of a saved ControlNet, also of one that was trained beside an earlier base. Raises
+        ValueError for one of other widths."""
+        theirs = open_controlnet(start, any_base=True)
         if theirs.control_config != self.model.control_config:
             raise ValueError(f"{start} has other widths than {self.numbers.name}, so it cannot be its start.")
         self.model.load_state_dict(theirs.state_dict())
