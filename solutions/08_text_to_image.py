@@ -682,17 +682,19 @@ for scale in (1, 2, 4, 12):
     ).flatten()
     curves[tr("guidance {scale}", scale=scale)] = (middles, dogs.histogram(x, density=True).hist)
     product = bell(x, MEAN) * torch.sigmoid(2 * MEAN * x / SPREAD**2) ** (scale - 1)
-    say("guidance {scale:2}: around {mean:.2f}, spread {spread:.2f}; {cats:4.1%} left of the middle, {far:4.1%} beyond "
-        "{edge:.1f}, where {rare:.1%} of all dogs are; the product would lie around {product:.2f}",
-        scale=scale, mean=dogs.mean().item(), spread=dogs.std().item(), cats=(dogs < 0).float().mean().item(),
+    say("guidance {scale:2}: around {mean:.2f}, spread {spread:.2f}; {cats:4.1%} left of the middle, "
+        "{far:4.1%} beyond {edge:.1f}, where {rare:.1%} of all dogs are; the product would lie "
+        "around {product:.2f}",
+        scale=scale, mean=dogs.mean().item(), spread=dogs.std().item(),
+        cats=(dogs < 0).float().mean().item(),
         far=(dogs > MEAN + 2 * SPREAD).float().mean().item(), edge=MEAN + 2 * SPREAD,
         rare=torch.special.ndtr(torch.tensor(-2.0)).item(),
         product=((product * x).sum() / product.sum()).item())  # fmt: skip
 plots.lines(
     curves,
-    "Where the dogs of a one-pixel world lie, drawn at four guidance scales by your functions with exact denoisers, "
-    "and where all cats and all dogs are. The stronger the guidance, the narrower the heap, and the further it lies "
-    "from the cats.",
+    "Where the dogs of a one-pixel world lie, drawn at four guidance scales by your functions with "
+    "exact denoisers, and where all cats and all dogs are. The stronger the guidance, the narrower the "
+    "heap, and the further it lies from the cats.",
     xlabel="the one pixel",
     ylabel="density",
 )
