@@ -70,9 +70,11 @@ def _probe(cross_attention, inputs):
 
 
 def _gradient(cross_attention, q, k, v):
-    """By the queries, for a loss that is not linear in the answer. Raises Unfit for an answer without a gradient."""
-    q = q.clone().requires_grad_()
-    answer = cross_attention(q, k, v)
+    """By the queries, for a loss that is not linear in the answer. Raises Unfit for an answer without a gradient.
+
+    In double precision: large numbers cancel here, so that two right answers would differ in single."""
+    q = q.double().clone().requires_grad_()
+    answer = cross_attention(q, k.double(), v.double())
     if not (isinstance(answer, torch.Tensor) and answer.requires_grad):
         raise Unfit("no_gradient_of_answer")
     return torch.autograd.grad(answer.square().sum(), q)[0]
