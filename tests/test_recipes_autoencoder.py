@@ -121,3 +121,9 @@ def test_a_decoder_goes_on_alone(cpu, tmp_path):
     for ours, old in zip(after.encode(x0), theirs.encode(x0), strict=True):
         torch.testing.assert_close(ours, old, rtol=0, atol=1e-3)  # the file is in half precision
     assert not torch.allclose(after.decoder.conv_out.weight, theirs.decoder.conv_out.weight)
+    began.start_from(str(tmp_path / "model"))
+    with torch.no_grad():
+        after.encoder.conv_in.weight.mul_(1.01)
+    began.save(after, tmp_path / "another")
+    with pytest.raises(ValueError, match="another encoder than vae-storybook, so its decoder reads other latents"):
+        began.start_from(str(tmp_path / "another"))

@@ -193,7 +193,7 @@ def _blurred(images: Tensor, radius: int) -> Tensor:
 
 
 def _light(images: Tensor) -> Tensor:
-    """Of pictures (B, 3, H, W) what is neither red nor blue: (B, 1, H, W)."""
+    """How light pictures (B, 3, H, W) are, whatever their colours: (B, 1, H, W)."""
     return (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
 
 

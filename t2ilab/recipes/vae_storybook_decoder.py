@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from t2ilab.device import DeviceManager
 from t2ilab.nets.vae import VAE
 from t2ilab.recipes import vae_storybook
@@ -28,6 +30,16 @@ class Recipe(AutoencoderRecipe):
         self.model.config = theirs.config
         for part in (self.model.encoder, self.model.quant_conv):
             part.requires_grad_(False)
+
+    def start_from(self, start: str) -> None:
+        """Takes over a decoder. Raises ValueError for one of other widths, or whose encoder is another."""
+        ours = {name: tensor.clone() for name, tensor in self.model.encoder.state_dict().items()}
+        super().start_from(start)
+        if any(not torch.equal(tensor, ours[name]) for name, tensor in self.model.encoder.state_dict().items()):
+            raise ValueError(
+                f"{start} has another encoder than vae-storybook, so its decoder reads other latents and cannot be its "
+                f"start. Give a folder that `t2ilab train {NAME}` wrote."
+            )
 
     def scaling_factor(self, model: VAE, count: int = 512) -> float:
         """The old one, as the latents are the old ones."""
