@@ -241,10 +241,14 @@ def test_whoever_goes_on_is_told_that_it_began_with_a_model(start, recipe, tmp_p
     assert told == [begun.recipe, again.recipe]
 
 
-def test_a_start_that_does_not_fit_leaves_nothing(start, tmp_path):
+@pytest.mark.parametrize("own", [False, True])
+def test_a_start_that_does_not_fit_leaves_what_was_there_before(start, tmp_path, own):
+    if own:  # a folder that the user made stays
+        (tmp_path / "runs" / "run").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(OSError, match=r"model.safetensors is missing"):
-        start(start=str(tmp_path))
-    assert not (tmp_path / "run").exists() or list((tmp_path / "run").iterdir()) == []
+        start("runs/run", start=str(tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_log_cut_in_a_line_is_mended_by_going_on(start, tmp_path):
@@ -339,7 +343,7 @@ def test_a_damaged_plan_is_said(start, tmp_path, content):
 def test_a_folder_that_cannot_be_written_is_said_before_any_work(start, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "train", lambda *_: pytest.fail("it began to time steps"))
     (tmp_path / "file").write_text("here before")
-    with pytest.raises(OSError, match=r"Could not write .*plan\.json: .* choose another folder"):
+    with pytest.raises(OSError, match=r"Could not write .*plan\.json: .* Choose another folder"):
         start("file/run", minutes=1)
     assert (tmp_path / "file").read_text() == "here before"
 

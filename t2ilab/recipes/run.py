@@ -24,6 +24,7 @@ from t2ilab import recipes, zoo
 from t2ilab.device import DeviceManager
 from t2ilab.files import read_json, write_json, written_beside
 from t2ilab.images import grid, to_pil
+from t2ilab.output import check_target
 from t2ilab.training import processes
 from t2ilab.training.adversarial import AdversarialPlan, AdversarialStep
 from t2ilab.training.board import open_board
@@ -133,9 +134,7 @@ class Run:
         if self.compile:
             works(self.device.device)
         if not there and self.writes:
-            with written_beside(settings):  # can it be written? Known before a minute is spent
-                pass
-            settings.unlink()
+            check_target(settings, (".json",))  # known before a minute is spent
         if steps is None:
             steps = module.STEPS if minutes is None else processes.same(self._steps_in(minutes))
         if self.writes:
