@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from torch import Tensor
@@ -26,13 +27,15 @@ _SPACINGS = {  # the classes' own, where a configuration does not name one
 }
 _OURS = {  # what else shapes a walk: the value that our samplers have, and what diffusers reads as the same
     "interpolation_type": ("linear",),
-    "lower_order_final": (True,),
     "solver_type": ("midpoint", "logrho", "bh1", "bh2"),
     "use_beta_sigmas": (False, None),
     "use_exponential_sigmas": (False, None),
     "use_lu_lambdas": (False, None),
 }
+_LEAVES = "On linspace diffusers' DDIM steps by another stride than the grid's, and here along it: pictures differ."
+_UNSCALED = "diffusers' Euler leaves the first level unscaled, and here it is as in training: pictures differ a little."
 _BETWEEN = "{} stops at whole timesteps here, and in diffusers between them too: pictures differ a little."
+_ENDS = ("euler", "dpmpp_2m")  # with a final_sigmas_type
 _FRACTIONAL = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler")
 
 
@@ -111,34 +114,46 @@ def read_scheduler(config: Mapping[str, Any]) -> tuple[NoiseSchedule, str, Sampl
         said.append(_BETWEEN.format("Karras spacing"))
     elif spacing == "linspace" and kind in _FRACTIONAL:
         said.append(_BETWEEN.format("Linspace"))
+    elif spacing == "linspace" and kind == "DDIMScheduler":
+        said.append(_LEAVES)
     dpm = sampler == "dpmpp_2m"
+    if sampler == "ddim":
+        to_first = not config.get("set_alpha_to_one", kind != "PNDMScheduler")
+    else:
+        to_first = sampler in _ENDS and config.get("final_sigmas_type", "zero") != "zero"
+    if sampler == "euler" and to_first:
+        said.append(_UNSCALED)
     sampling = Sampling(
         sampler,
         spacing,
         # The pipeline sets steps_offset to 1, whatever a configuration says.
         steps_offset=1 if spacing == "leading" else 0,
         one_more=dpm and spacing in ("leading", "linspace"),
-        to_first=(sampler == "ddim" and not config.get("set_alpha_to_one", kind != "PNDMScheduler"))
-        or (dpm and config.get("final_sigmas_type", "zero") != "zero"),
+        to_first=to_first,
         from_sigma=sampler in ("euler", "euler_ancestral", "heun") and spacing != "leading",
     )
     return schedule, prediction_type, sampling, said
 
 
 def write_scheduler(schedule: NoiseSchedule, prediction_type: str, sampling: Sampling) -> dict[str, Any]:
-    """The configuration with which diffusers draws the same.
+    """The configuration with which diffusers' StableDiffusionPipeline draws the same.
+
+    Warns of a grid that diffusers has under the same name and walks otherwise.
 
     Raises:
-        ValueError: a sampler or grid that none of its schedulers has; "ddim" and "dpmpp_2m" on "trailing" always go.
+        ValueError: a sampler, grid, start or end that none of its schedulers has; "ddim" on "trailing" always goes.
     """
     kinds = {name: kind for kind, name in _SAMPLERS.items() if kind != "PNDMScheduler"}
-    if sampling.sampler not in kinds or sampling.spacing == "karras":
+    fix = "give the pipeline Sampling('ddim', 'trailing') before saving."
+    if sampling.sampler not in kinds or sampling.spacing not in ("leading", "trailing", "linspace"):
         raise ValueError(
-            f"diffusers does not draw on whole timesteps with {sampling.sampler} and {sampling.spacing} spacing; give "
-            "the pipeline Sampling('ddim', 'trailing') before saving."
+            f"diffusers does not draw on whole timesteps with {sampling.sampler} and {sampling.spacing} spacing; {fix}"
         )
+    kind = kinds[sampling.sampler]
+    if kind == "EulerAncestralDiscreteScheduler" and prediction_type == "sample":
+        raise ValueError(f"diffusers' {kind} knows no network that predicts the sample; {fix}")
     config: dict[str, Any] = {
-        "_class_name": kinds[sampling.sampler],
+        "_class_name": kind,
         "_diffusers_version": "0.31.0",
         **schedule.to_dict(),
         "prediction_type": prediction_type,
@@ -149,6 +164,13 @@ def write_scheduler(schedule: NoiseSchedule, prediction_type: str, sampling: Sam
         config |= {"clip_sample": False}
     if sampling.sampler == "ddim":
         config |= {"set_alpha_to_one": not sampling.to_first}
-    if sampling.sampler == "dpmpp_2m":
+    if sampling.sampler in _ENDS:
         config |= {"final_sigmas_type": "sigma_min" if sampling.to_first else "zero"}
+    *_, theirs, said = read_scheduler(config)
+    ours = sampling if sampling.spacing == "leading" else replace(sampling, steps_offset=0)  # which only that one has
+    if others := [part.name for part in fields(ours) if getattr(ours, part.name) != getattr(theirs, part.name)]:
+        has, asked = (", ".join(f"{name}={getattr(one, name)}" for name in others) for one in (theirs, ours))
+        raise ValueError(f"diffusers draws on {ours.spacing} by its {kind} with {has}; got {asked}: {fix}")
+    for remark in said:
+        warnings.warn(remark, stacklevel=2)
     return config
