@@ -16,7 +16,6 @@ from t2ilab.pipelines.text_to_image import SAMPLERS
 
 # numpy's warning, of how diffusers hands it tensors
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-STEPS = 20
 NAMES = ("sampler", "spacing", "steps_offset", "one_more", "to_first", "from_sigma")
 EVERY = [
     Sampling(**dict(zip(NAMES, values, strict=True)))
@@ -33,7 +32,7 @@ def start():
     return torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def ours_of(sampling, schedule, steps=STEPS):
+def ours_of(sampling, schedule, steps):
     timesteps = sampling.timesteps(schedule, steps)
     x = start() * sampling.start_scale(schedule, timesteps)
     draw, end = SAMPLERS[sampling.sampler], sampling.final(schedule)
@@ -41,7 +40,7 @@ def ours_of(sampling, schedule, steps=STEPS):
     return draw(denoise, x, schedule, timesteps, final_alpha_cumprod=end, generator=generator)
 
 
-def theirs_of(config, steps=STEPS):
+def theirs_of(config, steps):
     """diffusers as its pipeline runs it, which takes a steps_offset of 1 whatever is written."""
     kind = diffusers_class(config["_class_name"])
     scheduler = kind.from_config({k: v for k, v in config.items() if k != "_diffusers_version"} | {"steps_offset": 1})
@@ -72,7 +71,8 @@ ALIKE |= {("ddim", "leading", True), ("ddim", "trailing", True)}
 ALIKE |= {("dpmpp_2m", spacing, True) for spacing in ("leading", "trailing", "linspace")}
 
 
-def test_diffusers_draws_the_same_with_what_is_written_or_that_is_said_or_it_is_refused():
+@pytest.mark.parametrize("steps", [5, 20])  # below 15, diffusers has rules of its own
+def test_diffusers_draws_the_same_with_what_is_written_or_that_is_said_or_it_is_refused(steps):
     schedule, drawn = NoiseSchedule.scaled_linear(), set()
     for sampling in EVERY:
         with warnings.catch_warnings(record=True) as said:
@@ -83,7 +83,7 @@ def test_diffusers_draws_the_same_with_what_is_written_or_that_is_said_or_it_is_
                 continue
         way = (sampling.sampler, sampling.spacing, sampling.to_first)
         drawn.add(way)
-        difference = (ours_of(sampling, schedule) - theirs_of(config)).abs().max()
+        difference = (ours_of(sampling, schedule, steps) - theirs_of(config, steps)).abs().max()
         if way in OTHERWISE:
             remarks = " ".join(str(warning.message) for warning in said)
             assert OTHERWISE[way] in remarks
@@ -118,4 +118,36 @@ def test_a_network_of_samples_is_not_written_for_a_scheduler_that_knows_none():
             with pytest.raises(ValueError, match="knows no network that predicts the sample"):
                 write_scheduler(NoiseSchedule.linear(), "sample", sampling)
         else:
-            theirs_of(write_scheduler(NoiseSchedule.linear(), "sample", sampling))
+            theirs_of(write_scheduler(NoiseSchedule.linear(), "sample", sampling), 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "steps", "when"),
+    [
+        ({}, 5, "below 15 steps"),
+        ({}, 14, "below 15 steps"),
+        ({}, 15, "below 15 steps"),
+        ({"lower_order_final": False}, 5, None),
+        ({"lower_order_final": False, "euler_at_final": True}, 20, "always"),
+    ],
+)
+def test_the_last_step_before_the_first_level_is_of_second_order_here_as_in_the_paper(values, steps, when):
+    schedule, way = NoiseSchedule.scaled_linear(), Sampling("dpmpp_2m", "linspace", one_more=True, to_first=True)
+    config = {
+        "_class_name": "DPMSolverMultistepScheduler",
+        **schedule.to_dict(),
+        "final_sigmas_type": "sigma_min",
+    } | values
+    *_, read, said = read_scheduler(config)
+    assert read == way
+    assert [when in remark for remark in said] == ([True] if when else [])
+    difference = (ours_of(way, schedule, steps) - theirs_of(config, steps)).abs().max()
+    assert (difference > 1e-3) == (when == "always" or (when is not None and steps < 15))
+
+
+def test_onto_the_clean_picture_the_last_step_is_of_first_order_there_too():
+    schedule, way = NoiseSchedule.scaled_linear(), Sampling("dpmpp_2m", "linspace", one_more=True)
+    for lower_order_final in (True, False):
+        config = write_scheduler(schedule, "epsilon", way) | {"lower_order_final": lower_order_final}
+        assert read_scheduler(config)[2:] == (way, [])
+        assert (ours_of(way, schedule, 5) - theirs_of(config, 5)).abs().max() < 1e-4

@@ -190,7 +190,9 @@ def sample_dpmpp_2m(
     """DPM-Solver++(2M): second order for one call a step, thanks to the x0_hat before (Lu et al. 2022, algorithm 2).
 
     Solves the linear part of the flow exactly and draws a line through two estimates for the rest. The first step, and
-    the last one onto the clean picture, are of first order. `generator` is not used.
+    the last one onto the clean picture, are of first order. Where the walk ends at another level, below 15 steps,
+    diffusers takes the last step of first order too (`lower_order_final`), and the paper does not. `generator` is not
+    used.
     """
     before, h_before = None, inf
     for step, (t, ac_t, ac_prev) in enumerate(_walk(x, schedule, timesteps, final_alpha_cumprod)):

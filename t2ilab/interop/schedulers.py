@@ -34,6 +34,7 @@ _OURS = {  # what else shapes a walk: the value that our samplers have, and what
 }
 _LEAVES = "On linspace diffusers' DDIM steps by another stride than the grid's, and here along it: pictures differ."
 _UNSCALED = "diffusers' Euler leaves the first level unscaled, and here it is as in training: pictures differ a little."
+_FIRST_ORDER = "diffusers' last step of DPM-Solver++ before the first level is of first order {}; here, of second."
 _BETWEEN = "{} stops at whole timesteps here, and in diffusers between them too: pictures differ a little."
 _ENDS = ("euler", "dpmpp_2m")  # with a final_sigmas_type
 _FRACTIONAL = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler")
@@ -121,6 +122,9 @@ def read_scheduler(config: Mapping[str, Any]) -> tuple[NoiseSchedule, str, Sampl
         to_first = not config.get("set_alpha_to_one", kind != "PNDMScheduler")
     else:
         to_first = sampler in _ENDS and config.get("final_sigmas_type", "zero") != "zero"
+    # Onto the clean picture both take it of first order, for there is no line to draw; the paper has no such rule.
+    if dpm and to_first and (config.get("lower_order_final", True) or config.get("euler_at_final")):
+        said.append(_FIRST_ORDER.format("always" if config.get("euler_at_final") else "below 15 steps"))
     if sampler == "euler" and to_first:
         said.append(_UNSCALED)
     sampling = Sampling(
@@ -166,6 +170,8 @@ def write_scheduler(schedule: NoiseSchedule, prediction_type: str, sampling: Sam
         config |= {"set_alpha_to_one": not sampling.to_first}
     if sampling.sampler in _ENDS:
         config |= {"final_sigmas_type": "sigma_min" if sampling.to_first else "zero"}
+    if sampling.sampler == "dpmpp_2m":
+        config |= {"lower_order_final": not sampling.to_first}
     *_, theirs, said = read_scheduler(config)
     ours = sampling if sampling.spacing == "leading" else replace(sampling, steps_offset=0)  # which only that one has
     if others := [part.name for part in fields(ours) if getattr(ours, part.name) != getattr(theirs, part.name)]:
