@@ -11,6 +11,7 @@ from PIL import Image
 from toy_pairs import Oracle, Toy
 
 from t2ilab.clip.model import CLIP, CLIPConfig
+from t2ilab.clip.retrieval import search
 from t2ilab.clip.tokenizer import CLIPTokenizer
 from t2ilab.data.captions import vocabulary
 from t2ilab.data.noisy import NoisyPairs
@@ -67,6 +68,18 @@ def test_search_by_words_is_a_slow_sort(made):
             pair = embedded.pairs[one.number]
             assert (one.caption, one.where, one.at) == (pair["caption"], pair["where"], pair["at"])
     assert str(Found(0.51234, "a cat", "pair 3 of the storybook", 3, {})) == "0.512  a cat  (pair 3 of the storybook)"
+
+
+def test_a_search_normalises_the_queries_and_not_the_index_again(made, monkeypatch):
+    index = open_index(made[0])
+    queries = index.clip.encode_text(["a red cat", "a boat at sea"])
+    expected = search(queries, index.features, 7)
+    lengths, normalize = [], F.normalize
+    monkeypatch.setattr(F, "normalize", lambda x, **options: lengths.append(len(x)) or normalize(x, **options))
+    found = index.search(["a red cat", "a boat at sea"], k=7)
+    assert set(lengths) == {2} != {len(index.features)}
+    assert [[one.number for one in best] for best in found] == [[index.numbers[i] for i in row] for row in expected[1]]
+    assert [[one.score for one in best] for best in found] == pytest.approx(expected[0].numpy(), abs=1e-6)
 
 
 def test_a_picture_finds_itself_and_comes_back_as_it_was(made):

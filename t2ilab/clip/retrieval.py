@@ -29,7 +29,7 @@ def clip_filter(image_features: Tensor, text_features: Tensor, threshold: float)
             f"{tuple(text_features.shape)}."
         )
     _check_cosine(threshold)
-    return (_unit(image_features) * _unit(text_features)).sum(dim=-1) >= threshold
+    return (unit_rows(image_features) * unit_rows(text_features)).sum(dim=-1) >= threshold
 
 
 def near_duplicates(features: Tensor, threshold: float) -> Tensor:
@@ -42,7 +42,7 @@ def near_duplicates(features: Tensor, threshold: float) -> Tensor:
     Raises:
         ValueError: another shape, features that are not finite, or a threshold that no cosine has.
     """
-    rows = _unit(features)
+    rows = unit_rows(features)
     _check_cosine(threshold)
     dropped = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
     kept = torch.empty_like(rows)
@@ -77,7 +77,11 @@ def search(queries: Tensor, index: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: other shapes, features that are not finite, or another k.
     """
-    queries, index = _unit(queries), _unit(index)
+    return nearest(unit_rows(queries), unit_rows(index), k)
+
+
+def nearest(queries: Tensor, index: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """As `search`, among rows that have length 1 already: an index that is asked often is normalised once."""
     if queries.shape[1] != index.shape[1]:
         raise ValueError(
             f"Queries and index come from one space; got widths {queries.shape[1]} and {index.shape[1]}. Are they of "
@@ -87,6 +91,15 @@ def search(queries: Tensor, index: Tensor, k: int) -> tuple[Tensor, Tensor]:
         raise ValueError(f"k is between 1 and the {len(index)} rows of the index; got {k}.")
     found = [(block @ index.T).topk(k, dim=-1) for block in queries.split(BLOCK)]
     return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+
+
+def unit_rows(features: Tensor) -> Tensor:
+    """(N, D) with rows of length 1. Raises ValueError for other shapes, no rows, and what is not finite."""
+    if features.ndim != 2 or not len(features):
+        raise ValueError(f"Features are (N, D) with at least one row; got {tuple(features.shape)}.")
+    if not features.isfinite().all():
+        raise ValueError("Features must be finite; got NaN or infinity. Look at the pictures, or at the weights.")
+    return F.normalize(features, dim=-1)
 
 
 def recall_at_k(similarities: Tensor, k: int) -> float:
@@ -105,15 +118,6 @@ def recall_at_k(similarities: Tensor, k: int) -> float:
         raise ValueError(f"k is between 1 and the {len(similarities)} columns; got {k}.")
     own = torch.arange(len(similarities), device=similarities.device)[:, None]
     return (similarities.topk(k, dim=-1).indices == own).any(dim=-1).float().mean().item()
-
-
-def _unit(features: Tensor) -> Tensor:
-    """(N, D) with rows of length 1. Raises ValueError for other shapes, no rows, and what is not finite."""
-    if features.ndim != 2 or not len(features):
-        raise ValueError(f"Features are (N, D) with at least one row; got {tuple(features.shape)}.")
-    if not features.isfinite().all():
-        raise ValueError("Features must be finite; got NaN or infinity. Look at the pictures, or at the weights.")
-    return F.normalize(features, dim=-1)
 
 
 def _check_cosine(threshold: float) -> None:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from t2ilab.clip.retrieval import search
+from t2ilab.clip.retrieval import nearest, unit_rows
 from t2ilab.files import read_config, write_json, written_beside
 from t2ilab.images import from_pil
 from t2ilab.interop.weights import write_tensors
@@ -146,9 +146,9 @@ class PairIndex:
         """
         clip = self.clip
         rows = clip.encode_image(queries) if isinstance(queries, Tensor) else clip.encode_text(queries)
-        rows = F.normalize(rows.float().cpu(), dim=-1)
+        rows = unit_rows(rows.float().cpu())
         if self._cells is None or not 1 <= k <= len(self.features):
-            scores, found = search(rows, self.features, k)
+            scores, found = nearest(rows, self.features, k)
         else:
             scores, found = (torch.from_numpy(part) for part in self._cells.search(rows.numpy(), k))
         return [
@@ -180,7 +180,7 @@ class PairIndex:
         path = self.folder / FEATURES
         try:
             if sha256(path) == self.about.get("features"):
-                return F.normalize(load_file(path)["features"].float(), dim=-1)
+                return unit_rows(load_file(path)["features"].float())  # once, and not for each query
             why = "its SHA-256 is not the one of index.json"
         except (OSError, SafetensorError, LookupError) as error:
             why = str(error).rstrip(".")
