@@ -8,7 +8,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from t2ilab.interop import weights as weights_module
+from t2ilab.interop.prior import read_prior
+from t2ilab.interop.prior import written_config_of as written_prior
+from t2ilab.interop.t5 import read_t5_encoder
+from t2ilab.interop.t5 import written_config_of as written_t5
 from t2ilab.interop.weights import choose, files_of, read_weights, renaming, write_weights
+from t2ilab.nets.prior import Prior, PriorConfig
+from t2ilab.nets.t5 import T5Config, T5Encoder
 
 
 @pytest.fixture
@@ -26,6 +33,29 @@ def test_weights_are_written_in_half_precision_and_read_in_the_modules_own(weigh
     read_weights(path, other)
     assert other.weight.dtype == torch.float32
     assert torch.equal(other.weight, module.weight.half().float())
+
+
+def test_what_was_read_is_the_network_and_not_a_copy_beside_it(tmp_path, monkeypatch):
+    nets = {
+        read_t5_encoder: (T5Encoder(T5Config(20, 8, 1, 2, 4, 12)), written_t5, "model"),
+        read_prior: (Prior(PriorConfig(6, 5, 8, 1, 2)), written_prior, "diffusion_pytorch_model"),
+    }
+    given, tensors_of = [], weights_module.tensors_of
+
+    def noted(files):
+        for path, name, tensor in tensors_of(files):
+            given.append(tensor)
+            yield path, name, tensor
+
+    monkeypatch.setattr(weights_module, "tensors_of", noted)
+    for read, (net, config_of, stem) in nets.items():
+        folder = tmp_path / read.__name__
+        write_weights(folder / f"{stem}.safetensors", net, dtype=torch.float32, config=config_of(net.config))
+        given.clear()
+        opened = read(folder)
+        assert {t.data_ptr() for t in opened.state_dict().values()} == {tensor.data_ptr() for tensor in given}
+        assert all(parameter.requires_grad for parameter in opened.parameters())
+        assert all(torch.equal(a, b) for a, b in zip(opened.parameters(), net.parameters(), strict=True))
 
 
 def test_weights_of_another_layout_are_named(weights):

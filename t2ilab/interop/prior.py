@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from t2ilab.files import read_config
 from t2ilab.interop.layouts import WRITTEN_FOR, Layout
 from t2ilab.interop.weights import files_of, read_weights, write_weights
@@ -76,7 +78,9 @@ def read_prior(folder: str | Path, variant: str | None = None) -> Prior:
     given = read_config(folder / "config.json")
     if (kind := given.get("_class_name", PRIOR.kind)) != PRIOR.kind:
         raise ValueError(f"{folder} holds a {kind}; this call opens a {PRIOR.kind}.")
-    prior = Prior(read_config_of(given))
+    config = read_config_of(given)
+    with torch.device("meta"):  # without memory, so that its weights are held once
+        prior = Prior(config)
     read_weights(files_of(folder, STEM, variant), prior)
     return prior.eval()
 

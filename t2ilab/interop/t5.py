@@ -67,7 +67,9 @@ def read_t5_encoder(folder: str | Path, variant: str | None = None) -> T5Encoder
         OSError: a file that is missing, cut short or a pickle.
     """
     folder = Path(folder)
-    encoder = T5Encoder(read_config_of(read_config(folder / "config.json")))
+    config = read_config_of(read_config(folder / "config.json"))
+    with torch.device("meta"):  # without memory, so that its weights are held once
+        encoder = T5Encoder(config)
 
     def kept(name: str, tensor: Tensor) -> Iterable[tuple[str, Tensor]]:
         # A whole model has a decoder, and the words may lie there a second time.
@@ -84,6 +86,8 @@ def write_t5_encoder(folder: Path, encoder: T5Encoder, dtype: torch.dtype = torc
     Raises:
         OSError: the folder cannot be written.
     """
-    alone = T5Encoder(encoder.config)
-    alone.load_state_dict({name: tensor for name, tensor in encoder.state_dict().items() if name in alone.state_dict()})
+    with torch.device("meta"):
+        alone = T5Encoder(encoder.config)
+    own = {name: tensor for name, tensor in encoder.state_dict().items() if name in alone.state_dict()}
+    alone.load_state_dict(own, assign=True)
     write_weights(folder / "model.safetensors", alone, dtype=dtype, config=written_config_of(encoder.config))
