@@ -76,12 +76,17 @@ def by_hand(net, x):
     )
 
 
-@pytest.mark.parametrize("size", [16, 32, 48])
+def folded(x, side):
+    """Squares of side x side pixels as one pixel with all their channels."""
+    return torch.stack([x[:, c, i::side, j::side] for c in range(3) for i in range(side) for j in range(side)], 1)
+
+
+@pytest.mark.parametrize(("size", "fold"), [(16, 1), (32, 1), (48, 1), (32, 2), (64, 2), (48, 3)])
 @torch.no_grad()
-def test_is_the_network_written_out_by_hand(size):
-    net, x = reader(size=size), pictures(3, size, size)
-    got, expected = flat(net(x)), flat(by_hand(net, x))
-    grid = size // 2
+def test_is_the_network_written_out_by_hand(size, fold):
+    net, x = reader(size=size, fold=fold), pictures(3, size, size)
+    got, expected = flat(net(x)), flat(by_hand(net, folded(x, fold)))
+    grid = size // fold // 2
     assert {name: tuple(rows.shape) for name, rows in got.items()} == {
         "center": (3, grid, grid),
         "recognised": (3,),
@@ -108,9 +113,9 @@ def test_other_sizes_are_brought_to_its_own(height, width):
 
 
 def test_its_arguments_make_it_again():
-    net = reader(size=48)
+    net = reader(size=48, fold=3)
     again = Reader(**net.to_dict()).double()
-    assert again.to_dict() == net.to_dict() == {"things": THINGS, "whole": WHOLE, "width": 8, "size": 48}
+    assert again.to_dict() == net.to_dict() == {"things": THINGS, "whole": WHOLE, "width": 8, "size": 48, "fold": 3}
     again.load_state_dict(net.state_dict())
     assert all(
         torch.equal(a, b) for a, b in zip(flat(again(pictures())).values(), flat(net(pictures())).values(), strict=True)
@@ -162,7 +167,10 @@ def test_all_that_it_says_has_a_name():
     assert [field.name for field in fields(Logits)] == ["center", "things", "whole", "recognised"]
 
 
-@pytest.mark.parametrize("size", [8, 12, 0, -32, 30, 33])
-def test_a_size_that_two_halvings_do_not_fit_is_refused(size):
-    with pytest.raises(ValueError, match=rf"size must be a multiple of 4 and at least 16; got {size}\."):
-        Reader(THINGS, WHOLE, size=size)
+@pytest.mark.parametrize(
+    ("size", "fold"), [(8, 1), (12, 1), (0, 1), (-32, 1), (30, 1), (33, 1), (16, 2), (36, 2), (32, 0), (32, -1)]
+)
+def test_a_size_that_two_halvings_do_not_fit_is_refused(size, fold):
+    wanted = rf"size must be a multiple of 4 and at least 16, times its fold; got {size}, fold {fold}\."
+    with pytest.raises(ValueError, match=wanted):
+        Reader(THINGS, WHOLE, size=size, fold=fold)

@@ -10,7 +10,8 @@ from t2ilab.data.render import render, render_placed
 from t2ilab.data.scenes import Scene, all_scenes, complete, is_held_out
 from t2ilab.data.words import SHAPES, THINGS
 from t2ilab.data.world import storybook_scene
-from t2ilab.nets.reader import Logits
+from t2ilab.metrics import load_reader, save_reader
+from t2ilab.nets.reader import Logits, Reader
 from t2ilab.recipes import reader as recipes_reader
 from t2ilab.recipes.reader import BREAKAGES, OF_THE_WHOLE, OF_THINGS, breakages, degrade, middles, reading_loss, told
 
@@ -37,6 +38,39 @@ def test_the_loss_is_a_function_of_seed_and_step(recipe, cpu):
     assert recipe.loss(5).item() == first
     assert recipe.loss(6).item() != first
     assert recipes_reader.Recipe(cpu, seed=3).loss(5).item() == first
+
+
+def test_it_is_shown_both_sizes_in_turn(recipe, monkeypatch):
+    seen = []
+
+    def drawn(scenes, size, generator):
+        seen.append(size)
+        return render_placed(scenes, size, generator)
+
+    monkeypatch.setattr(recipes_reader, "render_placed", drawn)
+    for step in range(4):
+        recipe.loss(step)
+    assert seen == [32, 64, 32, 64]
+
+
+def test_it_goes_on_from_a_reader_that_folds_nothing_and_sees_what_that_saw(recipe, tmp_path):
+    coarse = Reader(OF_THINGS, OF_THE_WHOLE, 8)
+    save_reader(coarse, tmp_path)
+    coarse = load_reader(tmp_path)
+    recipe.start_from(str(tmp_path))
+    images = render(pages(4), 32)
+    twice = images.repeat_interleave(2, -1).repeat_interleave(2, -2)  # each pixel four times
+    with torch.no_grad():
+        ours, theirs = recipe.model(twice), coarse(images)
+    assert torch.allclose(ours.center, theirs.center, atol=1e-4)
+    assert torch.allclose(ours.things["accent"], theirs.things["accent"], atol=1e-4)
+    save_reader(recipe.model, tmp_path)
+    again = recipes_reader.Recipe(recipe.device, seed=4)
+    again.start_from(str(tmp_path))
+    assert torch.allclose(again.model.center.weight, recipe.model.center.weight, atol=1e-3)
+    save_reader(Reader(OF_THINGS, OF_THE_WHOLE, 8, size=96, fold=3), tmp_path)
+    with pytest.raises(ValueError, match=r"folds 3 pixels a side .* folds 2"):
+        again.start_from(str(tmp_path))
 
 
 def test_the_gradient_reaches_every_weight(recipe):
@@ -159,8 +193,9 @@ def test_degrading_is_repeated_by_its_chance_alone():
 
 
 @pytest.mark.parametrize("kind", BREAKAGES)
-def test_a_wreck_is_as_large_as_the_picture_and_is_none(kind):
-    clean = render([*list(all_scenes())[:20], *pages(20)], 32)
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_wreck_is_as_large_as_the_picture_and_is_none(kind, size):
+    clean = render([*list(all_scenes())[:20], *pages(20)], size)
     broken = BREAKAGES[kind](clean, random.Random(0))
     assert broken.shape == clean.shape
     assert broken.isfinite().all()
@@ -183,17 +218,19 @@ def test_wrecks_of_every_kind_are_a_quarter_as_many():
 
 def test_its_scores_name_what_was_measured(recipe):
     scores = recipe.measure(recipe.model, count=64)
-    expected = {f"{level} {how}" for level in ("shapes", "storybook") for how in ("clean", "degraded")}
+    stories = ("storybook", "storybook 64x64")
+    expected = {f"{level} {how}" for level in ("shapes", *stories) for how in ("clean", "degraded")}
     expected |= {
-        f"storybook {how}, {things}" for how in ("clean", "degraded") for things in ("1 thing", "2 things", "3 things")
+        f"{level} {how}, {things}"
+        for level in stories
+        for how in ("clean", "degraded")
+        for things in ("1 thing", "2 things", "3 things")
     }
     assert scores.keys() == expected | {f"refused {kind}" for kind in BREAKAGES}
     assert all(0 <= score <= 1 for score in scores.values())
 
 
 def test_what_it_saves_opens_as_a_reader(recipe, tmp_path):
-    from t2ilab.metrics import load_reader
-
     recipe.save(recipe.model, tmp_path)
     assert load_reader(tmp_path).to_dict() == recipe.model.to_dict()
     assert recipe.sheet(recipe.model) is None

@@ -50,19 +50,25 @@ class Reader(nn.Module):
         things: attribute of a thing -> the values that it can have, in the order of the logits.
         whole: the same for the picture as a whole.
         width: channels at full size; twice as many at half of it, four times at a quarter.
-        size: the side that pictures are brought to, a multiple of 4 and at least 16. The grid has half of it.
+        size: the side that pictures are brought to.
+        fold: so many pixels a side become the channels of one, so that a picture twice as fine costs little more. What
+            is left of `size` must be a multiple of 4 and at least 16. The grid has half of it.
 
     Raises:
         ValueError: another size.
     """
 
-    def __init__(self, things: dict[str, list[str]], whole: dict[str, list[str]], width: int = 32, size: int = 32):
+    def __init__(
+        self, things: dict[str, list[str]], whole: dict[str, list[str]], width: int = 32, size: int = 32, fold: int = 1
+    ):
         super().__init__()
-        if size < 16 or size % 4:
-            raise ValueError(f"A reader's size must be a multiple of 4 and at least 16; got {size}.")
-        self.things, self.whole, self.width, self.size = things, whole, width, size
+        if fold < 1 or size < 16 * fold or size % (4 * fold):
+            raise ValueError(
+                f"A reader's size must be a multiple of 4 and at least 16, times its fold; got {size}, fold {fold}."
+            )
+        self.things, self.whole, self.width, self.size, self.fold = things, whole, width, size, fold
         w = width
-        self.fine = nn.Sequential(Block(3, w), Block(w, w))
+        self.fine = nn.Sequential(Block(3 * fold**2, w), Block(w, w))
         self.at_half = nn.Sequential(Block(w, 2 * w), Block(2 * w, 2 * w))
         self.at_quarter = nn.Sequential(Block(2 * w, 4 * w), Block(4 * w, 4 * w, 2), Block(4 * w, 4 * w, 3))
         self.joined = nn.Sequential(Block(6 * w, 3 * w), Block(3 * w, 3 * w))
@@ -73,10 +79,11 @@ class Reader(nn.Module):
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments that make this layout again."""
-        return {"things": self.things, "whole": self.whole, "width": self.width, "size": self.size}
+        names = ("things", "whole", "width", "size", "fold")
+        return {name: getattr(self, name) for name in names}
 
     def forward(self, images: Tensor) -> Logits:
-        """images (B, 3, H, W) in [-1, 1] -> Logits on a grid of G = size / 2 cells a side."""
+        """images (B, 3, H, W) in [-1, 1] -> Logits on a grid of G = size / fold / 2 cells a side."""
         half, quarter = self._maps(images)
         up = F.interpolate(quarter, scale_factor=2, mode="nearest")  # (B, 4w, G, G)
         features = self.joined(torch.cat([half, up], dim=1))  # (B, 3w, G, G)
@@ -97,6 +104,7 @@ class Reader(nn.Module):
         x = images
         if x.shape[-2:] != (self.size, self.size):
             x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True)
+        x = F.pixel_unshuffle(x, self.fold)  # (B, 3 * fold ** 2, size / fold, size / fold)
         half = self.at_half(F.max_pool2d(self.fine(x), 2))
         return half, self.at_quarter(F.max_pool2d(half, 2))
 
