@@ -117,7 +117,7 @@ heard = []
 listener = layer.register_forward_pre_hook(lambda layer, inputs: heard.append(inputs))
 picture = pipe(prompt, seed=0, num_inference_steps=STEPS, guidance_scale=1.0, output_type="pt") * 2 - 1
 listener.remove()
-x, context = heard[len(heard) // 2][:2]
+x, context = (part.float() for part in heard[len(heard) // 2][:2])  # half precision, on some machines
 print(pipe.tokenizer.tokens(prompt))
 say(
     "Cross-attentions in this U-Net: {count}. The last one gets {places} places of {width} numbers each, "
