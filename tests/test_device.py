@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -163,6 +164,13 @@ def test_a_processor_takes_bfloat16_where_it_measures_faster(speedup, dtype, rea
 
 def test_the_measurement_is_a_ratio_of_times():
     assert 0 < measured_speedup() < 1000
+
+
+def test_other_work_for_a_while_does_not_make_half_precision_the_faster(monkeypatch):
+    """A machine that is busy for the first half of the measurement and equally fast in both."""
+    ticks = iter([tick for k in range(12) for tick in (10 * k, 10 * k + (3 if k < 6 else 1))])
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    assert measured_speedup() == 1
 
 
 def test_autocast_is_no_context_in_float32(plain_cpu):
