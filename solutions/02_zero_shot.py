@@ -156,7 +156,8 @@ for other, cosine in zip(others, clip.encode_text(others) @ image_features[0], s
 #
 # **How do you turn nearness into a recogniser?** Think of the last layer of an ordinary classifier: one row of weights for each class,
 # and the class whose row fits the picture's features best wins. Those rows are usually learnt, from thousands of labelled pictures. Here
-# you *write* them. The row of a class is the vector of a sentence about it:
+# you *write* them, without one labelled picture; people call that "zero-shot" (section 4 says what else the word has meant). The row of a class is the vector
+# of a sentence about it:
 #
 # $$ w_c = \frac{v_c}{\lVert v_c \rVert}, \qquad v_c = \frac1T \sum_{t=1}^{T} \frac{g(s_{t,c})}{\lVert g(s_{t,c}) \rVert} $$
 #
@@ -171,7 +172,7 @@ for other, cosine in zip(others, clip.encode_text(others) @ image_features[0], s
 # %% [markdown] tags=["ja"]
 # # 2. 言葉でクラスを作る
 #
-# **近さを使って見分けるには、どうすればよいでしょうか。** ふつうの分類器の最後の層を思い出してください。クラスごとに重みが 1 行ずつあり、画像の特徴ベクトルにいちばん合う行のクラスが選ばれます。その行は、ふつうは何千枚ものラベル付きの画像から学習します。ここでは、あなたが*書きます*。クラスの行は、そのクラスについての文のベクトルです。
+# **近さを使って見分けるには、どうすればよいでしょうか。** ふつうの分類器の最後の層を思い出してください。クラスごとに重みが 1 行ずつあり、画像の特徴ベクトルにいちばん合う行のクラスが選ばれます。その行は、ふつうは何千枚ものラベル付きの画像から学習します。ここでは、ラベル付きの画像を 1 枚も使わずに、あなたが*書きます*。これを「ゼロショット」（zero-shot）と呼びます（この言葉の別の意味は、4 節で扱います）。クラスの行は、そのクラスについての文のベクトルです。
 #
 # $$ w_c = \frac{v_c}{\lVert v_c \rVert}, \qquad v_c = \frac1T \sum_{t=1}^{T} \frac{g(s_{t,c})}{\lVert g(s_{t,c}) \rVert} $$
 #
