@@ -831,13 +831,13 @@ say(
 )
 
 # %% [markdown]
-# **How good can a student become?** Search in English for what its teacher confuses, then in Japanese. (The zoo's `clip-storybook-ja` is such a student, taught three times as long: `clip.with_words("clip-storybook-ja")`.)
+# **How good can a student become?** Search in English for what its teacher confuses, then in Japanese. (The zoo's `clip-storybook-ja` is such a student, taught six times as long: `clip.with_words("clip-storybook-ja")`.)
 #
 # **Emoji** were drawn by people who do not know our storybook, and have names in many languages. The same search among thirty of them, drawn half as
 # large as their pictures, as things are in our storybook. There is no Jizo; which one is nearest?
 
 # %% [markdown] tags=["ja"]
-# **生徒は、どこまで上達できるでしょうか。** 教師が取り違えるものを英語で探し、同じものを日本語でも探してみてください。（学習済みモデル集の `clip-storybook-ja` は、このような生徒を、3 倍の時間をかけて学習させたものです。`clip.with_words("clip-storybook-ja")` で使えます。）
+# **生徒は、どこまで上達できるでしょうか。** 教師が取り違えるものを英語で探し、同じものを日本語でも探してみてください。（学習済みモデル集の `clip-storybook-ja` は、このような生徒を、6 倍の時間をかけて学習させたものです。`clip.with_words("clip-storybook-ja")` で使えます。）
 #
 # **絵文字**（emoji）は、この絵本の世界を知らない人たちが描いたもので、多くの言語で名前が付いています。30 個の絵文字の中から、同じものを探してみましょう。この絵本の世界のものと同じくらいの大きさになるように、画像の半分の大きさで描きます。お地蔵さんはありません。いちばん近いのは、どれでしょうか。
 
