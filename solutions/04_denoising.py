@@ -60,7 +60,8 @@ device = machine.device
 #
 # (The notation is that of DDPM, [Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239), eq. 4, which Lab 05 derives.
 # All you need here: $\bar\alpha_t$, in code `ac_t`, is the share of the picture's variance that is left at timestep $t$. It falls
-# from nearly 1 at $t = 0$ to nearly 0 at $t = 999$.)
+# from nearly 1 at $t = 0$ to nearly 0 at $t = 999$. The next cell reads the list of them from one of the course's trained models,
+# whose network waits for section 4.)
 
 # %% [markdown] tags=["ja"]
 # # 1. もとは何だったのか
@@ -69,7 +70,7 @@ device = machine.device
 #
 # $$ x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon, \qquad \epsilon \sim \mathcal N(0, I) $$
 #
-# （記法は DDPM、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の式 4 のものです。導き方は Lab 05 で学びます。ここで必要なのは次のことだけです。$\bar\alpha_t$（コードでは `ac_t`）は、時刻（timestep）$t$ に残っている、画像の分散の割合です。$t = 0$ ではほぼ 1 で、$t = 999$ ではほぼ 0 まで下がります。）
+# （記法は DDPM、[Ho, Jain & Abbeel 2020](https://arxiv.org/abs/2006.11239) の式 4 のものです。導き方は Lab 05 で学びます。ここで必要なのは次のことだけです。$\bar\alpha_t$（コードでは `ac_t`）は、時刻（timestep）$t$ に残っている、画像の分散の割合です。$t = 0$ ではほぼ 1 で、$t = 999$ ではほぼ 0 まで下がります。その一覧は、次のセルで、このコースの学習済みモデルのひとつから読み込みます。そのモデルのネットワークを使うのは 4 節です。）
 
 # %%
 COUNT = 1000
@@ -110,7 +111,7 @@ plots.images(
 #
 # ### Exercise 1: <!-- exercise mmse_denoiser -->
 #
-# The two formulas, for a batch. Mind one thing: over 3,072 numbers (1,024 pixels, three colours each) the exponent easily
+# The two formulas, for a batch. (`mmse` stands for minimum mean squared error.) Mind one thing: over 3,072 numbers (1,024 pixels, three colours each) the exponent easily
 # reaches -1,500, and `exp(-1500)` is 0 for every computer. `torch.softmax` knows what to do.
 
 # %% [markdown] tags=["ja"]
@@ -124,7 +125,7 @@ plots.images(
 #
 # ### 演習 1：<!-- exercise mmse_denoiser -->
 #
-# この 2 つの式を、バッチに対して計算します。ひとつだけ注意があります。3,072 個の値（1,024 画素に 3 色ずつ）について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
+# この 2 つの式を、バッチに対して計算します。（`mmse` は、最小平均二乗誤差（minimum mean squared error）の略です。）ひとつだけ注意があります。3,072 個の値（1,024 画素に 3 色ずつ）について足すと、指数はすぐに -1,500 ほどになり、`exp(-1500)` はどのコンピュータでも 0 です。`torch.softmax` は、その扱い方を知っています。
 
 
 # %%
@@ -502,7 +503,7 @@ say(
     net=networks[2],
 )
 
-# %% [markdown] numbers={"longer": [4000, 2500, 3000, 5000]}
+# %% [markdown] numbers={"longer": [4000, 2500, 3000, 3500]}
 # Read it from right to left. Under strong noise all three say about the same, the mean of the world. Then the ways part.
 # Your denoiser can say nothing but its own pictures and their mixtures: on a new one it goes wrong by as much as the
 # new one differs from all of them, **even if there is hardly any noise**. The network never had a list: it hardly saw a picture twice.
@@ -511,7 +512,8 @@ say(
 # convolutions help: they treat every place alike, and build what they see from edges and patches. Why that gives *good* new pictures is
 # still being studied ([Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)).
 #
-# **Change one thing:** a longer list, `COUNT = <!-- number longer -->`, in the cell that draws the world. How much does it help your denoiser on new pictures?
+# **Change one thing:** a longer list, `COUNT = <!-- number longer -->`, in the cell that draws the world. Run only that cell and the one with the figure above:
+# section 3, with twelve walkers at once, could need more memory than Binder gives. How much does it help your denoiser on new pictures?
 # How long would the list have to be, do you think, before it matches the network? And if a picture of this world had not five, but twenty
 # things to decide?
 #
@@ -520,7 +522,7 @@ say(
 # %% [markdown] tags=["ja"]
 # 右から左へ見ていきましょう。ノイズが強いところでは、3 つともほぼ同じ答え、つまり世界の平均です。そこから道が分かれます。あなたのデノイザーに答えられるのは、自分の画像とその混ぜ合わせだけです。新しい画像に対しては、それがどの画像とも違っている分だけ、必ず間違えます。**ノイズがほとんどなくても**です。ネットワークには、そもそもリストがありません。同じ画像をほとんど二度見ていないのです。（少ない画像で長く学習させれば、このようなネットワークも複製を始めます。[Kadkhodaie et al. 2024](https://arxiv.org/abs/2310.02557)。）画像が多ければ、リストより規則を覚えるほうが楽です。畳み込み（convolution）も助けになります。どの場所も同じように扱い、見たものを輪郭や小さな断片から組み立てるからです。それがなぜ*よい*新しい画像になるのかは、今も研究されています（[Kamb & Ganguli 2024](https://arxiv.org/abs/2412.20292)）。
 #
-# **ひとつ変えてみましょう**：世界を描くセルで `COUNT = <!-- number longer -->` とし、リストを長くしてください。新しい画像に対するあなたのデノイザーは、どれくらいよくなりますか。ネットワークに追いつくには、リストはどれくらいの長さが必要でしょうか。この世界の画像で決めることが、5 つではなく 20 もあったらどうでしょうか。
+# **ひとつ変えてみましょう**：世界を描くセルで `COUNT = <!-- number longer -->` とし、リストを長くしてください。実行し直すのは、そのセルと、上の図を描くセルだけにします（12 人が一度に歩く 3 節では、Binder のメモリが足りなくなることがあります）。新しい画像に対するあなたのデノイザーは、どれくらいよくなりますか。ネットワークに追いつくには、リストはどれくらいの長さが必要でしょうか。この世界の画像で決めることが、5 つではなく 20 もあったらどうでしょうか。
 #
 # スライダーを動かして、自分の目で確かめてください。
 
