@@ -288,7 +288,8 @@ say(
 # ## The time
 #
 # A network that gets `t = 700` as one number can do little with it. Written as many cosines and sines, from fast to
-# slow (like the hands of a clock), nearby timesteps get similar vectors and far ones different vectors.
+# slow (like the hands of a clock), nearby timesteps get similar vectors and far ones different vectors. A number written
+# so, as a vector, is called its **embedding**.
 #
 # ### Exercise 4: <!-- exercise timestep_embedding -->
 #
@@ -346,7 +347,7 @@ plots.heatmap(
 # %% [markdown]
 # ## The block
 #
-# A U-Net is one block, repeated. It corrects its input by two convolutions and adds the correction to what came in:
+# A U-Net is one block, repeated: the **residual block**. It corrects its input by two convolutions and adds the correction to what came in:
 # whatever the block has nothing to say about passes through unchanged. Between the two convolutions it hears the time,
 # one number for each channel, the same at every pixel. Before each of the two stand a **norm** (group
 # normalisation: each group of channels gets mean 0 and variance 1, then each channel its learnt scale and shift) and
@@ -456,7 +457,7 @@ print(tokenizer.tokens("a big red star on a dark background"), tokenizer.tokens(
 # # 4. Learning
 #
 # **What does it cost to be wrong about the noise?** Its mean square. Ho et al. began with a bound on the likelihood of
-# the data with a weight for every timestep, threw all weights away, and found that the pictures got better:
+# the data (the variational lower bound) with a weight for every timestep, threw all weights away, and found that the pictures got better:
 #
 # $$ L_\text{simple} = \mathbb E_{t,\,x_0,\,\epsilon}\ \big\lVert \epsilon - \epsilon_\theta\big(\sqrt{\bar\alpha_t}\,x_0 +
 # \sqrt{1 - \bar\alpha_t}\,\epsilon,\ t\big) \big\rVert^2 \qquad \text{(DDPM, eq. 14)} $$
@@ -495,14 +496,15 @@ check(ddpm_loss)
 #
 # ### Exercise 7: <!-- exercise training_step -->
 #
-# One step of DDPM's algorithm 1: loss, gradient, update. `optimizer` is any optimizer of PyTorch's kind.
+# One step of DDPM's algorithm 1: loss, gradient, update. `optimizer` is any optimizer of PyTorch's kind. `net` is a plain
+# function, as the loop below gives one: it can be called, `net(x_t, t)`, and nothing else.
 
 # %% [markdown] tags=["ja"]
 # 何も知らずに 0 と答えるネットワークの損失は 1、つまりノイズの分散です。この数を覚えておいてください。ノイズを当てるモデルは、最後の層がゼロから始まるなら、どれもここから始まります。
 #
 # ### 演習 7：<!-- exercise training_step -->
 #
-# DDPM のアルゴリズム 1 の 1 ステップです。損失、勾配、更新の順に進みます。`optimizer` は PyTorch のオプティマイザ（optimizer）です。
+# DDPM のアルゴリズム 1 の 1 ステップです。損失、勾配、更新の順に進みます。`optimizer` は PyTorch のオプティマイザ（optimizer）です。`net` は、下のループが渡すとおり、ただの関数です。`net(x_t, t)` と呼ぶことしかできません。
 
 
 # %%
@@ -614,8 +616,8 @@ plots.loss_curve(losses)
 # # 5. The way back
 #
 # **How do you step from $x_t$ to $x_{t-1}$ with a guess of the noise in hand?** If you knew $x_0$, Bayes' rule would
-# tell you how likely each place is from which you may have come: a Gaussian with a known mean and variance (DDPM,
-# eqs. 6-7). You do not know $x_0$, but the network's guess of the noise gives one, $\hat x_0$, by your exercise 3:
+# tell you how likely each place is from which you may have come: a Gaussian with a known mean and variance (the
+# **posterior**, DDPM, eqs. 6-7). You do not know $x_0$, but the network's guess of the noise gives one, $\hat x_0$, by your exercise 3:
 #
 # $$ \tilde\mu_t(x_t, \hat x_0) = \frac{\sqrt{\bar\alpha_{t-1}}\,\beta_t}{1 - \bar\alpha_t}\, \hat x_0 + \frac{\sqrt{\alpha_t}\,
 # (1 - \bar\alpha_{t-1})}{1 - \bar\alpha_t}\, x_t, \qquad \hat x_0 = \frac{x_t - \sqrt{1 - \bar\alpha_t}\, \epsilon_\theta}

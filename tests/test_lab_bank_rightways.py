@@ -631,7 +631,6 @@ def ddpm_loss__per_picture(net, x0, t, noise, ac):
 
 @right
 def training_step__tensor(net, optimizer, x0, t, noise, ac):
-    net.train()
     loss = ddpm_loss__by_hand(net, x0, t, noise, ac)
     loss.backward()
     optimizer.step()
@@ -640,10 +639,10 @@ def training_step__tensor(net, optimizer, x0, t, noise, ac):
 
 
 @right
-def training_step__net_cleared(net, optimizer, x0, t, noise, ac):
-    net.zero_grad()
+def training_step__gradients_asked_for(net, optimizer, x0, t, noise, ac):
     loss = ddpm_loss__per_picture(net, x0, t, noise, ac)
-    for parameter, gradient in zip(net.parameters(), torch.autograd.grad(loss, list(net.parameters())), strict=True):
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
         parameter.grad = gradient
     optimizer.step()
     return float(loss)

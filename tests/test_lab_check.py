@@ -438,6 +438,24 @@ def test_warnings_of_an_answer_are_no_errors():
     assert "requires_grad" not in check(training_step).message
 
 
+@pytest.mark.parametrize("asked_for", ["zero_grad", "train", "parameters"])
+def test_a_net_of_training_step_can_only_be_called(asked_for, monkeypatch):
+    def training_step(net, optimizer, x0, t, noise, ac):
+        getattr(net, asked_for)()  # Lab 05's loop gives a function, which has none of these
+        loss = bank.find("ddpm_loss").reference(net, x0, t, noise, ac)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    result = check(training_step)
+    assert not result.passed
+    assert f"`net.{asked_for}`" in result.message
+    assert "only be called" in result.message
+    monkeypatch.setenv("T2ILAB_LANG", "ja")
+    assert f"`net.{asked_for}`" in check(training_step).message
+
+
 @pytest.mark.parametrize("wrong", [3, "linear_betas", None, torch.zeros(2)])
 def test_only_functions_and_classes_can_be_checked(wrong):
     with pytest.raises(ValueError, match="check takes your function or class itself"):

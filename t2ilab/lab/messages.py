@@ -209,6 +209,12 @@ TABLE: dict[str, Text] = {
         "You call the network with its arguments exchanged, net(t, x_t); the picture comes first: net(x_t, t).",
         "ネットワークの引数が net(t, x_t) と逆になっています。net(x_t, t) のように、画像を先に渡してください。",
     ),
+    "net_is_a_function": Text(
+        "You ask for `net.{name}`, but `net` can only be called, `net(x_t, t)`: it is a plain function in the lab. "
+        "What has to be done to the weights is done through the optimizer.",
+        "`net.{name}` を使っていますが、このラボの `net` はただの関数で、`net(x_t, t)` と呼ぶことしかできません。"
+        "重みについての操作は、オプティマイザを通して行ってください。",
+    ),
     "prior_swapped": Text(
         "You call the prior with its arguments in another order; the time comes second: prior(x_t, t, text_embedding).",
         "ネットワークの引数の順番が違います。prior(x_t, t, text_embedding) のように、時刻を 2 番目に渡してください。",

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from t2ilab.lab.bank.lab05_ddpm.draws import LAB, middle_timesteps
 from t2ilab.lab.bank.lab05_ddpm.forward import add_noise
 from t2ilab.lab.bank.lab05_ddpm.loss import ddpm_loss, loss_inputs
-from t2ilab.lab.bank.lab05_ddpm.tiny import TinyNet, flat, loss_gradient
+from t2ilab.lab.bank.lab05_ddpm.tiny import OnlyCalled, TinyNet, flat, loss_gradient
 from t2ilab.lab.definition import Exercise, Misconception, Property
 from t2ilab.lab.messages import Text
 from t2ilab.lab.probing import cases
@@ -33,16 +33,17 @@ def _step_inputs(generator):
 def _training_step_probe(training_step, inputs):
     x0, t, noise, ac = (inputs[name] for name in ("x0", "t", "noise", "ac"))
     net = TinyNet(inputs["net"])
+    called = OnlyCalled(net)
     optimizer = torch.optim.SGD(net.parameters(), lr=inputs["rate"])
-    yield "first_loss", lambda: training_step(net, optimizer, x0, t, noise, ac)
+    yield "first_loss", lambda: training_step(called, optimizer, x0, t, noise, ac)
     yield "after_first", lambda: flat(net)
     # Other pictures, so that a gradient left over from the first step shows.
-    yield "second_loss", lambda: training_step(net, optimizer, x0.flip(0), inputs["second_t"], noise, ac)
+    yield "second_loss", lambda: training_step(called, optimizer, x0.flip(0), inputs["second_t"], noise, ac)
     yield "after_second", lambda: flat(net)
     wide = TinyNet(inputs["net"]).double()
     adam = torch.optim.AdamW(wide.parameters(), lr=0.1)
     single = (x0[:1].double(), t[:1], noise[:1].double(), ac.double())
-    yield "single", lambda: training_step(wide, adam, *single)
+    yield "single", lambda: training_step(OnlyCalled(wide), adam, *single)
     yield "after_single", lambda: flat(wide)
 
 
