@@ -554,7 +554,7 @@ for spacing in ("trailing", "karras"):
         )
 
 # %% [markdown]
-# A factor of 10 makes ten out of a small change of the guess. On this schedule, which begins at $\sigma = 20{,}000$, even many timesteps at equal distances
+# With a factor of 10, a small change of the guess counts ten times. On this schedule, which begins at $\sigma = 20{,}000$, even many timesteps at equal distances
 # begin with such a step; Karras's levels begin at 160 and have it at the end, as long as there are few of them. DDIM and DPM++ never divide by $\sigma'$.
 #
 # # 6. Straight roads
@@ -566,7 +566,7 @@ for spacing in ("trailing", "karras"):
 #
 # The network learns the velocity, at every point the mean of all roads that run through it. This is **flow matching** ([Lipman et al.
 # 2023](https://arxiv.org/abs/2210.02747)), or rectified flow ([Liu et al. 2023](https://arxiv.org/abs/2209.03003)), and
-# Stable Diffusion 3 learns so.
+# Stable Diffusion 3 learns so. (It counts $t$ as we do; in both papers $t$ runs the other way, from noise to picture.)
 #
 # ### Exercise 5: <!-- exercise flow_matching_loss -->
 #
@@ -581,7 +581,7 @@ for spacing in ("trailing", "karras"):
 #
 # $$ x_t = (1 - t)\, x_0 + t\, \epsilon, \qquad \frac{\mathrm d x_t}{\mathrm d t} = \epsilon - x_0 $$
 #
-# ネットワークが学習するのは速度です。どの点でも、そこを通るすべての道の平均の速度を答えます。これを**フローマッチング**（flow matching、[Lipman et al. 2023](https://arxiv.org/abs/2210.02747)）、または rectified flow（[Liu et al. 2023](https://arxiv.org/abs/2209.03003)）といいます。Stable Diffusion 3 も、こうして学習しました。
+# ネットワークが学習するのは速度です。どの点でも、そこを通るすべての道の平均の速度を答えます。これを**フローマッチング**（flow matching、[Lipman et al. 2023](https://arxiv.org/abs/2210.02747)）、または rectified flow（[Liu et al. 2023](https://arxiv.org/abs/2209.03003)）といいます。Stable Diffusion 3 も、こうして学習しました。（$t$ の向きも、ここと同じです。2 つの論文では、$t$ は逆に、ノイズから画像へ進みます。）
 #
 # ### 演習 5：<!-- exercise flow_matching_loss -->
 #
