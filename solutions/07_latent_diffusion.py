@@ -137,8 +137,8 @@ for n in sides:
         n=n, numbers=3 * n * n, right=right)  # fmt: skip
 
 # %% [markdown]
-# Much can go, but not everything: a plain thumbnail of about 200 numbers says little more. Something cleverer than
-# means is asked for. First, though: what would a small space save? One step of training the course's U-Net, at 64x64
+# Much can go, but not everything: in a plain thumbnail of about 200 numbers hardly anything can be read
+# any more. Something cleverer than means is asked for. First, though: what would a small space save? One step of training the course's U-Net, at 64x64
 # pixels of 3 channels and at 8x8 places of 4:
 
 # %% [markdown] tags=["ja"]
@@ -1019,9 +1019,10 @@ for run in (in_latents, in_pixels):
             at=at, steps=steps, share=share, whole=whole)  # fmt: skip
 
 # %% [markdown]
-# Did the pixels get less than guessing? The five words, guessed, would be right in about 27% of the cases; our run's
-# pixels got eight per cent, as in blots the reader finds no thing at all. So the figure says that so few steps are too
-# few for pixels, not how far behind they would be in the end.
+# Did the pixels get less than guessing? The figure counts six things for each picture: the five words, and that there is
+# one thing and no more. Whoever paints one thing and guesses the words is right in about 39% of them; our run's pixels
+# got eleven per cent, as in blots the reader finds no thing at all. So the figure says that so few steps are too few for
+# pixels, not how far behind they would be in the end.
 #
 # **To be fair:** the seconds in which the autoencoder was trained are not in the figure. It is trained once, and any
 # number of diffusion models use it; but whoever trains just one model has to count them. What else could be said for
@@ -1054,7 +1055,7 @@ for run in (in_latents, in_pixels):
 # divides by the factor that stands in the file.
 
 # %% [markdown] tags=["ja"]
-# 画素のほうは、当てずっぽうより悪くなっていませんか。5 つの言葉を当てずっぽうで答えても、27% ほどは当たります。作者が試したときの画素は 8% でした。しみのような絵からは、読み取り器が何も見つけられないからです。ですから、この図からわかるのは、これだけのステップ数では画素には足りないということです。最後にどれだけの差が残るかは、わかりません。
+# 画素のほうは、当てずっぽうより悪くなっていませんか。図では、画像ごとに 6 つのことを数えています。5 つの言葉と、ものがひとつだけあることです。ものをひとつ描いて、言葉を当てずっぽうで選ぶだけでも、39% ほどは当たります。作者が試したときの画素は 11% でした。しみのような絵からは、読み取り器が何も見つけられないからです。ですから、この図からわかるのは、これだけのステップ数では画素には足りないということです。最後にどれだけの差が残るかは、わかりません。
 #
 # **公平のために**：オートエンコーダを学習させた秒数は、この図に入っていません。一度学習させれば、いくつもの拡散モデルで使えるからです。けれども、モデルをひとつだけ学習させる人は、それも数えなければなりません。画素の側には、ほかにも言い分があります。画素には天井がありません。デコーダに描けないものは、潜在変数のモデルには決して描けません（あなたの天井の高さは、5 節の、往復した画像をすべて読み取れた割合です）。また、*小さな*画像では、節約できるものもあまりありません。Lab 05 では、こうした工夫なしに 32x32 画素を描きました。
 #
