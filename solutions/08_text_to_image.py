@@ -416,15 +416,15 @@ check(drop_condition)
 #
 # $$ \tilde\epsilon_\theta(x_t, c) = (1 + w)\,\epsilon_\theta(x_t, c) - w\,\epsilon_\theta(x_t) \qquad \text{(Ho \& Salimans 2022, eq. 6)} $$
 #
-# In words: start at the guess without words, go to the guess with words, and go on in that direction. Every program counts from the
+# In words: start at the guess without words, go to the guess with words, and go on in that direction. Nearly all programs count from the
 # start, with `guidance_scale` $s = 1 + w$. At 0 the words do not count, at 1 they count as they were learnt, above that they are exaggerated.
 #
 # Why is that direction the right one? By Bayes' rule, for the scores of Lab 04,
 #
 # $$ \nabla \log p(c \mid x_t) = \nabla \log p(x_t \mid c) - \nabla \log p(x_t) $$
 #
-# The difference of both guesses points to where somebody who has to guess the words from the picture finds that easier: a classifier,
-# though nobody trained one (*classifier-free*). And since noise, picture and score are straight-line functions of one another at each $t$, it does not matter which of them is guided. We
+# The difference of both guesses of the picture points to where somebody who has to guess the words finds that easier: a classifier,
+# though nobody trained one (*classifier-free*). (That of the guesses of the noise points the other way, as noise is taken away.) And since noise, picture and score are straight-line functions of one another at each $t$, it does not matter which of them is guided. We
 # guide the picture, $\hat x_0$.
 #
 # ### Exercise 3: <!-- exercise guide -->
@@ -434,13 +434,13 @@ check(drop_condition)
 #
 # $$ \tilde\epsilon_\theta(x_t, c) = (1 + w)\,\epsilon_\theta(x_t, c) - w\,\epsilon_\theta(x_t) \qquad \text{(Ho \& Salimans 2022, eq. 6)} $$
 #
-# 言葉で言うと、こうです。言葉なしの推定から出発して、言葉ありの推定まで進み、そのまま同じ方向へ進み続けます。どのプログラムも出発点から数え、`guidance_scale` を $s = 1 + w$ とします。0 なら言葉は効かず、1 なら学んだとおりに効き、それより大きいと誇張されます。
+# 言葉で言うと、こうです。言葉なしの推定から出発して、言葉ありの推定まで進み、そのまま同じ方向へ進み続けます。ほとんどのプログラムは出発点から数え、`guidance_scale` を $s = 1 + w$ とします。0 なら言葉は効かず、1 なら学んだとおりに効き、それより大きいと誇張されます。
 #
 # なぜその方向でよいのでしょうか。Lab 04 のスコア（score）について、ベイズの定理から次の式が成り立ちます。
 #
 # $$ \nabla \log p(c \mid x_t) = \nabla \log p(x_t \mid c) - \nabla \log p(x_t) $$
 #
-# 2 つの推定の差が指すのは、画像から言葉を当てる人にとって、もっと当てやすくなる方向です。つまり分類器ですが、だれもそれを学習させてはいません（だから*分類器なし*といいます）。また、どの $t$ でも、ノイズ、画像、スコアは互いに 1 次式で結ばれているので、どれにガイダンスをかけても同じです。ここでは画像 $\hat x_0$ にかけます。
+# 画像の 2 つの推定の差が指すのは、画像から言葉を当てる人にとって、もっと当てやすくなる方向です。つまり分類器ですが、だれもそれを学習させてはいません（だから*分類器なし*といいます）。（ノイズは取り除くものなので、ノイズの推定の差は逆を向きます。）また、どの $t$ でも、ノイズ、画像、スコアは互いに 1 次式で結ばれているので、どれにガイダンスをかけても同じです。ここでは画像 $\hat x_0$ にかけます。
 #
 # ### 演習 3：<!-- exercise guide -->
 
@@ -625,8 +625,8 @@ for scale, share, other in zip(scales, right, varied, strict=True):
 #
 # ## A world in which everything is known
 #
-# **Why would very strong guidance spoil what it is to improve?** A network may be wrong, so take a world that needs none. Its pictures have one pixel. Cats lie around $-1$, dogs around $1$, both as a bell curve
-# with a spread of 0.7, and there are equally many: some dogs might as well be cats. Both denoisers are then exact. Told "a dog", one is a line, Lab 04's mean of a bell curve; told nothing, the other weighs the two lines by how well each kind
+# **Why would very strong guidance spoil what it is to improve?** A network may be wrong, so take a world that needs none. Its pictures have one pixel. Cats lie around $-\mu = -1$, dogs around $\mu = 1$, both as a bell curve
+# with a spread of $\sigma = 0.7$, and there are equally many: some dogs might as well be cats. Both denoisers are then exact. Told "a dog", one is a straight line, as in the known world of Lab 06 (section 3); told nothing, the other weighs the two lines by how well each kind
 # explains what it sees:
 #
 # $$ \mathbb{E}[x_0 \mid x_t, \text{dog}] = \mu + \frac{\sqrt{\bar\alpha_t}\,\sigma^2}{v_t}\left(x_t - \sqrt{\bar\alpha_t}\,\mu\right), \quad v_t = \bar\alpha_t \sigma^2 + 1 - \bar\alpha_t, \qquad
@@ -639,7 +639,7 @@ for scale, share, other in zip(scales, right, varied, strict=True):
 #
 # ## すべてが分かっている世界
 #
-# **とても強いガイダンスが、よくするはずのものを壊してしまうのは、なぜでしょうか。** ネットワークは間違うことがあるので、ネットワークのいらない世界で考えましょう。この世界の画像は 1 画素です。猫は $-1$ のあたり、犬は $1$ のあたりに、どちらも広がり 0.7 の釣り鐘形に散らばっていて、数は同じです。猫と言われても通りそうな犬もいます。このとき、デノイザーは 2 つとも正確に書けます。"a dog" と聞いたほうは 1 次式で、Lab 04 で見た釣り鐘形の平均です。何も聞いていないほうは、見えているものをそれぞれの種類がどれだけうまく説明するかで重みをつけて、2 つの 1 次式を混ぜます。
+# **とても強いガイダンスが、よくするはずのものを壊してしまうのは、なぜでしょうか。** ネットワークは間違うことがあるので、ネットワークのいらない世界で考えましょう。この世界の画像は 1 画素です。猫は $-\mu = -1$ のあたり、犬は $\mu = 1$ のあたりに、どちらも広がり $\sigma = 0.7$ の釣り鐘形に散らばっていて、数は同じです。猫と言われても通りそうな犬もいます。このとき、デノイザーは 2 つとも正確に書けます。"a dog" と聞いたほうは 1 次式で、Lab 06 の 3 節で見た、道がわかっている世界の推定と同じ形です。何も聞いていないほうは、見えているものをそれぞれの種類がどれだけうまく説明するかで重みをつけて、2 つの 1 次式を混ぜます。
 #
 # $$ \mathbb{E}[x_0 \mid x_t, \text{dog}] = \mu + \frac{\sqrt{\bar\alpha_t}\,\sigma^2}{v_t}\left(x_t - \sqrt{\bar\alpha_t}\,\mu\right), \quad v_t = \bar\alpha_t \sigma^2 + 1 - \bar\alpha_t, \qquad
 # p(\text{dog} \mid x_t) = \frac{1}{1 + e^{-2 \sqrt{\bar\alpha_t}\,\mu\,x_t / v_t}} $$
