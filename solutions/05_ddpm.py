@@ -533,7 +533,7 @@ check(training_step)
 #   weight matrix points mostly along a few loud directions, such as the background's; what a rare word asks for is a
 #   faint one. Muon moves weight matrices about equally far along each, and its authors suspect that this is why it
 #   learns sooner. Biases, norms, embeddings and the first and last layer stay with AdamW;
-# - the learning rate rises for a moment and then falls to nothing, because small steps at the end leave less noise in
+# - the learning rate rises for a moment and then falls towards zero, because small steps at the end leave less noise in
 #   the weights;
 # - a **running average** of the weights is kept, and it is the average that paints (DDPM does so too, appendix B). After each
 #   step it moves a little towards them, $\bar\theta \leftarrow k\,\bar\theta + (1 - k)\,\theta$. Here $k = \min\big(0.995, \tfrac{1 + n}{10 + n}\big)$ after step $n$, which makes it
@@ -955,7 +955,7 @@ say("With the weights of the last step in place of their running average: {all:.
 #
 # The zoo holds `shapes-pixel`: the same layout, asked the same question, trained for eleven minutes by
 # `t2ilab train shapes-pixel`; `t2ilab zoo shapes-pixel` shows its card. Only its residual blocks differ: time and words also *scale* their channels
-# (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), eq. 3). The words are learnt in an order: background,
+# (Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233), section 3.1). The words are learnt in an order: background,
 # place, size and colour within the first thousand steps; the shapes come last and take the rest of the time. How far did yours get, and how far the zoo's? The same prompts, both models:
 
 # %% [markdown] tags=["ja"]
@@ -967,7 +967,7 @@ say("With the weights of the last step in place of their running average: {all:.
 #
 # ## 同じ問いを、もっと長く
 #
-# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で 11 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の式 3）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
+# 学習済みモデル集（zoo）には `shapes-pixel` があります。同じ構成のネットワークに同じ問いを出し、`t2ilab train shapes-pixel` で 11 分間学習したものです。`t2ilab zoo shapes-pixel` で説明を読めます。違うのは残差ブロックだけで、時刻と言葉がチャンネルの*倍率も変えます*（Dhariwal & Nichol [2021](https://arxiv.org/abs/2105.05233) の 3.1 節）。言葉は順番に身につきます。まず背景、場所、大きさ、色で、ここまでが最初の 1,000 ステップです。形は最後で、残りの時間はすべてそのために使われます。あなたのモデルはどこまで進みましたか。zoo のモデルはどうでしょうか。同じプロンプトで、2 つのモデルを比べてみましょう。
 
 # %% tags=["nbval-ignore-output"]
 from t2ilab.pipelines.text_to_image import TextToImage

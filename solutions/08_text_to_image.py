@@ -757,26 +757,26 @@ plots.images(
 #
 # - **A model has no "not".** The captions it learnt from say what a picture shows. Whoever writes "without yellow" has written *yellow*. (And "without" is in none of these captions: the
 #   tokenizer had to put it together from pieces, as you see above.)
-# - **The arrow leads away from more than was meant.** Guidance goes along the *difference*. "A house" and "a yellow house" are nearly the same wish here, as most houses of this world are yellow: in their difference nothing pulls towards a house, and twice that difference leads away from the houses that the model knows. Look at the last row: of what are these pictures? A negative
+# - **The arrow leads away from more than was meant.** Guidance goes along the *difference*. "A house" and "a yellow house" are nearly the same wish here, as yellow is what a house of this world usually is: in their difference nothing pulls towards a house, and twice that difference leads away from the houses that the model knows. Look at the last row: of what are these pictures? A negative
 #   prompt should hold what is unwanted and nothing else.
 #
 # **Change one thing:** the negative prompt "at night". Surroundings fill the whole picture: what is farthest from night? Then a word that "a house" would not have led to anyway, such as "fish".
 #
 # ## Two languages
 #
-# Three captions in ten of its training were Japanese, and nobody told the model that there are two languages. The same scenes, from the same noise, once in each:
+# Two captions in five of its training were Japanese, and nobody told the model that there are two languages. The same scenes, from the same noise, once in each:
 
 # %% [markdown] tags=["ja"]
 # 続きを読む前に、2 行目と 4 行目を説明してください。
 #
 # - **モデルに「〜ない」はありません。** 学んだキャプションは、画像に写っているものを述べたものです。"without yellow" と書いた人は、*yellow* と書いたのです。（しかも、"without" はどのキャプションにもない単語です。上に見えるように、トークナイザは断片から組み立てるしかありません。）
-# - **矢印は、思ったより多くのものから遠ざかります。** ガイダンスが進むのは*差*の方向です。この世界の家はほとんど黄色なので、"a house" と "a yellow house" は、ここではほとんど同じ願いです。その差の中に、家へ引き寄せるものは何もなく、差の 2 倍は、モデルの知っている家から遠ざかります。いちばん下の段を見てください。何の絵になっているでしょうか。ネガティブプロンプトには、欲しくないものだけを書くべきです。
+# - **矢印は、思ったより多くのものから遠ざかります。** ガイダンスが進むのは*差*の方向です。この世界の家は、ふつう黄色なので、"a house" と "a yellow house" は、ここではほとんど同じ願いです。その差の中に、家へ引き寄せるものは何もなく、差の 2 倍は、モデルの知っている家から遠ざかります。いちばん下の段を見てください。何の絵になっているでしょうか。ネガティブプロンプトには、欲しくないものだけを書くべきです。
 #
 # **ひとつ変えてみましょう**：ネガティブプロンプトを "at night" にしてください。背景は画像全体に広がっています。夜からいちばん遠いものは何でしょうか。次に、"a house" からはもともと出てきそうにない単語、たとえば "fish" を試してください。
 #
 # ## 2 つの言語
 #
-# 学習に使ったキャプションの 10 個に 3 個は日本語でしたが、言語が 2 つあることを、モデルに教えた人はいません。同じシーン（scene）を、同じノイズから、それぞれの言語で描かせます。
+# 学習に使ったキャプションの 5 個に 2 個は日本語でしたが、言語が 2 つあることを、モデルに教えた人はいません。同じシーン（scene）を、同じノイズから、それぞれの言語で描かせます。
 
 # %% tags=["nbval-ignore-output"]
 COUNT = budget(lesson=32, ci=4)

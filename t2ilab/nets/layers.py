@@ -89,7 +89,7 @@ class ResBlock(nn.Module):
         time_dim: width of the time embedding; None for a block that knows of no time, as in a VAE.
         groups, eps: of the two GroupNorms.
         scale_shift: whether the time also scales each channel after the second norm, and not only shifts it before
-            (Dhariwal & Nichol 2021, eq. 3: adaptive group normalization).
+            (Dhariwal & Nichol 2021, section 3.1: adaptive group normalization).
     """
 
     def __init__(
