@@ -508,7 +508,8 @@ for name, spacing in rows:
     print(f"{name:9} {spacing:9}", *figures)
 
 # %% [markdown]
-# Read it all together: for each number of calls the printed table has the share, the seconds, and the distance. (With 56 pictures a share is uncertain by about 13 points.)
+# Read it all together: for each number of calls the printed table has the share, the seconds, and the distance. (With 56 pictures a share is uncertain by about 13 points; all
+# rows had the same prompts and began in the same noise, so their differences are surer than the shares.)
 #
 # - More calls do not always help. On equal distances DDIM and DPM++ are judged best at ten, and with more they fall. (The road's own end is judged no
 #   better: DPM++ over Karras's levels is nearly there at forty.) DDPM, which adds fresh noise, is often ahead of them with the same model.
@@ -529,7 +530,7 @@ for name, spacing in rows:
 # How large does that factor get?
 
 # %% [markdown] tags=["ja"]
-# まとめて読みましょう。上に出力された表には、呼び出しの回数ごとに、割合、秒数、距離が並んでいます。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。）
+# まとめて読みましょう。上に出力された表には、呼び出しの回数ごとに、割合、秒数、距離が並んでいます。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。ただし、どの行も同じプロンプトと同じノイズから始めたので、行どうしの差は、それぞれの割合よりも確かです。）
 #
 # - 呼び出しを増やしても、よくなるとは限りません。等間隔の時刻では、DDIM と DPM++ の成績は 10 回のときがいちばんよく、それより増やすと下がります。（道の終わりそのものの成績も、それよりよくはありません。Karras らの段階を DPM++ で 40 回歩けば、もうほとんど道の終わりです。）新しいノイズを加える DDPM は、同じモデルなのに、しばしばその上を行きます。ノイズを加えない歩き方では、はじめのころの推定の誤りがすべて残ります。新しいノイズはその一部を覆い隠し、ネットワークはそこを決め直します（Karras et al. 2022 の 4 節）。ですから、ここでノイズを加えない理由は、歩数を減らすためではありません。道の終わりがひとつに決まり、そこまでの距離を測れるからです。
 # - **呼び出しが少ないときは、ノイズの段階の選び方が効きます。** 5 回と 10 回では、DDPM も DDIM も DPM++ も、Karras らの段階より等間隔の時刻のほうでよい成績です。`pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]` で、その段階を見てください。Karras らの 5 つの段階のうち、3 つは $\sigma = 5$ より上にあり、そこではまだほとんど何も見えません。ひとつは 0.006 で、そこではもうすべてが決まっています。この画像が決まっていく範囲には、ひとつしか残りません。等間隔の時刻（`"trailing"`）では、5 つのうち 4 つがその範囲にあります。Karras らがこの段階を選んだのは、別のモデルと、もっと多い歩数のためでした。呼び出しが多ければ、道の終わりに最も近づきます。
