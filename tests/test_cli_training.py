@@ -185,6 +185,8 @@ def test_a_method_is_a_recipe_and_its_options_are_numbers(command, asked, argume
         (["train", "shapes", "--method", "lora"], "Only monsters has methods; got shapes with --method lora."),
         (["train", "monsters", "--rank", 4], "The recipe monsters has no rank; these have it: monsters-lora."),
         (["train", "reader", "--base", "shapes"], "The recipe reader has no base; these have it:"),
+        (["train", "vae-shapes", "--vae", "vae-shapes"], "The recipe vae-shapes has no vae; these have it: shapes,"),
+        (["train", "shapes-pixel", "--vae", "vae-shapes"], "vae-shapes has latents of 4 channels, and this"),
         (["train", "cascade-shapes-16", "--told", "nobody"], "by 'nobody', which is neither in the zoo nor a folder."),
         (["train", "decoder-shapes", "--told", "nobody"], "Train one by `t2ilab train clip-storybook`, and give its"),
         (["train", "monsters", "--base", "storybok"], "The zoo has no 'storybok'; the nearest it has: storybook"),

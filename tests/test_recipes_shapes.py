@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from t2ilab.data.understanding import understand
+from t2ilab.files import read_json
 from t2ilab.interop.stable_diffusion import write_vae
 from t2ilab.nets.vae import VAE, VAEConfig
 from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes import shapes
+from t2ilab.recipes.run import Run
 from t2ilab.recipes.text_to_image import error_weights
 from t2ilab.training.loop import train
 
@@ -49,6 +51,19 @@ def test_its_pictures_are_scaled_latents_and_those_that_are_kept_are_the_same(sm
     torch.testing.assert_close(fresh.batch(1)["x0"], 1.25 * mean)
     torch.testing.assert_close(kept.batch(1)["x0"], 1.25 * mean, rtol=1e-3, atol=1e-3)  # half precision
     torch.testing.assert_close(kept.batch(3)["x0"], kept.batch(1)["x0"])
+
+
+def test_it_learns_in_the_latents_of_an_autoencoder_of_ones_own(tmp_path, cpu, vae_folder, monkeypatch):
+    monkeypatch.setattr(shapes, "NUMBERS", replace(shapes.NUMBERS, batch=8, cached=2))
+    run = Run("shapes", tmp_path / "run", steps=1, device=cpu, changes={"vae": vae_folder})
+    assert [step.step for step in run.steps()] == [1]
+    assert run.recipe.vae.config.scaling_factor == 1.25
+    assert read_json(tmp_path / "run" / "plan.json")["changes"] == {"vae": vae_folder}
+
+
+def test_latents_of_another_kind_are_refused_before_anything_is_computed(small):
+    with pytest.raises(ValueError, match=r"vae-storybook has latents of 16 channels, and this model learns in 4\."):
+        small(vae="vae-storybook")
 
 
 def test_a_picture_is_met_again_in_other_words_that_are_as_true(small):

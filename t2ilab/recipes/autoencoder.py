@@ -114,9 +114,15 @@ class AutoencoderRecipe:
         write_vae(folder, model, SIZE)
 
 
-def open_vae(name: str, device: DeviceManager) -> VAE:
-    """An autoencoder of the zoo, or one in a folder. Raises ValueError or OSError as `zoo.folder` and `read_vae` do."""
-    return device.place(read_vae(zoo.folder(name) if name in zoo.names() or not Path(name).is_dir() else name))
+def open_vae(name: str, device: DeviceManager, channels: int | None = None) -> VAE:
+    """An autoencoder of the zoo, or one in a folder, for a network that learns in latents of so many channels.
+
+    Raises ValueError for one of others, and ValueError or OSError as `zoo.folder` and `read_vae` do.
+    """
+    vae = read_vae(zoo.folder(name) if name in zoo.names() or not Path(name).is_dir() else name)
+    if channels not in (None, theirs := vae.config.latent_channels):
+        raise ValueError(f"{name} has latents of {theirs} channels, and this model learns in {channels}.")
+    return device.place(vae)
 
 
 def psnr(images: Tensor, originals: Tensor) -> Tensor:

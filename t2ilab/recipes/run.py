@@ -10,7 +10,7 @@ import platform
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -321,8 +321,9 @@ def _training(recipe: Any, plan: Any, checkpoint: Path | None = None) -> Iterato
 
 
 def _numbers_of(module: ModuleType) -> set[str]:
-    """The names of a recipe's numbers that may be changed."""
-    return {field.name for field in fields(module.NUMBERS)} if hasattr(module, "NUMBERS") else set()
+    """The names of a recipe's numbers that may be changed: all but whole configurations."""
+    numbers = getattr(module, "NUMBERS", None)
+    return {f.name for f in fields(numbers) if not is_dataclass(getattr(numbers, f.name))} if numbers else set()
 
 
 def _having(number: str) -> str:
