@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -114,6 +115,12 @@ def test_the_noise_on_the_way_is_not_the_noise_of_the_start(small_pipe):
     assert abs(correlation) < 0.15
 
 
+@pytest.mark.parametrize("seed", [np.int64(40), np.uint8(40), torch.tensor(40)])
+def test_a_seed_out_of_an_array_is_the_same_seed(small_pipe, seed):
+    how = {"sampler": "ddpm", "num_inference_steps": 2, "output_type": "pt"}
+    assert torch.equal(small_pipe([PROMPT] * 2, seed=seed, **how), small_pipe([PROMPT] * 2, seed=40, **how))
+
+
 def test_a_seed_also_fixes_ddpm(small_pipe):
     first, second, other = (
         small_pipe(PROMPT, seed=seed, sampler="ddpm", num_inference_steps=3, output_type="pt") for seed in (5, 5, 6)
@@ -223,10 +230,13 @@ def test_words_in_both_languages_change_the_picture(small_pipe):
         ({"sampler": "dimm"}, r"There is no sampler 'dimm'; the nearest: ddim\.$"),
         ({"sampler": "x"}, r"no sampler 'x'; the nearest: ddim, ddpm, euler, euler_ancestral, heun, dpmpp_2m\.$"),
         ({"height": 15}, "multiples of 2"),
-        ({"height": 0}, "height and width are positive numbers of pixels; got 0 and 16"),
+        ({"height": 0}, "height and width are positive whole numbers of pixels; got 0 and 16"),
+        ({"width": 16.0}, r"whole numbers of pixels; got 16 and 16\.0"),
         ({"width": -16}, "got 16 and -16"),
         ({"seed": -1}, r"A seed is a whole number from 0 to 2\^63; got -1"),
         ({"seed": 2**64}, "A seed is a whole number"),
+        ({"seed": 1.5, "latents": torch.zeros(1, 3, 16, 16)}, r"A seed is a whole number from 0 to 2\^63; got 1\.5"),
+        ({"generator": [torch.Generator()]}, "generator is one torch.Generator for the whole batch; got a list"),
         ({"latents": torch.zeros(2, 3, 16, 16)}, r"latents must be \(B, C, H, W\) = \(1, 3, 16, 16\); got \(2, 3, 16"),
         ({"latents": torch.zeros(3, 16, 16)}, "latents must be"),
         ({"latents": torch.full((1, 3, 16, 16), math.nan)}, "latents must be finite numbers; got NaN or infinity"),

@@ -225,6 +225,10 @@ def test_prompts_in_both_languages_and_a_folder(kind, cpu, tmp_path):
     assert 0 <= images.min() <= images.max() <= 1
     assert torch.equal(images, pipe(prompts, seed=1, output_type="pt"))
     assert not torch.equal(images, pipe(prompts, seed=2, output_type="pt"))
+    assert torch.equal(images, pipe(prompts, seed=torch.tensor(1), output_type="pt"))
+    for broken in (-1, 1.5, None):
+        with pytest.raises(ValueError, match=rf"A seed is a whole number from 0 to 2\^63; got {broken}"):
+            pipe(prompts, seed=broken)
     pipe.save_pretrained(tmp_path)
     again = LabelsToImage.from_pretrained(tmp_path, "cpu")
     torch.testing.assert_close(again(prompts, seed=1, output_type="pt"), images, rtol=0, atol=0.02)

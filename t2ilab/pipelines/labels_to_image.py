@@ -20,6 +20,7 @@ from t2ilab.interop.gan import read_painter, write_painter
 from t2ilab.nets.gan.attention import AttentionGenerator
 from t2ilab.nets.gan.conditional import ConditionalGenerator
 from t2ilab.pipelines.arguments import check_output_type, prompts_of
+from t2ilab.pipelines.noise import whole_seed
 
 VALUES = tuple(len(names) for names in SHAPES_LEVEL.values())  # of thing, colour, size, place and background
 
@@ -79,10 +80,11 @@ class LabelsToImage:
             output_type: "pil", or "pt" for a tensor (B, 3, H, W) in [0, 1].
 
         Raises:
-            ValueError: an empty prompt, one that this level does not hold, or another output_type.
+            ValueError: an empty prompt, one that this level does not hold, a seed that is no whole number from 0 on, or
+                another output_type.
         """
         check_output_type(output_type)
-        rng = random.Random(f"labels {seed}")
+        rng = random.Random(f"labels {whole_seed(seed)}")
         scenes = [complete(understand(text, "shapes")[0], rng) for text in prompts_of(prompt)]
         images = self.draw(scenes, seed)
         return to_pil(images) if output_type == "pil" else images / 2 + 0.5
@@ -92,10 +94,11 @@ class LabelsToImage:
         """Pictures (B, 3, size, size) in [-1, 1] of full scenes of the `shapes` level, on the CPU.
 
         Raises:
-            ValueError: a scene that leaves something open, or that is not of this level.
+            ValueError: a scene that leaves something open, or that is not of this level; a seed as above.
         """
         labels = labels_of(scenes)
-        z = torch.randn(len(labels), self.painter.config.latent_dim, generator=torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(whole_seed(seed))
+        z = torch.randn(len(labels), self.painter.config.latent_dim, generator=generator)
         parts = zip(z.split(together), labels.split(together), strict=True)
         where = self.device.device
         return torch.cat([self.painter(noise.to(where), part.to(where)).cpu() for noise, part in parts])

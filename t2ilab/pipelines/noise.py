@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from operator import index
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def whole_seed(seed: Any, count: int = 1) -> int:
+    """A seed as Python's int, which is what torch's generators take: of numpy's whole numbers too, or a tensor of one.
+
+    Raises ValueError where it is no whole number, or leaves no room for those of `count` pictures.
+    """
+    try:
+        plain = index(seed)
+    except TypeError:
+        plain = -1
+    if not 0 <= plain < 2**63 - count:
+        raise ValueError(f"A seed is a whole number from 0 to 2^63; got {seed!r}.")
+    return plain
+
+
+def fresh_stream(seed: int) -> torch.Generator:
+    """The stream of a sampler that adds noise on its way.
+
+    Not that of the seed itself, which begins with the very noise that the first picture started from.
+    """
+    return torch.Generator().manual_seed(whole_seed(seed) ^ 0x5EED)
 
 
 class Noise:
@@ -20,18 +43,21 @@ class Noise:
         fresh: the stream of a sampler that adds noise on its way, one for the whole batch; None for chance.
 
     Raises:
-        ValueError: a seed out of range, or that is no whole number.
+        ValueError: a seed out of range, or that is no whole number; a generator that is none, such as a list of them.
     """
 
     def __init__(self, count: int, seed: int | None = None, generator: torch.Generator | None = None):
         self.count, self.generator, self.fresh = count, generator, generator
         self.streams: list[torch.Generator] = []
+        if not isinstance(generator, torch.Generator | None):
+            raise ValueError(
+                f"generator is one torch.Generator for the whole batch; got a {type(generator).__name__}. For a stream "
+                "for each picture give a seed: picture i has that of seed + i."
+            )
         if generator is None and seed is not None:
-            if not hasattr(seed, "__index__") or not 0 <= index(seed) < 2**63 - count:
-                raise ValueError(f"A seed is a whole number from 0 to 2^63; got {seed!r}.")
-            self.streams = [torch.Generator().manual_seed(seed + i) for i in range(count)]
-            # Not the seed itself: its stream begins with the very noise that the first picture started from.
-            self.fresh = torch.Generator().manual_seed(seed ^ 0x5EED)
+            first = whole_seed(seed, count)
+            self.streams = [torch.Generator().manual_seed(first + i) for i in range(count)]
+            self.fresh = fresh_stream(first)
 
     def __call__(self, *shape: int) -> Tensor:
         """The next draw, (count, *shape) in float32, on the generator's device or the CPU."""

@@ -37,7 +37,7 @@ from t2ilab.nets.unet import UNet
 from t2ilab.nets.vae import VAE
 from t2ilab.pipelines.arguments import check_length, check_output_type, prompts_of
 from t2ilab.pipelines.folder import open_parts, save_parts
-from t2ilab.pipelines.noise import Noise
+from t2ilab.pipelines.noise import Noise, fresh_stream
 
 Sampler = Callable[..., Tensor]
 SAMPLERS: dict[str, Sampler] = {
@@ -292,6 +292,7 @@ class TextToImage:
         """Standard normal noise (count, C, h, w), as given or drawn, on the U-Net's device and in its dtype."""
         size = self._fold(*(self.image_size if side is None else side for side in (height, width)))
         shape = (count, self.unet.config.x_channels, *size)
+        chance = Noise(count, seed, generator)  # which refuses a wrong one, where latents are given too
         if latents is not None:
             if latents.ndim != 4 or latents.shape[:2] != shape[:2]:
                 raise ValueError(f"latents must be (B, C, H, W) = {shape}; got {tuple(latents.shape)}.")
@@ -301,7 +302,7 @@ class TextToImage:
                 )
             x = latents
         else:
-            x = Noise(count, seed, generator)(*shape[1:])
+            x = chance(*shape[1:])
         return self._placed(x)
 
     def start(
@@ -324,8 +325,7 @@ class TextToImage:
     ) -> Tensor:
         """From x_t at the first of these timesteps to x0, both (B, C, h, w)."""
         sampling = self._sampling(sampler, spacing)
-        # Not the seed itself: its stream begins with the very noise that the first picture started from.
-        fresh = generator or (None if seed is None else torch.Generator().manual_seed(seed ^ 0x5EED))
+        fresh = generator or (None if seed is None else fresh_stream(seed))
         # A sampler of a student's own need not know where published ones end.
         end = {} if not sampling.to_first else {"final_alpha_cumprod": sampling.final(self.schedule)}
         draw = _sampler(sampler or self.sampling.sampler)
@@ -371,8 +371,8 @@ class TextToImage:
     def _fold(self, height: int, width: int) -> tuple[int, int]:
         """The size of what the U-Net works on."""
         factor = 1 if self.vae is None else self.vae.config.factor
-        if min(height, width) < 1:
-            raise ValueError(f"height and width are positive numbers of pixels; got {height} and {width}.")
+        if not all(hasattr(side, "__index__") for side in (height, width)) or min(height, width) < 1:
+            raise ValueError(f"height and width are positive whole numbers of pixels; got {height} and {width}.")
         if height % factor or width % factor:
             raise ValueError(f"This model draws in multiples of {factor} pixels; got {height} and {width}.")
         return height // factor, width // factor
