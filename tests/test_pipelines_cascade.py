@@ -67,6 +67,12 @@ def test_a_seed_fixes_what_samplers_add_on_their_way_too(pipe, sampler):
     assert (pipe(PROMPTS, **settings | {"seed": 5}) - one).abs().max() > 0.1
 
 
+def test_a_sampler_is_named_as_in_one_stage(pipe):
+    settings = {"seed": 4, "num_inference_steps": 2, "output_type": "pt"}
+    named = pipe(PROMPTS, sampler="euler_ancestral", **settings)
+    torch.testing.assert_close(named, pipe(PROMPTS, sampler=sample_euler_ancestral, **settings), rtol=0, atol=0)
+
+
 def test_pictures_can_be_learnt_from(pipe):
     drawn = pipe(PROMPTS[0], seed=4, num_inference_steps=2, output_type="pt")
     layer = torch.nn.Conv2d(3, 1, 3)
@@ -120,6 +126,26 @@ def test_a_folder_of_that_name_does_not_hide_the_zoos(tmp_path, monkeypatch, cpu
     assert [stage.image_size for stage in Cascade.from_pretrained("shapes", cpu).stages] == [16, 32, 64]
 
 
+def test_the_zoos_stages_are_sorted_by_their_whole_size(monkeypatch):
+    opened = []
+
+    class Part:
+        device = None
+
+        @classmethod
+        def from_pretrained(cls, name, device=None):
+            opened.append(name)
+            return cls()
+
+    names = ["cascade-tall-128", "cascade-tall-64", "cascade-tall-256", "language-tall"]
+    monkeypatch.setattr("t2ilab.zoo.names", lambda: names)
+    monkeypatch.setattr("t2ilab.pipelines.cascade.Reading", Part)
+    monkeypatch.setattr("t2ilab.pipelines.cascade.Stage", Part)
+    monkeypatch.setattr(Cascade, "__init__", lambda self, reading, stages: None)
+    Cascade.from_pretrained("tall")
+    assert opened == ["language-tall", "cascade-tall-64", "cascade-tall-128", "cascade-tall-256"]
+
+
 def test_what_the_zoo_has_not_is_a_sentence():
     with pytest.raises(ValueError, match="'language-nowhere'"):
         Cascade.from_pretrained("nowhere")
@@ -136,6 +162,8 @@ def test_what_the_zoo_has_not_is_a_sentence():
         ({"augmentation_level": 2}, r"An augmentation level lies in \[0, 1\]"),
         ({"seed": -1}, "whole number from 0"),
         ({"num_inference_steps": 0}, "num_inference_steps lies in 1 to 100; got 0"),
+        ({"sampler": "dimm"}, "There is no sampler 'dimm'; the nearest: ddim"),
+        ({"sampler": 3}, "A sampler is a function, or one of ddim, .*; got 3"),
     ],
 )
 def test_what_it_does_not_draw_is_a_sentence(pipe, arguments, sentence):

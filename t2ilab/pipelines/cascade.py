@@ -101,10 +101,10 @@ class Cascade:
         """
         folder = Path(name)
         if f"language-{name}" not in zoo.names() and folder.is_dir():
-            stages = sorted(folder.glob("stage-*"), key=lambda path: int(path.name.removeprefix("stage-")))
+            stages = sorted(folder.glob("stage-*"), key=lambda path: _size(path.name))
             parts: list[Any] = [folder / "language", *stages]
         else:
-            sizes = sorted((n for n in zoo.names() if n.startswith(f"cascade-{name}-")), key=lambda n: int(n[-2:]))
+            sizes = sorted((n for n in zoo.names() if n.startswith(f"cascade-{name}-")), key=_size)
             parts = [f"language-{name}", *sizes]
         reading = Reading.from_pretrained(parts[0], device)
         return cls(reading, [Stage.from_pretrained(part, reading.device) for part in parts[1:]])
@@ -178,3 +178,8 @@ class Cascade:
         if len(each) != len(self.stages):
             raise ValueError(f"Give settings once or for each of the {len(self.stages)} stages; got {len(each)}.")
         return [changed(one, changes) for one in each]
+
+
+def _size(name: str) -> int:
+    """Pixels a side, with which the name of a stage ends."""
+    return int(name.rpartition("-")[2])

@@ -25,7 +25,7 @@ from t2ilab.interop.weights import read_weights, write_weights
 from t2ilab.nets.unet import UNet, UNetConfig
 from t2ilab.pipelines.folder import find
 from t2ilab.pipelines.noise import Noise
-from t2ilab.pipelines.text_to_image import Sampler
+from t2ilab.pipelines.text_to_image import Sampler, sampler_of
 
 THRESHOLDINGS = ("dynamic", "static", "none")
 KIND, STEM = "Stage", "diffusion_pytorch_model"
@@ -42,7 +42,7 @@ class Guidance:
         percentile: of dynamic thresholding, in (0, 1].
         augmentation_level: in [0, 1], the noise that is put into the small picture; a first stage has none. It hides
             what is wrong in it, and what is right: the more a base errs in detail, the more is worth trying.
-        sampler: a function with the arguments of `sample_ddim`.
+        sampler: a name of `text_to_image.SAMPLERS`, or a function with the arguments of `sample_ddim`.
 
     Raises:
         ValueError: one of these out of its range.
@@ -53,7 +53,7 @@ class Guidance:
     thresholding: str = "dynamic"
     percentile: float = 0.995
     augmentation_level: float = 0.0
-    sampler: Sampler = sample_ddim
+    sampler: str | Sampler = sample_ddim
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.guidance_scale):
@@ -66,6 +66,7 @@ class Guidance:
             raise ValueError(
                 f"An augmentation level lies in [0, 1], 0 for no noise; got {self.augmentation_level}. 0.1 is usual."
             )
+        sampler_of(self.sampler)
 
 
 def changed(how: Guidance | None, changes: Mapping[str, Any]) -> Guidance:
@@ -226,7 +227,8 @@ class Stage:
         denoise = self.denoiser(self._placed(told), self._placed(untold), how, low_res, levels, mask)
         x = self._placed(noise(self.unet.config.out_channels, self.image_size, self.image_size))
         timesteps = self.schedule.timesteps(how.num_inference_steps, "trailing")
-        return how.sampler(denoise, x, self.schedule, timesteps, generator=noise.fresh, callback=callback)
+        draw = sampler_of(how.sampler)
+        return draw(denoise, x, self.schedule, timesteps, generator=noise.fresh, callback=callback)
 
     def _placed(self, x: Tensor) -> Tensor:
         return x.to(self.device.device, next(self.unet.parameters()).dtype)

@@ -328,7 +328,7 @@ class TextToImage:
         fresh = generator or (None if seed is None else fresh_stream(seed))
         # A sampler of a student's own need not know where published ones end.
         end = {} if not sampling.to_first else {"final_alpha_cumprod": sampling.final(self.schedule)}
-        draw = _sampler(sampler or self.sampling.sampler)
+        draw = sampler_of(sampler or self.sampling.sampler)
         return draw(denoise, x, self.schedule, timesteps, generator=fresh, callback=callback, **end)
 
     def decode(self, x0: Tensor) -> Tensor:
@@ -363,7 +363,9 @@ class TextToImage:
         """The model's own way of drawing; where a caller asks for another sampler or grid, that from plain noise."""
         own = self.sampling
         sampler = sampler or own.sampler
-        spacing = spacing or ("karras" if _sampler(sampler) is sample_heun and sampler != own.sampler else own.spacing)
+        spacing = spacing or (
+            "karras" if sampler_of(sampler) is sample_heun and sampler != own.sampler else own.spacing
+        )
         if (sampler, spacing) == (own.sampler, own.spacing):
             return own
         return Sampling(spacing=spacing, steps_offset=own.steps_offset)
@@ -378,10 +380,12 @@ class TextToImage:
         return height // factor, width // factor
 
 
-def _sampler(sampler: str | Sampler) -> Sampler:
+def sampler_of(sampler: str | Sampler) -> Sampler:
     """The function of that name. Raises ValueError, with the nearest, for a name that is none."""
-    if not isinstance(sampler, str):
+    if callable(sampler):
         return sampler
+    if not isinstance(sampler, str):
+        raise ValueError(f"A sampler is a function, or one of {', '.join(SAMPLERS)}; got {sampler!r}.")
     if sampler not in SAMPLERS:
         near = get_close_matches(sampler, SAMPLERS, 1, 0.4) or SAMPLERS
         raise ValueError(f"There is no sampler {sampler!r}; the nearest: {', '.join(near)}.")
