@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,9 +37,9 @@ def from_pil(images: Image.Image | Sequence[Image.Image]) -> Tensor:
     """Turns one PIL picture, or several of one size, into float (B, 3, H, W) in [-1, 1].
 
     Raises:
-        ValueError: no picture, or pictures of different sizes.
+        ValueError: no picture, pictures of different sizes, or what is no PIL picture.
     """
-    pictures = [images] if isinstance(images, Image.Image) else list(images)
+    pictures = pil_pictures(images)
     if not pictures:
         raise ValueError("A batch needs at least one picture; got none.")
     if len({picture.size for picture in pictures}) != 1:
@@ -46,6 +48,19 @@ def from_pil(images: Image.Image | Sequence[Image.Image]) -> Tensor:
         )
     levels = np.stack([np.array(picture.convert("RGB")) for picture in pictures])
     return torch.from_numpy(levels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def pil_pictures(images: Any) -> list[Image.Image]:
+    """One PIL picture or several as a list. Raises ValueError for whatever else came in their place."""
+    alone = isinstance(images, Image.Image | str | Path) or not isinstance(images, Iterable)
+    pictures = [images] if alone else list(images)
+    for one in pictures:
+        if not isinstance(one, Image.Image):
+            raise ValueError(
+                f"A picture is PIL here; got a {type(one).__name__}. A file becomes one by Image.open(path), an array "
+                "(H, W, 3) of bytes by Image.fromarray(array)."
+            )
+    return pictures
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:

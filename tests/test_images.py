@@ -76,6 +76,20 @@ def test_pictures_of_two_sizes_or_none():
         from_pil([])
 
 
+@pytest.mark.parametrize(
+    ("images", "kind"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), "ndarray"),
+        ([Image.new("RGB", (4, 3)), np.zeros((3, 4, 3))], "ndarray"),
+        ("picture.png", "str"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_pil_picture_is_named(images, kind):
+    with pytest.raises(ValueError, match=rf"A picture is PIL here; got a {kind}\. A file becomes one by Image\.open"):
+        from_pil(images)
+
+
 # ---- grids ---------------------------------------------------------------------------------------------------------
 
 

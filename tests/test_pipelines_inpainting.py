@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -347,6 +348,8 @@ def test_what_cannot_be_added_is_a_sentence(latents_pipe, sides, sentence):
         ({"mask": box() * 255}, "A mask's values are 0 and 1; got 0 to 255"),
         ({"mask": box() * math.nan}, "A mask's values are 0 and 1; got nan"),
         ({"mask": []}, "got an empty list"),
+        ({"mask": np.ones((16, 16))}, "A picture is PIL here; got a ndarray"),
+        ({"image": np.ones((16, 16, 3))}, "A picture is PIL here; got a ndarray"),
         ({"mask": [Image.new("L", (16, 16)), Image.new("L", (8, 8))]}, "Masks have one size"),
         ({"mask": box().expand(2, -1, -1, -1)}, "one mask for all prompts or one a prompt; got 2 for 1 prompts"),
         ({"strength": 1.01}, r"strength lies in 0 to 1; got 1\.01"),

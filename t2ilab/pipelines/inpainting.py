@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from t2ilab.diffusion.inpainting import InpaintingDenoiser, inpaint_blend, reading_mask
 from t2ilab.diffusion.samplers import Callback
-from t2ilab.images import to_pil
+from t2ilab.images import pil_pictures, to_pil
 from t2ilab.pipelines.arguments import Pictures, check_output_type, check_strength, pictures_of, prompts_of
 from t2ilab.pipelines.editing import partly_drowned, picture_and_noise, to_latents
 from t2ilab.pipelines.text_to_image import Sampler, TextToImage
@@ -134,7 +133,7 @@ def _values(mask: Pictures) -> Tensor:
             low, high = (float(end) for end in values.aminmax())
             raise ValueError(f"A mask's values are 0 and 1; got {low:.4g} to {high:.4g}. Bytes become so by x / 255.")
         return values
-    pils = [mask] if isinstance(mask, Image.Image) else list(mask)
+    pils = pil_pictures(mask)
     if not pils:
         raise ValueError("Inpainting needs a mask; got an empty list.")
     if len(sizes := {pil.size for pil in pils}) != 1:
