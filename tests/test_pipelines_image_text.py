@@ -92,8 +92,10 @@ def test_bad_input_is_refused_in_one_sentence(clip):
         clip.encode_image(torch.zeros(0, 3, 16, 16))
     with pytest.raises(ValueError, match="must be finite"):
         clip.encode_image(torch.full((1, 3, 16, 16), math.nan))
-    for texts in ("a cat", [], ["a cat", "  "]):
-        with pytest.raises(ValueError, match="a list of texts, none of them empty; got"):
+    with pytest.raises(ValueError, match=r"floats in \[-1, 1\]; got torch\.uint8\. Bytes become so by"):
+        clip.encode_image(torch.zeros(1, 3, 16, 16, dtype=torch.uint8))
+    for texts, got in (("a cat", "'a cat'"), ([], "none"), (["a cat", "  "], "'  '"), (["a cat", math.nan], "nan")):
+        with pytest.raises(ValueError, match=f"a list of texts, none of them empty; got {got}\\.$"):
             clip.encode_text(texts)
 
 

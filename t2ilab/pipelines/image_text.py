@@ -78,10 +78,12 @@ class ImageText:
         CLIPs do it.
 
         Raises:
-            ValueError: another shape, no picture, or pictures that are not finite.
+            ValueError: another shape, no picture, whole numbers, or pictures that are not finite.
         """
         if images.ndim != 4 or images.shape[1] != 3 or not len(images):
             raise ValueError(f"Pictures are (B, 3, H, W), at least one; got {tuple(images.shape)}.")
+        if not images.is_floating_point():
+            raise ValueError(f"Pictures are floats in [-1, 1]; got {images.dtype}. Bytes become so by x / 127.5 - 1.")
         if not images.isfinite().all():
             raise ValueError("Pictures must be finite, in [-1, 1]; got NaN or infinity.")
         features = [self.model.encode_image(self._seen(part)) for part in images.split(batch_size)]
@@ -92,11 +94,13 @@ class ImageText:
         """N texts -> features (N, D) of length 1. A text beyond the context is cut at its end, with a warning.
 
         Raises:
-            ValueError: no text, one that is empty, or one string in place of a list.
+            ValueError: no text, one that is empty or none, or one string in place of a list.
         """
-        texts = list(texts) if not isinstance(texts, str) else []
-        if not texts or not all(text.strip() for text in texts):
-            raise ValueError(f"encode_text takes a list of texts, none of them empty; got {texts or 'none'}.")
+        alone = isinstance(texts, str)
+        texts = [texts] if alone else list(texts)
+        wrong = [repr(text) for text in texts if alone or not (isinstance(text, str) and text.strip())]
+        if wrong or not texts:
+            raise ValueError(f"encode_text takes a list of texts, none of them empty; got {(wrong or ['none'])[0]}.")
         room = self.tokenizer.context_length - 2
         for text in texts:
             if len(text) > room and len(self.tokenizer.encode(text)) > room:  # a token is at least one letter
