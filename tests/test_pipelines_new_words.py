@@ -110,6 +110,13 @@ def test_what_is_no_new_word_is_refused_and_the_model_stays(theirs, row, tmp_pat
     assert ours.text_encoder.config.vocab_size == len(ours.tokenizer.vocab)
 
 
+def test_one_word_to_begin_as_is_that_word_and_not_its_letters(theirs):
+    _, ours = theirs
+    (star,) = ours.tokenizer.encode("star")
+    row = ours.text_encoder.embeddings.token_embedding.weight[star].clone()
+    assert torch.equal(begin_word(ours, "mofu", "star").vector, row)
+
+
 def test_a_word_needs_another_to_begin_as(theirs):
     with pytest.raises(ValueError, match="begins as one that the model knows; got none"):
         begin_word(theirs[1], "mofu", ())

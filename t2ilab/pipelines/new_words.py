@@ -13,13 +13,14 @@ from t2ilab.nets.new_word import NewWord, add_word, settle_word, settled_embeddi
 from t2ilab.pipelines.text_to_image import TextToImage
 
 
-def begin_word(pipe: TextToImage, word: str, like: Sequence[str]) -> NewWord:
+def begin_word(pipe: TextToImage, word: str, like: str | Sequence[str]) -> NewWord:
     """Gives a model a new word, which is then to be learned, in place; the rest of its text encoder is frozen.
 
     Args:
         pipe: whose tokenizer knows the word from now on.
         word: as `CLIPTokenizer.with_word` has it.
-        like: words that it begins as: at the mean of their rows (section 4 of the paper takes one coarse word).
+        like: a word or several that it begins as: at the mean of their rows (section 4 of the paper takes one coarse
+            word).
 
     Returns:
         What learns.
@@ -30,6 +31,7 @@ def begin_word(pipe: TextToImage, word: str, like: Sequence[str]) -> NewWord:
     """
     rows = settled_embedding(pipe.text_encoder).weight
     tokenizer = _with_word(pipe, word)
+    like = [like] if isinstance(like, str) else like  # and not its letters
     ids = [i for text in like for i in pipe.tokenizer.encode(text)]
     if not ids:
         raise ValueError(f"A new word begins as one that the model knows; got {', '.join(like) or 'none'}.")
