@@ -52,6 +52,11 @@ def test_nothing_is_left_behind_even_after_an_error(pipe):
     assert not any(layer._forward_pre_hooks or layer._forward_hooks for layer in pipe.unet.modules())
 
 
+def test_two_pictures_without_guidance_are_not_one_with(pipe):
+    with AttentionMaps(pipe, PROMPT), pytest.raises(ValueError, match="maps are of 1 prompts; got a call for 2"):
+        pipe([PROMPT, PROMPT], seed=0, num_inference_steps=1, guidance_scale=1.0)
+
+
 def test_pictures_of_two_sizes_are_two_recordings(pipe):
     how = {"seed": 1, "num_inference_steps": 1, "output_type": "pt"}
     sentence = r"One recording is of one size; got \(8, 12\) after \(8, 8\)"

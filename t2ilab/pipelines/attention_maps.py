@@ -75,7 +75,8 @@ class AttentionMaps:
 
     def _begin(self, unet: nn.Module, inputs: tuple[Any, ...]) -> None:
         x, t = inputs[:2]
-        if len(x) not in (len(self.prompts), 2 * len(self.prompts)):
+        one, two = x[: len(self.prompts)], x[len(self.prompts) :]
+        if len(one) < len(self.prompts) or (len(two) and not torch.equal(one, two)):  # guidance asks of the same twice
             raise ValueError(
                 f"These maps are of {len(self.prompts)} prompts; got a call for {len(x)} pictures. Give AttentionMaps "
                 "the prompts that are drawn."
