@@ -29,7 +29,7 @@ def frechet_distance(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> fl
     if mu1.shape != (dim,) or mu2.shape != (dim,) or cov1.shape != (dim, dim) or cov2.shape != (dim, dim):
         shapes = ", ".join(str(tuple(x.shape)) for x in (mu1, cov1, mu2, cov2))
         raise ValueError(f"Two Gaussians are (D,), (D, D), (D,), (D, D) with the same D; got {shapes}.")
-    mu1, cov1, mu2, cov2 = (x.double() for x in (mu1, cov1, mu2, cov2))
+    mu1, cov1, mu2, cov2 = (_exact(x) for x in (mu1, cov1, mu2, cov2))
     if not all(x.isfinite().all() for x in (mu1, cov1, mu2, cov2)):
         raise ValueError("Means and covariances must be finite; got NaN or infinity. Look for pictures that hold any.")
     root = torch.linalg.svdvals(_root(cov1) @ _root(cov2)).sum()
@@ -150,7 +150,7 @@ def mode_coverage(labels: Tensor, num_modes: int) -> float:
 
 
 def _checked(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in float64. Raises ValueError where they are not two heaps of features."""
+    """Both in float64, on the CPU. Raises ValueError where they are not two heaps of features."""
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) < 2:
         raise ValueError(
             "Features are (N, D) and (M, D), of at least two pictures each and by the same network; got "
@@ -158,4 +158,9 @@ def _checked(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         )
     if not (real.isfinite().all() and fake.isfinite().all()):
         raise ValueError("Features must be finite; got NaN or infinity. Look for pictures that hold any.")
-    return real.double(), fake.double()
+    return _exact(real), _exact(fake)
+
+
+def _exact(x: Tensor) -> Tensor:
+    """In float64, and on the CPU: Apple's GPUs have none, and a CLIP there gives its features there."""
+    return x.detach().cpu().double()

@@ -136,6 +136,31 @@ def test_modes_that_occur():
     assert mode_coverage(torch.arange(6).repeat(2), 6) == 1
 
 
+class OnAppleGPU(torch.Tensor):
+    """What lies where there is no float64, until it is brought to the CPU."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.double:
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+            )
+        with torch._C.DisableTorchFunctionSubclass():
+            found = func(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor):
+            return found.as_subclass(torch.Tensor if func is torch.Tensor.cpu else cls)
+        return found
+
+
+def test_features_of_a_device_without_float64_are_measured():
+    real, fake = normal(40, 3), normal(40, 3, seed=1) + 1
+    there = [heap.as_subclass(OnAppleGPU) for heap in (real, fake)]
+    for measure in (frechet, kid, precision_recall):
+        assert measure(*there) == measure(real, fake)
+    gaussians = [part(heap) for heap in (real, fake) for part in (lambda x: x.mean(0), lambda x: torch.cov(x.T))]
+    assert frechet_distance(*(part.as_subclass(OnAppleGPU) for part in gaussians)) == frechet_distance(*gaussians)
+
+
 BROKEN = normal(9, 3)
 BROKEN[4, 1] = math.nan
 EYE = torch.eye(2)
