@@ -352,6 +352,17 @@ def test_a_reader_is_saved_and_loaded(tmp_path):
         torch.testing.assert_close(got.things[name], rows)
 
 
+def test_a_save_that_fails_leaves_the_reader_that_was_there(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError("the disk is full")
+
+    save_reader(Reader(OF_THINGS, OF_THE_WHOLE, 8), tmp_path)
+    monkeypatch.setattr("t2ilab.interop.weights.write_tensors", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        save_reader(Reader(OF_THINGS, OF_THE_WHOLE, 16), tmp_path)
+    assert load_reader(tmp_path).to_dict() == Reader(OF_THINGS, OF_THE_WHOLE, 8).to_dict()
+
+
 @pytest.mark.parametrize(
     "config", ["{}", "[]", '{"things": {}, "whole": {}, "wings": 2}', '{"things": 3, "whole": 3}', "{",
                '{"things": {}, "whole": {}, "size": 30}']

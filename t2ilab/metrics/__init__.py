@@ -19,7 +19,7 @@ from t2ilab import zoo
 from t2ilab.data.layout import place_of
 from t2ilab.data.scenes import MOST_THINGS, ORDINALS, Scene
 from t2ilab.data.surroundings import backdrop
-from t2ilab.files import read_json, write_json
+from t2ilab.files import read_json
 from t2ilab.interop.weights import read_weights, write_weights
 from t2ilab.nets.reader import Logits, Reader
 
@@ -300,8 +300,7 @@ def default_reader() -> Reader:
 
 def save_reader(reader: Reader, folder: Path) -> None:
     """Writes a reader's configuration and its weights, in half precision."""
-    write_json(folder / "config.json", reader.to_dict())
-    write_weights(folder / "model.safetensors", reader)
+    write_weights(folder / "model.safetensors", reader, config=reader.to_dict())
 
 
 def load_reader(folder: Path) -> Reader:
