@@ -253,6 +253,16 @@ def test_cells_of_other_rows_are_not_used(tmp_path, faiss):
     assert PairIndex(tmp_path, Oracle())._cells is None
 
 
+def test_damaged_cells_are_named(tmp_path, faiss, monkeypatch):
+    def read(path):
+        raise RuntimeError("Error in faiss::read_index: ret == (size) failed")
+
+    toy_index(tmp_path)
+    monkeypatch.setattr(faiss, "read_index", read)
+    with pytest.raises(OSError, match=r"index\.faiss is cut short or changed"):
+        PairIndex(tmp_path, Oracle())
+
+
 def test_the_real_faiss_finds_nearly_all_that_is_nearest(tmp_path, monkeypatch):
     pytest.importorskip("faiss")
     monkeypatch.setattr(module, "LARGE", 1000)

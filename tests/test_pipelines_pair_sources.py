@@ -10,7 +10,7 @@ from toy_pairs import Oracle, files_of
 
 from t2ilab.data.noisy import NoisyPairs
 from t2ilab.pipelines.embedding import embed_pairs, load_embedded
-from t2ilab.pipelines.pair_sources import DataSet, Storybook, images_at, source_of
+from t2ilab.pipelines.pair_sources import DataSet, Drawn, Storybook, images_at, source_of
 
 
 class Reader(Oracle):
@@ -100,6 +100,14 @@ def test_a_data_set_is_embedded_interrupted_and_seen_again(folder, tmp_path):
         embed_pairs(source, Reader(), whole, shard_size=3)
 
 
+def test_a_picture_of_the_world_is_drawn_again_from_what_was_kept_of_it():
+    world = Drawn("shapes", 16, seed=3)
+    rows = list(islice(world.rows({}), 11))
+    again = source_of(json.loads(json.dumps(world.describe())))
+    assert again == world
+    assert torch.equal(images_at(again, {10: rows[9][1]})[10], rows[10][0]["image"])
+
+
 def test_a_picture_that_is_gone_is_said(folder):
     source = DataSet(str(folder), 16)
     last = list(source.rows({}))[-1][1]
@@ -109,8 +117,14 @@ def test_a_picture_that_is_gone_is_said(folder):
 
 @pytest.mark.parametrize(
     "description",
-    [{}, {"kind": "web"}, {"kind": "storybook", "colour": "red"}, {"kind": "data set", "name": "x"}],
+    [
+        {},
+        {"kind": "web"},
+        {"kind": "world", "colour": "red"},
+        {"kind": "storybook", "colour": "red"},
+        {"kind": "data set", "name": "x"},
+    ],
 )
 def test_what_is_no_source_is_refused(description):
-    with pytest.raises(ValueError, match="Pairs come from a storybook or a data set; got"):
+    with pytest.raises(ValueError, match="Pairs come from a storybook, the world or a data set; got"):
         source_of(description)

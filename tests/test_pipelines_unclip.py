@@ -221,6 +221,7 @@ def test_a_save_that_fails_leaves_nothing_that_opens_as_a_mixture(pipe, tmp_path
         (lambda pipe: pipe(PROMPTS, seed=1.5), r"A seed is a whole number from 0 to 2\^63; got 1\.5"),
         (lambda pipe: Components.of(torch.zeros(1, 4)), r"at least 2 embeddings \(N, D\); got \(1, 4\)"),
         (lambda pipe: Components.of(torch.eye(4)).truncate(torch.eye(4), 9), "There are 4 components"),
+        (lambda pipe: pipe.truncated(picture(), Components.of(torch.eye(DIM)), []), "at least once; got no count"),
         (lambda pipe: Components.of(torch.eye(4)).truncate(torch.eye(5), 2), "of embeddings 4 wide"),
     ],
 )

@@ -212,5 +212,8 @@ def _read_cells(path: Path, rows: int) -> Any:
     """The index that faiss wrote; None where there is none, faiss is not installed, or it is of other rows."""
     if not path.exists() or (faiss := _faiss()) is None:
         return None
-    index = faiss.read_index(str(path))
+    try:
+        index = faiss.read_index(str(path))
+    except RuntimeError as error:  # as faiss calls whatever it cannot read
+        raise OSError(f"{path} is cut short or changed. Build the index again.") from error
     return index if index.ntotal == rows else None

@@ -119,10 +119,12 @@ def source_of(description: Mapping[str, Any]) -> PairSource:
     rest = {name: value for name, value in description.items() if name not in ("kind", "files")}
     if description.get("kind") == "storybook" and rest.keys() <= {f.name for f in fields(NoisyPairs)}:
         return Storybook(NoisyPairs(**rest))
+    if description.get("kind") == "world" and rest.keys() <= {f.name for f in fields(Drawn)}:
+        return Drawn(**rest)
     if description.get("kind") == "data set" and rest.keys() == {"name", "size", "options"}:
         return DataSet(**rest)
     raise ValueError(
-        f"Pairs come from a storybook or a data set; got {dict(description)}. Is the folder from elsewhere?"
+        f"Pairs come from a storybook, the world or a data set; got {dict(description)}. Is the folder from elsewhere?"
     )
 
 

@@ -230,7 +230,13 @@ class UnCLIP:
     def truncated(
         self, image: Pictures, components: Components, counts: Sequence[int], seed: int | None = None, **how: Any
     ) -> Any:
-        """What is left of a picture when only so many components of its embedding are kept (figure 7)."""
+        """What is left of a picture when only so many components of its embedding are kept (figure 7).
+
+        Raises:
+            ValueError: no count, one that is not 0 to the number of components, or several pictures.
+        """
+        if not counts:
+            raise ValueError("Say how many components are kept, at least once; got no count. Try [0, 8, 32].")
         embedding = self._one(image)
         cut = torch.cat([components.truncate(embedding, count) for count in counts])
         return self._decoded(cut, _Same(len(counts), seed), how)
