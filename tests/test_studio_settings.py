@@ -107,6 +107,14 @@ def test_a_bomb_of_text_in_a_png_is_refused(tmp_path):
         from_png(tmp_path / "bomb.png")
 
 
+def test_a_png_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path):
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("prompt", "a red star")
+    Image.new("1", (9000, 9000)).save(tmp_path / "bomb.png", pnginfo=notes)
+    with pytest.raises(ValueError, match="at most 50 million pixels"):
+        from_png(tmp_path / "bomb.png")
+
+
 def test_sizes_are_those_of_the_model():
     assert size_of("square", 64) == (64, 64)
     assert size_of("wide", 512) == (768, 512)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from t2ilab.output import enlarged, notes
 from t2ilab.pipelines.text_to_image import SAMPLERS
+from t2ilab.studio.uploads import small_enough
 from t2ilab.studio.words import sentence
 
 MOST_CHARACTERS = 1000  # of a prompt; no text encoder here reads more than a quarter of it
@@ -93,14 +94,12 @@ def from_png(path: str | Path, language: str = "en") -> dict[str, Any]:
     """The settings in a PNG of the studio or of `t2ilab generate`, by name; those that it lacks are left out.
 
     Raises:
-        ValueError: no PNG, one without settings, or with settings that are none; in that language.
+        ValueError: no PNG, one that unpacks to too much, without settings, or with settings that are none; in that
+            language.
     """
-    try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            picture.load()  # what stands behind the pixels counts too
-            found = read_notes(getattr(picture, "text", {}))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ValueError(sentence("not_png", language)) from None
+    with small_enough(path, ("PNG",), "not_png", language) as picture:
+        picture.load()  # what stands behind the pixels counts too
+        found = read_notes(getattr(picture, "text", {}))
     if "prompt" not in found:
         raise ValueError(sentence("no_settings", language))
     return found

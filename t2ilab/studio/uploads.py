@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps
 
 from t2ilab.studio.words import sentence
 
@@ -26,21 +27,34 @@ def open_picture(path: str | Path, language: str = "en") -> Image.Image:
     Raises:
         ValueError: no picture, a broken or too large or too thin one, in one sentence of that language.
     """
+    with small_enough(path, FORMATS, "not_picture", language) as picture:
+        width, height = picture.size
+        thin = min(picture.size) < 8 or max(picture.size) > 8 * min(picture.size)
+        upright = picture if thin else ImageOps.exif_transpose(picture).convert("RGBA")
+    if thin:
+        raise ValueError(sentence("too_thin", language, width=width, height=height))
+    white = Image.new("RGBA", upright.size, "white")
+    return on_canvas(Image.alpha_composite(white, upright).convert("RGB"))
+
+
+@contextmanager
+def small_enough(path: str | Path, formats: Sequence[str], broken: str, language: str) -> Iterator[Image.Image]:
+    """A picture file whose pixels may be read. What goes wrong while they are is said by the sentence `broken`.
+
+    Raises:
+        ValueError: a file that is too large or would unpack to too much, or that is no such picture or not whole.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=formats) as picture:
                 if picture.width * picture.height > MOST_PIXELS or Path(path).stat().st_size > MOST_BYTES:
-                    raise ValueError(sentence("too_big", language, most=MOST_PIXELS // 1_000_000))
-                if min(picture.size) < 8 or max(picture.size) > 8 * min(picture.size):
-                    raise ValueError(sentence("too_thin", language, width=picture.width, height=picture.height))
-                upright = ImageOps.exif_transpose(picture).convert("RGBA")
+                    raise Image.DecompressionBombError
+                yield picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValueError(sentence("too_big", language, most=MOST_PIXELS // 1_000_000)) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError):  # truncated files end in any of them
-        raise ValueError(sentence("not_picture", language)) from None
-    white = Image.new("RGBA", upright.size, "white")
-    return on_canvas(Image.alpha_composite(white, upright).convert("RGB"))
+    except (OSError, SyntaxError, EOFError, ValueError):  # broken files end in any of them
+        raise ValueError(sentence(broken, language)) from None
 
 
 def on_canvas(picture: Image.Image) -> Image.Image:
