@@ -15,7 +15,7 @@ async def _behind(scope, receive, send):
     await send({"type": "http.response.body", "body": b"the studio"})
 
 
-def ask(token, query="", headers=None, kind="http"):
+def ask(token, query="", headers=None, kind="http", method="GET"):
     """What comes back: status, headers, body."""
     sent = []
 
@@ -24,14 +24,15 @@ def ask(token, query="", headers=None, kind="http"):
 
     said = {"host": "127.0.0.1:7860"} | (headers or {})
     raw = [(name.encode(), value.encode("latin-1")) for name, value in said.items()]
-    scope = {"type": kind, "query_string": query.encode(), "headers": raw, "path": "/", "method": "GET"}
+    scope = {"type": kind, "query_string": query.encode(), "headers": raw, "path": "/", "method": method}
     asyncio.run(doors.Doors(_behind, token)(scope, None, send))
     if kind == "websocket":
         return sent
     return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, sent[1]["body"].decode()
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:7860", "127.0.0.1:1", "[::1]:7860", "[::1]", "LOCALHOST:80"])
+@pytest.mark.parametrize("host", ["localhost", "localhost:7860", "127.0.0.1:1", "[::1]:7860", "[::1]", "LOCALHOST:80",
+                                  "127.0.0.2:7860"])  # fmt: skip
 def test_on_this_machine_nobody_needs_a_token(host):
     assert ask(None, headers={"host": host})[::2] == (200, "the studio")
 
@@ -96,6 +97,18 @@ def test_every_answer_forbids_what_lies_elsewhere(token):
 def test_a_request_beyond_reason_is_refused():
     assert ask(None, headers={"content-length": str(doors.LARGEST_BODY + 1)})[0] == 413
     assert ask(None, headers={"content-length": "many"})[0] == 200
+
+
+def test_a_request_of_unknown_length_is_refused():
+    assert ask(None, headers={"transfer-encoding": "chunked"}, method="POST")[0] == 411
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_another_sites_page_has_nothing_done_here(token):
+    known = {"cookie": f"{doors.COOKIE}={TOKEN}"}
+    for site, status in (("cross-site", 403), ("same-origin", 200), ("same-site", 200), ("none", 200)):
+        assert ask(token, headers=known | {"sec-fetch-site": site}, method="POST")[0] == status
+    assert ask(token, headers=known | {"sec-fetch-site": "cross-site"})[0] == 200  # a link leads here
 
 
 def test_there_are_no_websockets():

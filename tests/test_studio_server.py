@@ -10,7 +10,7 @@ import warnings
 import pytest
 from own_studio import studio
 
-from t2ilab.studio import server
+from t2ilab.studio import doors, server
 
 gradio = pytest.importorskip("gradio", reason='needs gradio, which `pip install "t2ilab[studio]"` brings')
 import httpx  # noqa: E402 (gradio brings it)
@@ -182,7 +182,7 @@ def test_a_host_that_is_none_is_a_sentence(host, monkeypatch):
      ("192.168.1.7", False), ("example.org", False)],
 )  # fmt: skip
 def test_only_this_machine_is_loopback(host, local):
-    assert server.is_loopback(host) is local
+    assert doors.is_loopback(host) is local
 
 
 def test_beyond_this_machine_the_token_is_said_once_and_asked_for(small_zoo, tmp_path):

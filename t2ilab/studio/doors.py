@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import html
+import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -15,7 +16,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 COOKIE = "t2ilab_studio"
-LOCAL = ("localhost", "127.0.0.1", "[::1]")
 LARGEST_BODY = 30_000_000  # bytes: the largest upload, and its wrapping
 # The browser itself refuses whatever would be asked of another server.
 POLICY = (
@@ -35,6 +35,16 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Doors:
     """ASGI middleware around the studio.
 
@@ -43,6 +53,9 @@ class Doors:
         token: what a visitor shows once, as ?token=...; from then on a cookie shows it. None asks for none, and then
             only requests that were addressed to this machine by a local name come in, so that no other site's page can
             reach the studio under a name of its own that it lets point here.
+
+    What another site's page has a visitor's browser send here under the right name is refused as well: such a page
+    may not read an answer, but its files would be kept all the same, until the disk is full.
     """
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], token: str | None = None):
@@ -54,8 +67,10 @@ class Doors:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["type"] == "websocket":  # the studio has none
             return await send({"type": "websocket.close", "code": 1008})
+        if scope["method"] not in ("GET", "HEAD") and headers.get("sec-fetch-site") == "cross-site":
+            return await _answer(send, 403, "Another site's page asked for this. Open the studio itself.")
         if self.token is None:
-            if _name(headers.get("host", "")) not in LOCAL:
+            if not is_loopback(_name(headers.get("host", ""))):
                 return await _answer(send, 403, "The studio is open to this machine alone. Ask for it as localhost.")
         else:
             shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
@@ -63,6 +78,8 @@ class Doors:
                 return await self._let_in(scope, send)
             if not self._fits(_cookie(headers.get("cookie", ""))):
                 return await _answer(send, 401, "", _form(wrong=bool(shown)))
+        if "transfer-encoding" in headers:  # whose end nobody knows beforehand; browsers send none
+            return await _answer(send, 411, "A request says how long it is, in Content-Length; this one does not.")
         if int(length if (length := headers.get("content-length", "0")).isdecimal() else 0) > LARGEST_BODY:
             return await _answer(send, 413, f"A request has at most {LARGEST_BODY // 1_000_000} MB.")
 
@@ -94,8 +111,9 @@ def _cookie(header: str) -> str:
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
-    return host[: host.rindex(":")].lower() if ":" in host and not host.endswith("]") else host.lower()
+    """A Host header without its port, and without the brackets of an address with colons."""
+    name = host[: host.rindex(":")] if ":" in host and not host.endswith("]") else host
+    return name.lower().removeprefix("[").removesuffix("]")
 
 
 def _form(wrong: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.util
-import ipaddress
 import os
 import socket
 import tempfile
@@ -15,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2ilab.studio.doors import Doors, new_token
+from t2ilab.studio.doors import Doors, is_loopback, new_token
 
 if TYPE_CHECKING:
     import fastapi
@@ -151,16 +150,6 @@ def listen(host: str, port: int) -> socket.socket:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise ValueError(f"--host is an address of this machine; got {host!r} ({error.strerror}).") from error
     raise OSError(f"No port from {port} to {candidate} is free. Name another with --port.")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(host: str) -> str:
