@@ -93,18 +93,13 @@ def test_what_is_no_picture_is_said_in_both_languages(tmp_path):
     whole = tmp_path / "whole.jpg"
     Image.effect_noise((100, 100), 50).save(whole)
     files = {"text.png": b"hello", "empty.jpg": b"", "cut.jpg": whole.read_bytes()[:900], "page.svg": b"<svg/>",
-             "cut.png": huge(64, 64)}  # fmt: skip
+             "cut.png": huge(64, 64), "short.png": huge(64, 64)[:11] + b"\x0c" + huge(64, 64)[12:]}  # fmt: skip
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match="not a whole PNG"):
             uploads.open_picture(tmp_path / name)
         with pytest.raises(ValueError, match="画像として読めません"):
             uploads.open_picture(tmp_path / name, "ja")
-    palette = tmp_path / "palette.bmp"
-    Image.new("P", (16, 16)).save(palette)
-    palette.write_bytes(palette.read_bytes()[:46] + b"\xff\xff\xff\xff" + palette.read_bytes()[50:])
-    with pytest.raises(ValueError, match="not a whole PNG"):  # and not Pillow's own words
-        uploads.open_picture(palette)
     Image.new("RGB", (32, 32)).save(tmp_path / "page.tiff")  # a picture, of a kind that browsers do not show
     with pytest.raises(ValueError, match="not a whole PNG"):
         uploads.open_picture(tmp_path / "page.tiff")
