@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def open_picture(path: str | Path, language: str = "en") -> Image.Image:
 
 
 @contextmanager
-def small_enough(path: str | Path, formats: Sequence[str], broken: str, language: str) -> Iterator[Image.Image]:
+def small_enough(path: str | Path, formats: tuple[str, ...], broken: str, language: str) -> Iterator[Image.Image]:
     """A picture file whose pixels may be read. What goes wrong while they are is said by the sentence `broken`.
 
     Raises:
