@@ -147,9 +147,10 @@ def learning(
     seconds = sorted(step.seconds for step in list(train(trial.model, trial.loss, trial.plan(12)))[2:])[5]
     prompts, scenes = World(seed=1).prompts(256)
     spent = measured = 0.0
-    for step in train(recipe.model, recipe.loss, recipe.plan(int(60 * minutes / seconds))):
+    plan = recipe.plan(int(60 * minutes / seconds))
+    for step in train(recipe.model, recipe.loss, plan):
         spent += step.seconds / 60
-        if spent - measured >= every:
+        if spent - measured >= every or step.step == plan.steps:
             measured = spent
             images = recipe.pipeline(step.average)(prompts, seed=0, output_type="pt") * 2 - 1
             yield spent, faithfulness(images, scenes).all

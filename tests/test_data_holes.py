@@ -40,3 +40,14 @@ def test_a_box_covers_a_thing_and_little_more(place):
     assert hole.sum() == rows * columns  # a box
     assert there.any(1).sum() + 4 <= rows <= there.any(1).sum() + 8
     assert hole.mean() < 0.2
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 32), (3, 7)])
+def test_no_masks_and_tiny_ones_are_refused(count, size):
+    with pytest.raises(ValueError, match=f"at least one mask of at least 8 pixels a side; got {count} of {size}."):
+        random_holes(count, size)
+
+
+def test_every_hole_of_the_smallest_masks_is_somewhere():
+    holes = random_holes(2000, 8, torch.Generator().manual_seed(0))
+    assert holes.flatten(1).any(1).all()

@@ -240,3 +240,10 @@ def test_parts_of_another_clip_are_sentences(pipe, cpu, tokenizer):
         UnCLIP(pipe.clip, pipe.prior, SCHEDULE, stage(cpu, 8))
     with pytest.raises(ValueError, match="got 8 -> 12"):
         UnCLIP(pipe.clip, pipe.prior, SCHEDULE, pipe.decoder, stage(cpu, 12, True, image_embed_dim=DIM))
+
+
+def test_a_prior_with_a_broken_schedule_names_the_file(tmp_path, pipe):
+    save_prior(tmp_path / "prior", pipe.prior, SCHEDULE)
+    (tmp_path / "prior" / "scheduler_config.json").write_text('{"beta_schedule": "steep"}')
+    with pytest.raises(OSError, match=r"scheduler_config\.json lays out no noise schedule: .*steep"):
+        open_prior(tmp_path / "prior")

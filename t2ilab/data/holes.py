@@ -27,7 +27,12 @@ def random_holes(count: int, size: int, generator: torch.Generator | None = None
 
     Returns:
         float (count, 1, size, size): 1 where there is to be filled, at least somewhere, and 0 elsewhere.
+
+    Raises:
+        ValueError: no mask, or fewer than 8 pixels a side, where a hole may miss the middle of each.
     """
+    if count < 1 or size < 8:
+        raise ValueError(f"Holes come in at least one mask of at least 8 pixels a side; got {count} of {size}.")
     axis = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     points = torch.stack([x, y], dim=-1)

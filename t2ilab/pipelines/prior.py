@@ -170,4 +170,9 @@ def open_prior(name: str | Path) -> tuple[Prior, NoiseSchedule]:
         OSError: a file that is missing, cut short or changed.
     """
     folder = find(str(name), {"": STEM}, None, None)
-    return read_prior(folder), NoiseSchedule.from_dict(read_config(folder / "scheduler_config.json"))
+    scheduler = folder / "scheduler_config.json"
+    try:
+        schedule = NoiseSchedule.from_dict(read_config(scheduler))
+    except (LookupError, TypeError, ValueError) as error:
+        raise OSError(f"{scheduler} lays out no noise schedule: {str(error).rstrip('.')}.") from error
+    return read_prior(folder), schedule

@@ -86,6 +86,8 @@ def connect(page: Page, blocks: Any) -> None:
         return [*values, False if "seed" in found else skip, stage.note(said)]
 
     def choose(drawn: list, language: str, chosen: gr.SelectData) -> list[Any]:
+        if not drawn:  # a page left open so long that its pictures are no longer kept
+            return [skip] * (2 + len(returned))
         one = drawn[min(int(chosen.index), len(drawn) - 1)]
         shown = Shown((one,))
         return [shown.html(language), shown, *back({n: getattr(one.settings, n) for n in SETTINGS.values()}, language)]
