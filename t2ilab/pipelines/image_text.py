@@ -97,7 +97,7 @@ class ImageText:
             ValueError: no text, one that is empty or none, or one string in place of a list.
         """
         alone = isinstance(texts, str)
-        texts = [texts] if alone else list(texts)
+        texts = [texts] if isinstance(texts, str) else list(texts)
         wrong = [repr(text) for text in texts if alone or not (isinstance(text, str) and text.strip())]
         if wrong or not texts:
             raise ValueError(f"encode_text takes a list of texts, none of them empty; got {(wrong or ['none'])[0]}.")

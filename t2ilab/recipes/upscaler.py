@@ -89,7 +89,9 @@ class Recipe:
         self.device, self.seed, self.numbers = device, seed, numbers
         self.words = TextToImage.from_pretrained(numbers.words, str(device.device))
         self.words.text_encoder.requires_grad_(False)
-        self.vae = open_vae(numbers.vae, device, numbers.unet.in_channels - 3).scaled_to(UPSCALING_FACTOR).requires_grad_(False)
+        # Three channels are the small picture's, the others x_t's.
+        vae = open_vae(numbers.vae, device, numbers.unet.in_channels - 3)
+        self.vae = vae.scaled_to(UPSCALING_FACTOR).requires_grad_(False)
         self.world = self._world(seed, numbers.partial, numbers.japanese)
         self.schedule = NoiseSchedule.cosine()
         self.low_res_noise = LowResNoise(NoiseSchedule.cosine(), numbers.unet.num_class_embeds - 1)
