@@ -64,6 +64,8 @@ def test_it_learns_in_the_latents_of_an_autoencoder_of_ones_own(tmp_path, cpu, v
 def test_latents_of_another_kind_are_refused_before_anything_is_computed(small):
     with pytest.raises(ValueError, match=r"vae-storybook has latents of 16 channels, and this model learns in 4\."):
         small(vae="vae-storybook")
+    with pytest.raises(OSError, match="is not a whole checkpoint"):  # and not a model of pixels
+        small(vae="")
 
 
 def test_a_picture_is_met_again_in_other_words_that_are_as_true(small):

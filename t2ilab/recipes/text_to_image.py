@@ -101,7 +101,7 @@ class TextToImageRecipe:
         )
         self.model = Model(UNet(numbers.unet), TextEncoder(text))
         device.place(self.model)
-        self.vae = open_vae(numbers.vae, device, numbers.unet.in_channels) if numbers.vae else None
+        self.vae = open_vae(numbers.vae, device, numbers.unet.in_channels) if numbers.vae is not None else None
         self.latents = Latents(self.whole, self.vae, numbers.batch, numbers.cached, device) if self.vae else None
 
     def start_from(self, start: str) -> None:
