@@ -9,7 +9,7 @@ import torch
 
 from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import render
-from t2ilab.data.scenes import is_held_out, usual_accent
+from t2ilab.data.scenes import Scene, is_held_out, usual_accent
 from t2ilab.data.things.people import PEOPLE
 from t2ilab.data.understanding import understand
 from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, RELATIONS, SURROUNDINGS, THINGS, USUAL
@@ -287,6 +287,39 @@ def test_siblings_differ_in_one_thing_or_one_colour(level, siblings):
     for wrong in ({"siblings": 0}, {"siblings": 2, "held_out": True}):
         with pytest.raises(ValueError, match="siblings is at least 1, and 1 in a world of held-out scenes; got"):
             World(**wrong)
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
+def test_namings_say_so_little_that_each_caption_fits_one_picture_of_its_row(level, held_out):
+    world = World(level=level, seed=4, held_out=held_out)
+    things, colors = (list(LEVELS[level][name]) for name in ("thing", "color"))
+    pairs = [(thing, color) for thing in things for color in colors]
+    shown = [pair for pair in pairs if is_held_out(Scene(thing=pair[0], color=pair[1])) == held_out]
+    whole = {("thing",): len(things), ("color",): len(colors), ("color", "thing"): len(shown)}
+    met = Counter()
+    for index in range(24):
+        batch = world.namings(index, 50)
+        assert batch["image"].shape == (50, 3, 32, 32)
+        said = [understand(caption)[0].asked() for caption in batch["caption"]]
+        for words, scene in zip(said, batch["scene"], strict=True):
+            full = scene.asked()
+            assert {name: full[name] for name in words} == words
+            assert scene.other is None
+            assert is_held_out(scene) == held_out
+        (named,) = {tuple(sorted(words)) for words in said}
+        met[named] += 1
+        assert batch["row"] == min(50, whole[named])
+        for i in range(0, 50, batch["row"]):
+            row = [tuple(words.values()) for words in said[i : i + batch["row"]]]
+            assert len(set(row)) == len(row)
+    assert set(met) == {("thing",), ("color",), ("color", "thing")}
+
+
+def test_namings_are_a_function_of_seed_and_index():
+    one, same, other = (World(level="storybook", seed=seed).namings(7, 9) for seed in (1, 1, 2))
+    torch.testing.assert_close(one["image"], same["image"], rtol=0, atol=0)
+    assert one["caption"] == same["caption"] != other["caption"]
 
 
 def test_a_world_of_people_has_somebody_in_each_picture_and_is_else_the_same():

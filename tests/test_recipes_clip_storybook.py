@@ -39,6 +39,36 @@ def test_the_loss_is_a_function_of_seed_and_step(small, cpu):
     assert clip_storybook.Recipe(cpu, 4).loss(5).item() != first
 
 
+def test_a_picture_meets_the_captions_of_its_row_alone(small, cpu):
+    recipe = clip_storybook.Recipe(cpu, 3)
+    batch = recipe.world.namings(0, 10)
+    images, texts = (
+        recipe.model.encode_image(batch["image"]),
+        recipe.model.encode_text(recipe.tokenizer(batch["caption"])),
+    )
+    logits = recipe.model.logit_scale.exp() * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
+    slow = []
+    for i in range(10):  # rows of 4, 4 and 2
+        row = slice(i // 4 * 4, min(10, i // 4 * 4 + 4))
+        slow += [-logits[i, row].log_softmax(0)[i % 4], -logits[row, i].log_softmax(0)[i % 4]]
+    torch.testing.assert_close(recipe.contrast(batch["image"], batch["caption"], 4), torch.stack(slow).mean())
+    torch.testing.assert_close(
+        recipe.contrast(batch["image"], batch["caption"]),
+        (F.cross_entropy(logits, torch.arange(10)) + F.cross_entropy(logits.T, torch.arange(10))) / 2,
+    )
+
+
+def test_it_begins_with_names_and_comes_to_whole_captions(small, cpu, monkeypatch):
+    recipe = clip_storybook.Recipe(cpu, 3)
+    recipe.plan(1000)
+    kinds = []
+    monkeypatch.setattr(recipe, "contrast", lambda images, captions, row=None: kinds.append(row is not None))
+    for step in (*range(30), *range(970, 1000)):
+        recipe.loss(step)
+    assert sum(kinds[:30]) >= 29
+    assert sum(kinds[30:]) <= 9  # one in ten of thirty
+
+
 def test_it_trains_saves_and_opens(small, cpu, tmp_path):
     recipe = clip_storybook.Recipe(cpu, 3)
     steps = list(train(recipe.model, recipe.loss, recipe.plan(3)))

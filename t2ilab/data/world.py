@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ VESSELS = ("boat", "car", "guacamole")
 MOVERS = ("cat", "dog", "fish", "bird", "horse", "kangaroo", "elephant", "boat", "car", "rocket", "hot air balloon",
           "astronaut", "robot")  # fmt: skip
 BESIDE = ("left of", "right of", "above", "below")
+NAMED = {("thing",): 0.45, ("color",): 0.35, ("thing", "color"): 0.2}  # what `namings` name: the shares of batches
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,48 @@ class World:
         rng = random.Random(f"translations {self.seed} {self.held_out} {index}")
         said = [self._said(self._scene(rng), rng) for _ in range(batch_size)]
         return {language: [describe(scene, language, rng) for scene in said] for language in LANGUAGES}
+
+    def namings(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
+        """The index-th batch of pictures of one thing each, whose captions name no more than its kind, its colour, or
+        both: "a cat", "a red shape", "a red cat". They come in rows in which no two are named alike, so that in its row
+        each picture has one caption that is true of it; in all other ways the pictures differ by chance.
+
+        Returns:
+            {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes, "row": pictures in a row,
+            the last of which may be shorter}.
+        """
+        rng = random.Random(f"namings {self.seed} {self.held_out} {index}")
+        named = rng.choices(list(NAMED), list(NAMED.values()))[0]
+        sayings = self._sayings(named)
+        said: list[Scene] = []
+        while len(said) < batch_size:
+            said += rng.sample(sayings, min(len(sayings), batch_size - len(said)))
+        scenes = [self._showing(one, rng) for one in said]
+        captions = [describe(one, LANGUAGES[rng.random() < self.japanese], rng) for one in said]
+        generator = torch.Generator().manual_seed(rng.getrandbits(63))
+        images = render(scenes, self.size, generator, device)
+        return {"image": images, "caption": captions, "scene": scenes, "row": min(len(sayings), batch_size)}
+
+    def _sayings(self, named: tuple[str, ...]) -> list[Scene]:
+        """All that can be said so: each thing, each colour, or each pair of both that this world may show."""
+        values = itertools.product(*(LEVELS[self.level][name] for name in named))
+        sayings = [Scene(**dict[str, Any](zip(named, value, strict=True))) for value in values]
+        return [one for one in sayings if len(named) == 1 or is_held_out(one) == self.held_out]
+
+    def _showing(self, said: Scene, rng: random.Random) -> Scene:
+        """A full scene of one thing of which that is true."""
+        level = LEVELS[self.level]
+        while True:
+            thing = said.thing or rng.choice(list(level["thing"]))
+            scene = Scene(thing=thing)
+            if self.level == "storybook":
+                scene = _thing(thing, rng, self.usual, self.two_colors, alone=True)
+            color = said.color or scene.color
+            accent = scene.accent if scene.accent != color else None
+            scene = replace(scene, color=color, accent=accent, background=rng.choice(list(level["background"])))
+            scene = complete(scene, rng)
+            if is_held_out(scene) == self.held_out:
+                return scene
 
     def _batch(self, index: int, batch_size: int) -> tuple[list[Scene], list[str], torch.Generator]:
         rng = random.Random(f"world {self.seed} {self.held_out} {index}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from t2ilab.nets.config import Config
@@ -84,16 +83,17 @@ class TextEncoder(nn.Module):
         self.encoder = Transformer(config.width, config.layers, config.heads, config.quick_gelu, causal=True)
         self.final_layer_norm = nn.LayerNorm(config.width)
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
         """The text as the U-Net reads it.
 
         Args:
             ids: int64 (B, L), L at most context_length.
             mask: (B, L), False or 0 for ids that no token may look at; None lets each see all before it. Stable
                 Diffusion has none: its U-Net reads the padding too.
+            at: int64 (B,), where only the token at that place of each row is wanted.
 
         Returns:
-            (B, L, width).
+            (B, L, width), or (B, 1, width).
 
         Raises:
             ValueError: a longer text, or a mask of another shape.
@@ -105,12 +105,11 @@ class TextEncoder(nn.Module):
             )
         if mask is not None and mask.shape != ids.shape:
             raise ValueError(f"A mask has one entry for each id, {tuple(ids.shape)}; got {tuple(mask.shape)}.")
-        return self.final_layer_norm(self.encoder(self.embeddings(ids), mask))
+        return self.final_layer_norm(self.encoder(self.embeddings(ids), mask, at))
 
     def pooled(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """The text in one vector: its token at the first end token -> (B, width)."""
         end_id = self.config.end_id
         end = (ids if end_id is None else (ids == end_id).int()).argmax(dim=-1)  # the first of equals
         length = int(end.max()) + 1  # nothing looks ahead, so what follows the last end token need not be read
-        tokens = self(ids[:, :length], mask if mask is None else mask[:, :length])
-        return tokens[torch.arange(len(ids), device=ids.device), end]
+        return self(ids[:, :length], mask if mask is None else mask[:, :length], end)[:, 0]

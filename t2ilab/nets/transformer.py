@@ -21,20 +21,31 @@ class SelfAttention(nn.Module):
         self.v_proj = nn.Linear(width, width)
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, L, width), mask (B, L) or None: where it is False, a token is seen by none -> (B, L, width)."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """x (B, L, width), mask (B, L) or None: where it is False, a token is seen by none -> (B, L, width).
+
+        With `at`, int64 (B,), only the token at that place looks: -> (B, 1, width), what stands there otherwise.
+        """
+        asking = x if at is None else one_of(x, at)
         q, k, v = (
-            proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, L, width / heads)
-            for proj in (self.q_proj, self.k_proj, self.v_proj)
+            proj(of).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, L, width / heads)
+            for proj, of in ((self.q_proj, asking), (self.k_proj, x), (self.v_proj, x))
         )
-        if mask is None:
+        if mask is None and at is None:
             attended = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         else:
-            seen = mask.bool()[:, None, None]  # (B, 1, 1, L)
+            places = torch.arange(x.shape[1], device=x.device)
+            seen = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask.bool()
+            seen = seen[:, None]  # (B, 1, L): who looks, at whom
             if self.causal:
-                seen = seen & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
-            attended = F.scaled_dot_product_attention(q, k, v, seen)  # (B, heads, L, width / heads)
+                seen = seen & (places <= (places if at is None else at[:, None])[..., None])
+            attended = F.scaled_dot_product_attention(q, k, v, seen[:, None])  # (B, heads, L, width / heads)
         return self.out_proj(attended.transpose(1, 2).flatten(2))
+
+
+def one_of(x: Tensor, at: Tensor) -> Tensor:
+    """Of tokens (B, L, width) the one at each row's place, int64 (B,) -> (B, 1, width)."""
+    return x[torch.arange(len(x), device=x.device), at][:, None]
 
 
 class MLP(nn.Module):
@@ -62,9 +73,10 @@ class Layer(nn.Module):
         self.layer_norm2 = nn.LayerNorm(width)
         self.mlp = MLP(width, 4 * width, quick_gelu)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(B, L, width) -> (B, L, width)."""
-        x = x + self.self_attn(self.layer_norm1(x), mask)
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """(B, L, width) -> (B, L, width), or (B, 1, width) for the token at one place of each row."""
+        attended = self.self_attn(self.layer_norm1(x), mask, at)
+        x = (x if at is None else one_of(x, at)) + attended
         return x + self.mlp(self.layer_norm2(x))
 
 
@@ -82,8 +94,13 @@ class Transformer(nn.Module):
                 nn.init.normal_(layer.weight, std=0.1 * layer.in_features**-0.5)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, L, width), mask (B, L) or None -> (B, L, width)."""
-        for layer in self.layers:
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """x (B, L, width), mask (B, L) or None -> (B, L, width).
+
+        With `at`, int64 (B,), the token at that place alone, (B, 1, width): whoever needs one token of a row spares
+        most of the last layer.
+        """
+        *before, last = self.layers
+        for layer in before:
             x = layer(x, mask)
-        return x
+        return last(x, mask, at)

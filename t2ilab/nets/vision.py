@@ -84,8 +84,9 @@ class VisionEncoder(nn.Module):
         self.encoder = Transformer(config.width, config.layers, config.heads, config.quick_gelu, causal=False)
         self.post_layernorm = nn.LayerNorm(config.width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pictures (B, in_channels, image_size, image_size) -> (B, 1 + patches, width), before the last norm.
+    def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
+        """Pictures (B, in_channels, image_size, image_size) -> (B, 1 + patches, width), before the last norm; with
+        `at`, int64 (B,), the token at that place of each row alone, (B, 1, width).
 
         Raises:
             ValueError: pictures of another size or number of channels.
@@ -96,8 +97,8 @@ class VisionEncoder(nn.Module):
                 f"This vision encoder reads pictures (B, {channels}, {size}, {size}); got {tuple(x.shape)}. Resize "
                 "them first."
             )
-        return self.encoder(self.pre_layrnorm(self.embeddings(x)))
+        return self.encoder(self.pre_layrnorm(self.embeddings(x)), at=at)
 
     def pooled(self, x: Tensor) -> Tensor:
         """The picture in one vector: its first token, normalised -> (B, width)."""
-        return self.post_layernorm(self(x)[:, 0])
+        return self.post_layernorm(self(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))[:, 0])

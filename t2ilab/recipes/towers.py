@@ -43,9 +43,11 @@ class TwoTowers:
             raise ValueError(f"{start} has other words or widths than {self.name}, so it cannot be its start.")
         self.model.load_state_dict(theirs.model.state_dict())
 
-    def contrast(self, pictures: Tensor, captions: list[str]) -> Tensor:
+    def contrast(self, pictures: Tensor, captions: list[str], row: int | None = None) -> Tensor:
         """The loss of pictures (B, 3, size, size) in [-1, 1], on the device, and their B captions.
 
+        Each picture is compared with all captions, or where a `row` is given with those of its own row alone: a batch
+        is cut into rows of so many pairs, the last of which may be shorter, and a pair counts the same in each.
         Of several processes each encodes its rows, and compares those of all. Raises ValueError where the batch is met
         in parts: pictures would be compared with the texts of their own part alone, which is another loss."""
         if parts() > 1:
@@ -58,7 +60,9 @@ class TwoTowers:
         with self.device.autocast():
             images, texts = self.model.encode_image(pictures), self.model.encode_text(ids)
         scale = self.model.logit_scale.exp().clamp(max=MAX_SCALE)
-        return clip_loss(gathered(images.float()), gathered(texts.float()), scale)
+        images, texts = (gathered(x.float()).split(row or len(captions)) for x in (images, texts))
+        losses = [len(some) * clip_loss(some, their, scale) for some, their in zip(images, texts, strict=True)]
+        return sum(losses[1:], losses[0]) / len(captions)
 
     def pipeline(self, model: CLIP) -> ImageText:
         """The trained parts as something that takes pictures and texts."""
