@@ -56,6 +56,8 @@ def test_a_silhouette_needs_to_know_its_surroundings():
         silhouettes(torch.zeros(1, 3, 32, 32), [Scene("star")])
     with pytest.raises(ValueError, match="got 2 pictures and 1 backgrounds"):
         silhouettes(torch.zeros(2, 3, 32, 32), [Scene(background="dark")])
+    with pytest.raises(ValueError, match=r"silhouettes reads square pictures \(B, 3, S, S\); got \(1, 3, 32, 16\)"):
+        silhouettes(torch.zeros(1, 3, 32, 16), [Scene(background="dark")])
 
 
 def test_overlaps_as_by_hand():

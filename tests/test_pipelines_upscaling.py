@@ -5,6 +5,7 @@ import math
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from published import diffusers_class, latent_pipe, randomised
@@ -98,6 +99,12 @@ def test_it_looks_at_the_picture_and_hears_the_level(pipe):
     pipe.low_res_noise = replace(pipe.low_res_noise, schedule=NoiseSchedule([1e-7] * 40))
     quiet = upscale(pipe, small(), PROMPT, 0, **way)
     assert (upscale(pipe, small(), PROMPT, 30, **way) - quiet).abs().max() > 0.01
+
+
+def test_a_noise_level_of_numpy_is_a_number(pipe):
+    how = {"num_inference_steps": 1, "guidance_scale": 1.0, "output_type": "pt", "seed": 2}
+    ours, theirs = (upscale(pipe, small(), PROMPT, noise_level=level, **how) for level in (20, np.int64(20)))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
 @torch.no_grad()

@@ -239,8 +239,10 @@ def silhouettes(images: Tensor, asked: Sequence[Scene]) -> Tensor:
         bool (B, H, W).
 
     Raises:
-        ValueError: not as many scenes as pictures, or a scene without a background.
+        ValueError: pictures that are not square, not as many scenes as pictures, or a scene without a background.
     """
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+        raise ValueError(f"silhouettes reads square pictures (B, 3, S, S); got {tuple(images.shape)}.")
     grounds = [scene.background for scene in asked]
     if len(images) != len(grounds) or None in grounds:
         raise ValueError(

@@ -101,7 +101,8 @@ class Cascade:
         """
         folder = Path(name)
         if f"language-{name}" not in zoo.names() and folder.is_dir():
-            stages = sorted(folder.glob("stage-*"), key=lambda path: _size(path.name))
+            own = (path for path in folder.glob("stage-*") if path.name.removeprefix("stage-").isdecimal())  # no copies
+            stages = sorted(own, key=lambda path: _size(path.name))
             parts: list[Any] = [folder / "language", *stages]
         else:
             sizes = sorted((n for n in zoo.names() if n.startswith(f"cascade-{name}-")), key=_size)

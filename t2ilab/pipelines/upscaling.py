@@ -7,6 +7,7 @@ are those of cascades (Ho et al. 2022, section 3.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ def upscale(
             "StableDiffusionUpscalePipeline."
         )
     most = pipe.low_res_noise.max_noise_level
-    if not isinstance(noise_level, int) or not 0 <= noise_level <= most:
+    if not isinstance(noise_level, Integral) or not 0 <= noise_level <= most:
         raise ValueError(f"noise_level is a whole number from 0 to {most} here; got {noise_level}. 20 is usual.")
     small = pictures_of(image)  # (B, 3, h, w)
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
@@ -94,7 +95,7 @@ def upscale(
     timesteps = pipe.timesteps(num_inference_steps, sampler, spacing)
 
     chance, (h, w) = Noise(count, seed, generator), small.shape[-2:]
-    factor, levels = pipe.vae.config.factor, torch.full((count,), noise_level)
+    factor, levels = pipe.vae.config.factor, torch.full((count,), int(noise_level))
     latents = pipe.unet.config.x_channels, h, w
     small = small.expand(count, -1, -1, -1)
     noised = pipe.low_res_noise.schedule.add_noise(small, chance(3, h, w).to(small), levels.to(small.device))
