@@ -320,6 +320,10 @@ def test_namings_are_a_function_of_seed_and_index():
     one, same, other = (World(level="storybook", seed=seed).namings(7, 9) for seed in (1, 1, 2))
     torch.testing.assert_close(one["image"], same["image"], rtol=0, atol=0)
     assert one["caption"] == same["caption"] != other["caption"]
+    with pytest.raises(ValueError, match="namings names every thing, and this world has people=True"):
+        World(level="storybook", people=True).namings(0, 4)
+    with pytest.raises(ValueError, match="at least one scene"):
+        World(level="storybook").namings(0, 0)
 
 
 def test_a_world_of_people_has_somebody_in_each_picture_and_is_else_the_same():

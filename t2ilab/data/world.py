@@ -107,7 +107,12 @@ class World:
         Returns:
             {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes, "row": pictures in a row,
             the last of which may be shorter}.
+
+        Raises:
+            ValueError: a batch_size below 1, a world whose size is below 16, or one of people.
         """
+        if self.people:
+            raise ValueError("namings names every thing, and this world has people=True. Take a world without it.")
         rng = random.Random(f"namings {self.seed} {self.held_out} {index}")
         named = rng.choices(list(NAMED), list(NAMED.values()))[0]
         sayings = self._sayings(named)

@@ -23,10 +23,10 @@ BATCH = 128
 LEARNING_RATE = 3e-3
 WARMUP = 50
 CONTEXT_LENGTH = 32
-PARTIAL = 0.2  # of the whole captions
-USUAL = 0.2  # of the drawn things, so that what a thing is cannot be told by its colour
+PARTIAL = 0.2  # the share of scenes' captions that leave something unsaid
+USUAL = 0.2  # the share of drawn things in their usual colours: few, or a colour would tell what a thing is
 SIBLINGS = 8  # scenes that differ in one thing or one colour
-NAMINGS = (1.0, 0.1)  # the share of batches that name no more than a thing, a colour or both, at first and at the end
+NAMINGS = (1.0, 0.1)  # the share of batches whose captions are mere names, in the first step and in the last
 VISION = VisionConfig(image_size=32, patch_size=8, width=192, layers=4, heads=4)
 EMBED_DIM = 128
 

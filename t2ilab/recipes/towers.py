@@ -62,7 +62,7 @@ class TwoTowers:
         scale = self.model.logit_scale.exp().clamp(max=MAX_SCALE)
         images, texts = (gathered(x.float()).split(row or len(captions)) for x in (images, texts))
         losses = [len(some) * clip_loss(some, their, scale) for some, their in zip(images, texts, strict=True)]
-        return sum(losses[1:], losses[0]) / len(captions)
+        return torch.stack(losses).sum() / len(captions)
 
     def pipeline(self, model: CLIP) -> ImageText:
         """The trained parts as something that takes pictures and texts."""
