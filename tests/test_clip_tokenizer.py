@@ -262,6 +262,29 @@ def test_the_saved_folder_reads_back(ours, tmp_path):
     assert (again.vocab, again.merges, again.context_length) == (ours.vocab, ours.merges, 24)
 
 
+@pytest.mark.parametrize("through_files", [False, True])
+def test_folded_kana_are_one_word(through_files, tmp_path):
+    words = ["ウサギ", "うみ", "ヴ", "ラーメン", "cat", "兎"]
+    plain, folded = (CLIPTokenizer.train(words, 12, fold_kana=fold) for fold in (False, True))
+    if through_files:
+        folded.save_pretrained(tmp_path)
+        folded = CLIPTokenizer.from_pretrained(tmp_path)
+    for katakana, hiragana in (
+        ("ウサギ", "うさぎ"),
+        ("ウミ", "うみ"),
+        ("ヴ", "ゔ"),
+        ("ラーメンとCat、兎", "らーめんとcat、兎"),
+    ):
+        assert folded.encode(katakana) == folded.encode(hiragana)
+        assert plain.encode(katakana) != plain.encode(hiragana)
+    assert folded.tokens("ウサギ") == ["うさぎ"]
+    assert folded.spans("ウミ")[0][:2] == (0, 2)
+    new = folded.with_word("モフ")
+    assert new.encode("もふ") == new.encode("モフ") == [max(new.vocab.values())]
+    with pytest.raises(ValueError, match="is a word of this model already"):
+        folded.with_word("ウサギ")
+
+
 @pytest.mark.parametrize(
     ("written", "length"), [(None, 77), ({}, 77), ({"model_max_length": 10**30}, 77), ({"model_max_length": 32}, 32)]
 )

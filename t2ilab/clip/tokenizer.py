@@ -32,6 +32,7 @@ def byte_letters() -> dict[int, str]:
 
 
 _BYTES = {letter: byte for byte, letter in byte_letters().items()}
+_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
@@ -106,6 +107,8 @@ class CLIPTokenizer:
         context_length: ids that the text encoder reads, start and end among them.
         pad: the token that fills the rest: the end token, or "!" in Stable Diffusion 2, where it is the first.
         words: tokens of the vocabulary that are read as a whole wherever they stand; see `with_word`.
+        fold_kana: whether katakana is read as hiragana, 「ウサギ」 as 「うさぎ」, as search engines read it. transformers
+            knows nothing of it.
 
     Raises:
         ValueError: no start, end or padding token, a merge of tokens that the vocabulary lacks, or a context_length
@@ -119,6 +122,7 @@ class CLIPTokenizer:
         context_length: int = 77,
         pad: str = END,
         words: Sequence[str] = (),
+        fold_kana: bool = False,
     ):
         from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -137,7 +141,7 @@ class CLIPTokenizer:
                 )
         self.vocab, self.merges, self.context_length = dict(vocab), [tuple(pair) for pair in merges], context_length
         self.pad, self.start_id, self.end_id, self.pad_id = pad, vocab[START], vocab[END], vocab[pad]
-        self.words = tuple(words)
+        self.words, self.fold_kana = tuple(words), fold_kana
         self._tokenizer = Tokenizer(
             models.BPE(self.vocab, self.merges, end_of_word_suffix="</w>", unk_token=END)  # type: ignore[arg-type]
         )
@@ -153,9 +157,9 @@ class CLIPTokenizer:
         self._tokenizer.add_tokens([AddedToken(word, **_whole(word)) for word in self.words])
 
     @classmethod
-    def train(cls, words: Iterable[str], context_length: int = 32) -> CLIPTokenizer:
+    def train(cls, words: Iterable[str], context_length: int = 32, fold_kana: bool = False) -> CLIPTokenizer:
         """A vocabulary in which every given word is one token and any other text is its bytes."""
-        merges = learn_merges(words)
+        merges = learn_merges(word.translate(_HIRAGANA) for word in words) if fold_kana else learn_merges(words)
         letters = list(byte_letters().values())
         tokens = [
             *letters,
@@ -164,7 +168,7 @@ class CLIPTokenizer:
             START,
             END,
         ]
-        return cls({token: i for i, token in enumerate(tokens)}, merges, context_length)
+        return cls({token: i for i, token in enumerate(tokens)}, merges, context_length, fold_kana=fold_kana)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> CLIPTokenizer:
@@ -196,6 +200,7 @@ class CLIPTokenizer:
             pad = pad["content"] if isinstance(pad, dict) else pad
             added = {token["content"]: int(i) for i, token in settings[0].get("added_tokens_decoder", {}).items()}
             words = [word for word in added if word not in (START, END, pad)]
+            fold_kana = settings[0].get("fold_kana", settings[1].get("fold_kana", False)) is True
             vocab, merges = dict(vocab) | {word: added[word] for word in words}, [(a, b) for a, b in pairs]
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
@@ -203,7 +208,7 @@ class CLIPTokenizer:
                 f"not so {folder}: {error}."
             ) from error
         # transformers writes 10^30 where nobody said how long a text may be.
-        return cls(vocab, merges, length if length < 10**6 else 77, pad, words)
+        return cls(vocab, merges, length if length < 10**6 else 77, pad, words, fold_kana)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes vocab.json, merges.txt and tokenizer_config.json, which transformers' CLIPTokenizer opens."""
@@ -211,7 +216,7 @@ class CLIPTokenizer:
         write_whole(folder / "vocab.json", (json.dumps(self.vocab, ensure_ascii=False) + "\n").encode())
         lines = ["#version: 0.2", *(f"{a} {b}" for a, b in self.merges)]
         write_whole(folder / "merges.txt", ("\n".join(lines) + "\n").encode())
-        config = {
+        config: dict[str, Any] = {
             "tokenizer_class": "CLIPTokenizer",
             "model_max_length": self.context_length,
             "bos_token": START,
@@ -219,6 +224,8 @@ class CLIPTokenizer:
             "unk_token": END,
             "pad_token": self.pad,
         }
+        if self.fold_kana:
+            config["fold_kana"] = True
         if self.words:
             config["added_tokens_decoder"] = {
                 str(self.vocab[token]): {"content": token, "special": token not in self.words, **_whole(token)}
@@ -238,12 +245,12 @@ class CLIPTokenizer:
         """
         if not word.strip() or len(word.split()) != 1:
             raise ValueError(f"A new word has at least one letter and no spaces; got {word!r}.")
-        word = word.lower()
+        word = self._folded(word.lower())
         if word in self.vocab or len(self.encode(word)) == 1:
             raise ValueError(f"{word!r} is a word of this model already, and a new one is wanted; choose another.")
         vocab = self.vocab | {word: max(self.vocab.values()) + 1}
         merges = [(a, b) for a, b in self.merges]
-        return CLIPTokenizer(vocab, merges, self.context_length, self.pad, (*self.words, word))
+        return CLIPTokenizer(vocab, merges, self.context_length, self.pad, (*self.words, word), self.fold_kana)
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text, with neither start nor end."""
@@ -267,7 +274,11 @@ class CLIPTokenizer:
 
     def _encode(self, text: str) -> Any:
         # Half of a surrogate pair, as a terminal may hand over, has no bytes: it is read as a question mark.
-        return self._tokenizer.encode(text.encode(errors="replace").decode(), add_special_tokens=False)
+        whole = text.encode(errors="replace").decode()
+        return self._tokenizer.encode(self._folded(whole), add_special_tokens=False)
+
+    def _folded(self, text: str) -> str:
+        return text.translate(_HIRAGANA) if self.fold_kana else text
 
     def unread(self, text: str) -> str:
         """The end of a text for which the context has no place, "" where all of it is read."""

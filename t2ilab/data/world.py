@@ -24,7 +24,12 @@ VESSELS = ("boat", "car", "guacamole")
 MOVERS = ("cat", "dog", "fish", "bird", "horse", "kangaroo", "elephant", "boat", "car", "rocket", "hot air balloon",
           "astronaut", "robot")  # fmt: skip
 BESIDE = ("left of", "right of", "above", "below")
-NAMED = {("thing",): 0.45, ("color",): 0.35, ("thing", "color"): 0.2}  # what `namings` name: the shares of batches
+NAMED = {  # what `namings` name: the shares of batches
+    ("thing",): 0.4,
+    ("color",): 0.3,
+    ("thing", "color"): 0.15,
+    ("place", "background"): 0.15,
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,9 @@ class World:
 
     def namings(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
         """The index-th batch of pictures of one thing each, whose captions name no more than its kind, its colour, or
-        both: "a cat", "a red shape", "a red cat". They come in rows in which no two are named alike, so that in its row
-        each picture has one caption that is true of it; in all other ways the pictures differ by chance.
+        both, or where it is: "a cat", "a red shape", "a red cat", "a shape on the left, at sea". They come in rows in
+        which no two are named alike, so that in its row each picture has one caption that is true of it; in all other
+        ways the pictures differ by chance.
 
         Returns:
             {"image": float (B, 3, H, W) in [-1, 1], "caption": B strings, "scene": B scenes, "row": pictures in a row,
@@ -126,10 +132,10 @@ class World:
         return {"image": images, "caption": captions, "scene": scenes, "row": min(len(sayings), batch_size)}
 
     def _sayings(self, named: tuple[str, ...]) -> list[Scene]:
-        """All that can be said so: each thing, each colour, or each pair of both that this world may show."""
+        """All that can be said so: each thing, each colour, each pair of both that this world may show, each place."""
         values = itertools.product(*(LEVELS[self.level][name] for name in named))
         sayings = [Scene(**dict[str, Any](zip(named, value, strict=True))) for value in values]
-        return [one for one in sayings if len(named) == 1 or is_held_out(one) == self.held_out]
+        return [one for one in sayings if named != ("thing", "color") or is_held_out(one) == self.held_out]
 
     def _showing(self, said: Scene, rng: random.Random) -> Scene:
         """A full scene of one thing of which that is true."""
@@ -141,8 +147,8 @@ class World:
                 scene = _thing(thing, rng, self.usual, self.two_colors, alone=True)
             color = said.color or scene.color
             accent = scene.accent if scene.accent != color else None
-            scene = replace(scene, color=color, accent=accent, background=rng.choice(list(level["background"])))
-            scene = complete(scene, rng)
+            background = said.background or rng.choice(list(level["background"]))
+            scene = complete(replace(scene, color=color, accent=accent, place=said.place, background=background), rng)
             if is_held_out(scene) == self.held_out:
                 return scene
 

@@ -24,7 +24,10 @@ LEARNING_RATE = 5e-3
 WARMUP = 50
 CONTEXT_LENGTH = 40
 
-DATA = "Names of some 1,550 emoji in English and in Japanese, the Japanese ones alone and in sentences; no pictures."
+DATA = (
+    "Names of some 1,550 emoji in English and in Japanese, the Japanese ones alone and in sentences; no pictures. "
+    "Katakana is read as hiragana, so that an emoji's name in the other of the two is no new word."
+)
 LIMITS = (
     "Japanese words of the names of emoji. One emoji in ten (no flag), some spellings and some sentences were kept "
     "from training. It is about as good as its teacher at best."
@@ -41,7 +44,7 @@ class Recipe(AlignedWords):
     def __init__(self, device: DeviceManager, seed: int = 0, teacher: str | Path = TEACHER):
         device.seed(seed)
         self.pairs = EmojiPairs(seed)
-        tokenizer = CLIPTokenizer.train(self.pairs.vocabulary("ja"), CONTEXT_LENGTH)
+        tokenizer = CLIPTokenizer.train(self.pairs.vocabulary("ja"), CONTEXT_LENGTH, fold_kana=True)
         super().__init__(device, seed, ImageText.from_pretrained(teacher, str(device.device)), tokenizer)
         # What the teacher says of a name, whatever sentence it stands in.
         names = [emoji.names["en"] for emoji in self.pairs.shown]

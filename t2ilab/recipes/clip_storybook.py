@@ -18,22 +18,22 @@ from t2ilab.recipes.towers import TwoTowers
 from t2ilab.training.loop import Plan
 
 NAME = "clip-storybook"
-STEPS = 2500
+STEPS = 2400
 BATCH = 128
 LEARNING_RATE = 3e-3
 WARMUP = 50
 CONTEXT_LENGTH = 32
 PARTIAL = 0.2  # the share of scenes' captions that leave something unsaid
 USUAL = 0.2  # the share of drawn things in their usual colours: few, or a colour would tell what a thing is
-SIBLINGS = 8  # scenes that differ in one thing or one colour
-NAMINGS = (1.0, 0.1)  # the share of batches whose captions are mere names, in the first step and in the last
+SIBLINGS = 2  # a scene, and one that differs from it in one thing or one colour
+NAMINGS = (1.0, 0.4)  # the share of batches whose captions are mere names, in the first step and in the last
 VISION = VisionConfig(image_size=32, patch_size=8, width=192, layers=4, heads=4)
 EMBED_DIM = 128
 
 DATA = (
-    "Pictures of one thing, drawn as it trains, with English captions that name no more than the thing, its colour or "
-    "both; and more and more of whole scenes, eight at a time that differ in one thing or one colour, with captions of "
-    "which four in five say all."
+    "Pictures of one thing, drawn as it trains, with English captions that name no more than the thing, its colour, "
+    "both, or where it is; and more and more of whole scenes, in twos that differ in one thing or one colour, with "
+    "captions of which four in five say all."
 )
 LIMITS = "Pictures of this world, brought to 32x32, and English words of it; some pairs of thing and colour unseen."
 
