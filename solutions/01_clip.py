@@ -713,22 +713,23 @@ for fixed in (1, 100, None):
 # With $s = 1$ the softmax can never be sure, however good the matrix; with $s = 100$ hardly any but the nearest negatives push. Does the first show in your
 # figures, does the second? One seed is one throw of the dice: change `machine.seed(1)` in `pupil_of`, run both cells again, and see which differences stay.
 # CLIP lets $s$ be learnt, so that nobody has to choose it. The best value is not the same everywhere: yours is printed above and in section 5; that of the
-# zoo's `clip-storybook` ended at 52.1, and OpenAI's at the ceiling of 100.
+# zoo's `clip-storybook` ended at 35.0, and OpenAI's at the ceiling of 100.
 
 # %% [markdown] tags=["ja"]
-# $s = 1$ では、行列がどれほどよくても、ソフトマックスは決して確信を持てません。$s = 100$ では、損失に効くのは、ほとんど、いちばん紛らわしい負例だけになります。前者はあなたの結果に現れていますか。後者はどうですか。ひとつのシードの結果は、さいころを 1 回振っただけのようなものです。`pupil_of` の `machine.seed(1)` を変えて 2 つのセルをもう一度実行し、どの差が残るかを見てください。CLIP では $s$ も学習させるので、だれかが選ぶ必要はありません。ちょうどよい値は、場合によって違います。あなたのモデルの値は、すぐ上と 5 節に出ています。学習済みモデル集（zoo）の `clip-storybook` では 52.1 で終わり、OpenAI のモデルでは上限の 100 に達しました。
+# $s = 1$ では、行列がどれほどよくても、ソフトマックスは決して確信を持てません。$s = 100$ では、損失に効くのは、ほとんど、いちばん紛らわしい負例だけになります。前者はあなたの結果に現れていますか。後者はどうですか。ひとつのシードの結果は、さいころを 1 回振っただけのようなものです。`pupil_of` の `machine.seed(1)` を変えて 2 つのセルをもう一度実行し、どの差が残るかを見てください。CLIP では $s$ も学習させるので、だれかが選ぶ必要はありません。ちょうどよい値は、場合によって違います。あなたのモデルの値は、すぐ上と 5 節に出ています。学習済みモデル集（zoo）の `clip-storybook` では 35.0 で終わり、OpenAI のモデルでは上限の 100 に達しました。
 
 # %% [markdown]
 # # 8. The same for a whole storybook
 #
-# The zoo's `clip-storybook` is this lab's network with a larger vocabulary, and this lab's loss, trained longer, on scenes of one to three things. Its batches
-# hold eight scenes in a row that differ in one thing or one colour only. Why might one want such negatives? ("Break it", below, does the reverse.) `ImageText`
-# wraps it with its tokenizer. Eight pictures, eight captions:
+# The zoo's `clip-storybook` is this lab's network with a larger vocabulary, and this lab's loss, trained longer, on scenes of one to three things. It began with
+# pictures of one thing whose captions name no more than the thing, its colour or both ("a cat", "a red shape"): in a whole caption one word of a dozen names the thing, and each encoder would have to
+# wait until the other has found it. Then whole captions came in, more and more of them, always of two scenes that differ in one thing or one colour only. Why might one
+# want such negatives? ("Break it", below, does the reverse.) `ImageText` wraps it with its tokenizer. Eight pictures, eight captions:
 
 # %% [markdown] tags=["ja"]
 # # 8. 絵本の世界でも同じことを
 #
-# 学習済みモデル集（zoo）の `clip-storybook` は、このラボのネットワークの語彙を大きくし、同じ損失を使い、1 つから 3 つのものが出てくるシーンで、もっと長く学習させたものです。バッチには、もの、または色がひとつだけ違うシーンが 8 つずつ並んでいます。なぜ、そのような負例がほしいのでしょうか。（このあとの「壊してみる」では、その逆をします。）`ImageText` は、それにトークナイザを添えたものです。8 枚の画像と 8 つのキャプションを見せてみましょう。
+# 学習済みモデル集（zoo）の `clip-storybook` は、このラボのネットワークの語彙を大きくし、同じ損失を使い、1 つから 3 つのものが出てくるシーンで、もっと長く学習させたものです。最初に見せたのは、ものがひとつだけの画像と、そのもの、その色、またはその両方だけを言う短いキャプションです（"a cat"、"a red shape" など）。すべてを言うキャプションでは、ものの名前は十あまりの単語のうちのひとつにすぎず、2 つのエンコーダは、相手がそれを見つけるのを互いに待つことになるからです。それから少しずつ、すべてを言うキャプションを増やしました。そのバッチには、もの、または色がひとつだけ違うシーンが 2 つずつ並んでいます。なぜ、そのような負例がほしいのでしょうか。（このあとの「壊してみる」では、その逆をします。）`ImageText` は、それにトークナイザを添えたものです。8 枚の画像と 8 つのキャプションを見せてみましょう。
 
 # %%
 clip = ImageText.from_pretrained("clip-storybook")

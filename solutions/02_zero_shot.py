@@ -1056,15 +1056,15 @@ say(
 # %% [markdown]
 # A contrastive model learns what it needs to tell the pictures of one batch apart, and hardly more. As long as no other caption holds the same words, to count them is enough, and large CLIPs are
 # weak at just this ([Thrush et al. 2022](https://arxiv.org/abs/2204.03162), [Yuksekgonul et al. 2023](https://arxiv.org/abs/2210.01936)).
-# That is also why the batches of `clip-storybook` are made of families: a scene, and seven that differ from it in one thing or one colour. Scenes that have nothing to do with one another can often be told apart by
-# places and colours alone, without a look at what the things are; within a family they cannot. What families would teach it the order of words?
+# That is also why the whole captions that `clip-storybook` learnt from came in twos: a scene, and one that differs from it in one thing or one colour. Scenes that have nothing to do with one another can often be told apart by
+# places and colours alone, without a look at what the things are; two such scenes cannot. Which twos would teach it the order of words?
 #
 # # Break it
 #
 # Somebody has written a `zero_shot_predict` of their own, and measured it on batches in which each of the 36 things occurs once:
 
 # %% [markdown] tags=["ja"]
-# 対照学習（contrastive learning）のモデルは、ひとつのバッチの画像を区別するのに必要なことを学び、それ以上のことはほとんど学びません。同じ単語のキャプションがほかになければ、単語を数えるだけで足りてしまいます。大きな CLIP も、まさにこれが苦手です（[Thrush et al. 2022](https://arxiv.org/abs/2204.03162)、[Yuksekgonul et al. 2023](https://arxiv.org/abs/2210.01936)）。`clip-storybook` のバッチが、ものか色が 1 点だけ異なる 8 枚 1 組（ファミリー）からできているのも、同じ理由からです。互いに関係のないシーンばかりなら、たいていは背景や色だけで区別でき、それが何であるかを見る必要がありません。ファミリーの中では、そうはいきません。語順を教えるには、どのようなファミリーがあればよいでしょうか。
+# 対照学習（contrastive learning）のモデルは、ひとつのバッチの画像を区別するのに必要なことを学び、それ以上のことはほとんど学びません。同じ単語のキャプションがほかになければ、単語を数えるだけで足りてしまいます。大きな CLIP も、まさにこれが苦手です（[Thrush et al. 2022](https://arxiv.org/abs/2204.03162)、[Yuksekgonul et al. 2023](https://arxiv.org/abs/2210.01936)）。`clip-storybook` の学習で、すべてを言うキャプションを、ものか色が 1 点だけ異なる 2 つのシーンを一組にして見せたのも、同じ理由からです。互いに関係のないシーンばかりなら、たいていは背景や色だけで区別でき、それが何であるかを見る必要がありません。一組の中では、そうはいきません。語順を教えるには、どのような組を見せればよいでしょうか。
 #
 # # 壊してみる
 #

@@ -107,8 +107,8 @@ class CLIPTokenizer:
         context_length: ids that the text encoder reads, start and end among them.
         pad: the token that fills the rest: the end token, or "!" in Stable Diffusion 2, where it is the first.
         words: tokens of the vocabulary that are read as a whole wherever they stand; see `with_word`.
-        fold_kana: whether katakana is read as hiragana, 「ウサギ」 as 「うさぎ」, as search engines read it. transformers
-            knows nothing of it.
+        fold_kana: whether katakana is read as hiragana, 「ウサギ」 as 「うさぎ」, as search engines do. Of this
+            transformers knows nothing.
 
     Raises:
         ValueError: no start, end or padding token, a merge of tokens that the vocabulary lacks, or a context_length
