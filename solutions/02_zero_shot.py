@@ -78,7 +78,7 @@ def drawn(scenes, seed=0):
 # CLIP ([Radford et al. 2021](https://arxiv.org/abs/2103.00020); Lab 01 trains one) has two networks: an **image encoder**, which looks at a picture, and a
 # **text encoder**, which reads a sentence. (They are also called CLIP's towers.) Both end with a vector of length 1 in the same space. The zoo's `clip-storybook`
 # learnt one thing only, from pictures of the storybook and their English captions: that a picture be nearer to its own caption than to the
-# other captions around it. It never saw a list of classes, and it has no output for "cat".
+# other captions around it. Some captions were mere names, "a cat", "a red shape", each of the 36 things once among those around it; but a name was text like any other, and there is no output for "cat".
 #
 # **Which sentence belongs to which picture?** Eight sentences, and a drawing of each, made fresh. (A Jizo is a small stone figure with a red bib; in Japan
 # it stands by the road and looks after children and travellers.)
@@ -86,7 +86,7 @@ def drawn(scenes, seed=0):
 # %% [markdown] tags=["ja"]
 # # 1. 8 枚の画像と 8 つの文
 #
-# CLIP（[Radford et al. 2021](https://arxiv.org/abs/2103.00020)。Lab 01 で学習させます）は、画像を見る**画像エンコーダ**（image encoder）と、文を読む**テキストエンコーダ**（text encoder）という 2 つのネットワークからできています（CLIP では「塔」（tower）とも呼びます）。どちらも、同じ空間にある長さ 1 のベクトルを返します。これを特徴ベクトル（feature vector）と呼びます。学習済みモデル集（zoo）の `clip-storybook` は、絵本の世界（storybook）の画像と英語のキャプションから、ひとつのことだけを学習しました。それは、画像を、ほかのキャプションよりも自分のキャプションに近づけることです。クラスの一覧は一度も見ていませんし、「猫」という出力もありません。
+# CLIP（[Radford et al. 2021](https://arxiv.org/abs/2103.00020)。Lab 01 で学習させます）は、画像を見る**画像エンコーダ**（image encoder）と、文を読む**テキストエンコーダ**（text encoder）という 2 つのネットワークからできています（CLIP では「塔」（tower）とも呼びます）。どちらも、同じ空間にある長さ 1 のベクトルを返します。これを特徴ベクトル（feature vector）と呼びます。学習済みモデル集（zoo）の `clip-storybook` は、絵本の世界（storybook）の画像と英語のキャプションから、ひとつのことだけを学習しました。それは、画像を、ほかのキャプションよりも自分のキャプションに近づけることです。"a cat" や "a red shape" のように、名前だけのキャプションもあり、36 種類のものが 1 回ずつ並ぶこともありました。それでも名前はただの文で、「猫」という出力はありません。
 #
 # **どの文が、どの画像のものでしょうか。** 8 つの文と、今描いたばかりの画像で試します（a Jizo statue は、お地蔵さんのことです）。
 
@@ -590,13 +590,14 @@ else:
 # One picture shows *a red cat, small, at the top left, at night*. Which of these is its class? The word says it: "cat". Radford et al. give this reason for what they
 # found: on average over many data sets, classes from words did as well as a regression fitted to four labelled pictures of each class (section 3.1.5 of the paper, figure 6). The mean
 # of pictures also keeps what they happen to share, such as a colour; a regression can learn to look past it, if there are enough of them.
-# (`decay` in the cell above holds the regression's weights down. We set it by hand; Radford et al. search it on data put aside. Try 1e-3 and 1e-7: does the number with which the regression does as well as words stay?)
+# And mind how much this word has behind it: in the training of this CLIP, "a cat" alone was the caption of some two thousand cats.
+# (`decay` in the cell above holds the regression's weights down. We set it by hand; Radford et al. search it on data put aside. Try 1e-3 and 1e-7: does either bring it nearer to words?)
 #
 # **And where there is no labelled picture at all?** Some pairs of a thing and a colour have been kept from all training: no picture showed one, no caption named
 # one. So no classifier could have learnt a row for them. But the words are there: of a green cat, "green" and "cat", each from other pairs. Is that enough?
 
 # %% [markdown] tags=["ja"]
-# 1 枚の画像に写っているのは、*夜に、左上にいる、小さな赤い猫*です。そのうちのどれがクラスなのでしょうか。言葉なら、「猫」とはっきり言えます。Radford らは、言葉から作ったクラスが、多くのデータセットの平均で、クラスごとに 4 枚のラベル付き画像で学習した回帰と同じくらい正しいことを見つけ、その理由をこう説明しています（論文の 3.1.5 節、図 6）。画像の平均には、たまたま共通する色なども残ります。回帰なら、枚数さえ足りれば、それを無視することを学べます。（上のセルの `decay` は、回帰の重みが大きくなりすぎないように抑えるものです。ここでは手で決めましたが、Radford らは、取り分けておいたデータで探しています。1e-3 と 1e-7 も試してください。回帰が言葉に追いつく枚数は、変わらないでしょうか。）
+# 1 枚の画像に写っているのは、*夜に、左上にいる、小さな赤い猫*です。そのうちのどれがクラスなのでしょうか。言葉なら、「猫」とはっきり言えます。Radford らは、言葉から作ったクラスが、多くのデータセットの平均で、クラスごとに 4 枚のラベル付き画像で学習した回帰と同じくらい正しいことを見つけ、その理由をこう説明しています（論文の 3.1.5 節、図 6）。画像の平均には、たまたま共通する色なども残ります。回帰なら、枚数さえ足りれば、それを無視することを学べます。また、この言葉には多くの裏付けがあることも忘れないでください。この CLIP の学習では、"a cat" だけをキャプションに持つ猫の画像が、2,000 枚ほどありました。（上のセルの `decay` は、回帰の重みが大きくなりすぎないように抑えるものです。ここでは手で決めましたが、Radford らは、取り分けておいたデータで探しています。1e-3 と 1e-7 も試してください。どちらかで、回帰は言葉に近づくでしょうか。）
 #
 # **では、ラベル付きの画像が 1 枚もなければ、どうでしょうか。** ものと色の組の中には、学習にまったく使わなかったものがあります。そのような画像も、そのように書いたキャプションも、一度も見せていません。ですから、その組のための行を学習できる分類器はありません。けれども、たとえば green cat なら、"green" と "cat" という言葉は、ほかの組から別々に学んでいます。それで足りるでしょうか。
 
@@ -640,7 +641,8 @@ plots.images(
 # %% [markdown]
 # Chance would be right once in 396 times; a classifier with a row for each pair that it was shown, never. This is zero-shot in its old and strict sense, classes
 # without a single example ([Lampert et al. 2009](https://doi.org/10.1109/CVPR.2009.5206594)). The CLIP paper means less by the word: a *data set* without one. Among its 400 million pictures there will have been
-# dishes of guacamole; only nobody had sorted them into 101 classes for it. (Does the colour carry over better, or the thing? And why might that be?)
+# dishes of guacamole; only nobody had sorted them into 101 classes for it. (The thing is right about as often as the colour. Compare the
+# product of the two shares with how often both are right: what does that say about the mistakes?)
 #
 # # 5. A thousand classes and more
 #
@@ -648,7 +650,7 @@ plots.images(
 # judged a batch at a time, as one does it with 50,000 photographs that do not fit into memory. `evaluate` is the package's own; the rows it is given are yours.
 
 # %% [markdown] tags=["ja"]
-# でたらめに答えると、396 回に 1 回しか当たりません。見たことのある組についてだけ行を持つ分類器なら、一度も当たりません。これが、もともとの厳しい意味でのゼロショット（zero-shot）です。つまり、例がひとつもないクラスを当てることです（[Lampert et al. 2009](https://doi.org/10.1109/CVPR.2009.5206594)）。CLIP の論文では、この言葉をもっとゆるい意味で使い、例がひとつもない*データセット*を指します。学習に使った 4 億枚の画像の中には、ワカモレの写真もあったことでしょう。ただ、それを 101 種類に分けて教えた人はいませんでした。（色とものとでは、どちらのほうがうまくいっていますか。それはなぜでしょうか。）
+# でたらめに答えると、396 回に 1 回しか当たりません。見たことのある組についてだけ行を持つ分類器なら、一度も当たりません。これが、もともとの厳しい意味でのゼロショット（zero-shot）です。つまり、例がひとつもないクラスを当てることです（[Lampert et al. 2009](https://doi.org/10.1109/CVPR.2009.5206594)）。CLIP の論文では、この言葉をもっとゆるい意味で使い、例がひとつもない*データセット*を指します。学習に使った 4 億枚の画像の中には、ワカモレの写真もあったことでしょう。ただ、それを 101 種類に分けて教えた人はいませんでした。（ものと色は、同じくらいよく当たっています。2 つの割合の積を、両方とも当たった割合と比べてください。間違い方について、何がわかるでしょうか。）
 #
 # # 5. 1,000 クラス、そしてその先へ
 #
@@ -725,20 +727,20 @@ for size, one, five in zip(sizes, curves[1], curves[5], strict=True):
     say("{classes:5} classes: top-1 {one:.1%}, top-5 {five:.1%}", classes=size, one=one, five=five)
 
 # %% [markdown]
-# **Is the shortest list the best, as one would think?** No picture shows just "a cat". Each shows one in some colour, and a caption of this world leaves
-# the colour out most readily when it is the usual one: "a cat" has come to mean an orange cat above all. (These 1,188 pictures are painted in all colours alike, and only their second colours are the usual ones.
-# That is one reason why the 36 things score otherwise here than in section 3, whose last lines say what each kind of paint does.) So ask for more than you want to know, and add up:
+# **Is the shortest list the best, as one would think?** No picture shows just "a cat". Each shows one in some colour, and "a red cat" may well be
+# nearer to a red one than "a cat", which must be near to all of them. So ask for more than you want to know, and add up:
 #
 # $$ p(\text{thing} \mid x) = \sum_{\text{colour}} p(\text{thing}, \text{colour} \mid x) $$
 #
-# Or make one row of all eleven colours, as in exercise 1, with "a red {}", "a blue {}", ... for templates? Guess first which is better, and compare, on the thousand pictures of section 3 and on these:
+# Or make one row of all eleven colours, as in exercise 1, with "a red {}", "a blue {}", ... for templates? Guess first which is better, and compare, on the thousand
+# pictures of section 3, where many things have their usual colours, and on these, which are painted in all colours alike:
 
 # %% [markdown] tags=["ja"]
-# **予想どおり、いちばん短い一覧がいちばんよかったでしょうか。** ただの「猫」の画像は、どこにもありません。どの猫にも色があります。また、この世界のキャプションで色が省かれやすいのは、いつもの色のときです。そのため "a cat" は、何よりもオレンジ色の猫を指すようになりました。（この 1,188 枚では、どの色も同じ回数だけ使い、2 番目の色だけがいつもの色です。36 種類の正解率が 3 節と違う理由のひとつはこれです。塗り方ごとの違いは 3 節の最後の 4 行にあります。）そこで、知りたいことよりも細かく尋ねて、足し合わせます。
+# **予想どおり、いちばん短い一覧がいちばんよかったでしょうか。** ただの「猫」の画像は、どこにもありません。どの猫にも色があります。"a cat" は、どの色の猫にも近くなければならないので、赤い猫には、"a red cat" のほうが近いかもしれません。そこで、知りたいことよりも細かく尋ねて、足し合わせます。
 #
 # $$ p(\text{thing} \mid x) = \sum_{\text{colour}} p(\text{thing}, \text{colour} \mid x) $$
 #
-# それとも、演習 1 と同じように、"a red {}"、"a blue {}" などをテンプレートにして、11 色から 1 行を作るほうがよいでしょうか。まず予想してから、3 節の 1,000 枚と、この 1,188 枚で比べてみましょう。
+# それとも、演習 1 と同じように、"a red {}"、"a blue {}" などをテンプレートにして、11 色から 1 行を作るほうがよいでしょうか。まず予想してから、いつもの色のものが多い 3 節の 1,000 枚と、どの色も同じ回数だけ使ったこの 1,188 枚で比べてみましょう。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -789,16 +791,17 @@ say(
 
 # %% [markdown]
 # Eight of the twelve templates of section 3 contradict one another, too: nothing is at night and by day, at the top left and at the bottom. Yet their mean does
-# no harm. **Why is averaging places harmless, and averaging colours not?** The last number of each line is a trace. Take for each sentence's vector what its thing has on average, and what its
-# wording has on average: the share that is left over belongs to neither. Were it 0, a place would move "a cat" and "a dog" by the same step, and the mean of all places, too, would be one step for all.
-# What must a colour do to have more left over? And what is added, when probabilities are: can a sentence that does not fit do any harm there?
+# hardly any harm, and that of eleven colours none. **How can a mean of contradictions be a good row?** The last number of each line is a trace. Take for each sentence's vector what its thing has on average, and what its
+# wording has on average: the share that is left over belongs to neither. Were it 0, a colour would move "a cat" and "a dog" by the same step, and the mean of all colours, too, would be one step for all.
+# Not every CLIP is so tidy: an earlier one of this course, which had not begun with mere names, left over 4.4% for colours, and their mean was six points worse than the bare name. What did a colour do there?
+# And what is added, when probabilities are: can a sentence that does not fit do any harm?
 #
 # **And the real thing?** Here is what OpenCLIP's models reach on ImageNet, zero-shot, as [published by the
 # project](https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv), over what [one picture costs
 # them](https://github.com/mlfoundations/open_clip/blob/main/docs/model_profile.csv). Each curve is one set of training data:
 
 # %% [markdown] tags=["ja"]
-# 3 節の 12 個のテンプレートのうち 8 個も、互いに食い違っています。夜でしかも昼、左上でしかも下、というものはありません。それでも、平均して困ることはありません。**背景や位置は平均してもよいのに、色はよくないのは、なぜでしょうか。** 手がかりは、各行の最後の数です。文のベクトルから、ものごとの平均と言い方ごとの平均を取り除いたあとに、どれだけ残るかを表します。もし 0 なら、背景は "a cat" も "a dog" も同じだけ動かし、背景の平均も、すべてのものを同じだけ動かすことになります。残りが多いとき、色は何をしているのでしょうか。また、確率を足すときには、合わない文が害になることはあるでしょうか。
+# 3 節の 12 個のテンプレートのうち 8 個も、互いに食い違っています。夜でしかも昼、左上でしかも下、というものはありません。それでも、平均して困ることはほとんどなく、11 色の平均でも困りません。**食い違うものの平均が、なぜよい行になるのでしょうか。** 手がかりは、各行の最後の数です。文のベクトルから、ものごとの平均と言い方ごとの平均を取り除いたあとに、どれだけ残るかを表します。もし 0 なら、色は "a cat" も "a dog" も同じだけ動かし、すべての色の平均も、すべてのものを同じだけ動かすことになります。どの CLIP もこれほど整っているわけではありません。この講座の以前の CLIP は、名前だけのキャプションから始めなかったもので、色の残りは 4.4% あり、色の平均は名前だけのときより 6 ポイント悪い結果でした。そこで色は何をしていたのでしょうか。また、確率を足すときには、合わない文が害になることはあるでしょうか。
 #
 # **では、本物はどうでしょうか。** 次の図は、OpenCLIP のモデルの、ImageNet でのゼロショットの正解率です。値は[プロジェクトが公開しているもの](https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv)で、横軸は[画像 1 枚の計算量](https://github.com/mlfoundations/open_clip/blob/main/docs/model_profile.csv)です。曲線ごとに、学習に使ったデータが違います。
 
@@ -938,12 +941,12 @@ if glyphs:
     )
 
 # %% [markdown]
-# Look at the shapes at the end: even a plain circle, which the storybook has too, may get another name. **Is it the style, or the size?** The storybook's big things are half as wide as their picture,
+# Look at the shapes at the end: even a plain diamond, which the storybook has too, may get another name. **Is it the style, or the size?** The storybook's big things are half as wide as their picture,
 # and no picture of the training was filled by one. Two controls take the two apart. The same emoji, shrunk on a white page; and our own things, in the style that the model knows,
 # enlarged until they fill the picture:
 
 # %% [markdown] tags=["ja"]
-# 最後のほうの図形を見てください。絵本の世界にもあるただの円でさえ、別の名前で呼ばれることがあります。**原因は画法でしょうか、大きさでしょうか。** 絵本の世界の大きいものでも、幅は画像の半分ほどで、画像いっぱいに描かれたものは学習に一度も出てきません。2 つの対照実験で、原因を分けてみましょう。ひとつは、同じ絵文字を白い画像の中に縮めて置くこと。もうひとつは、モデルがよく知っている画法の、私たちのものを、画像いっぱいに拡大することです。
+# 最後のほうの図形を見てください。絵本の世界にもあるただのひし形でさえ、別の名前で呼ばれることがあります。**原因は画法でしょうか、大きさでしょうか。** 絵本の世界の大きいものでも、幅は画像の半分ほどで、画像いっぱいに描かれたものは学習に一度も出てきません。2 つの対照実験で、原因を分けてみましょう。ひとつは、同じ絵文字を白い画像の中に縮めて置くこと。もうひとつは、モデルがよく知っている画法の、私たちのものを、画像いっぱいに拡大することです。
 
 # %% tags=["nbval-ignore-output"]
 for side, shrunk in glyphs.items():

@@ -298,11 +298,12 @@ say(
 )
 
 # %% [markdown]
-# Compare the upper four texts with their pictures, word by word: how much do they share? And what do the lower four have in common?
+# Compare the upper four texts with their pictures, word by word: how much do they share? And what do most of the lower four have in common?
 # A caption with noise around it is a good caption, and many are lost only for the words beside it: would you lower the threshold for their sake, or clean the texts first?
 #
 # **What does 0.3 mean?** By itself, nothing. It is a cosine of one model, OpenAI's ViT-B/32, for which even fitting pairs are seldom much above it: all its pictures lie in one
-# narrow cone, all its texts in another ([Liang et al. 2022](https://arxiv.org/abs/2203.02053)). Another model has another number, as you see.
+# narrow cone, all its texts in another ([Liang et al. 2022](https://arxiv.org/abs/2203.02053)). Another model has other cosines: here
+# fitting pairs lie around 0.6. If 0.3 cuts well here, too, that is only because it happens to lie between the hills of this model.
 #
 # **And what does the filter do to what the model does not know?** It cannot tell a wrong caption from one that it cannot read. So
 # it throws both away, and a model trained on what is left knows still less of it. On real pairs this falls upon people: such a filter keeps some groups less often than others
@@ -317,9 +318,9 @@ say(
 # once more ([Carlini et al. 2023](https://arxiv.org/abs/2301.13188)). And if a copy of a test picture is among the training pictures, the test measures memory. Some of this crawl's:
 
 # %% [markdown] tags=["ja"]
-# 上の 4 つの文を、1 語ずつ画像と見比べてください。どれくらい共通しているでしょうか。下の 4 つに共通するものは何でしょうか。余計な語が付いていても、キャプションそのものは正しいのに、そばにある語のせいで失われるものが少なくありません。そのためにしきい値を下げますか。それとも、先に文をきれいにしますか。
+# 上の 4 つの文を、1 語ずつ画像と見比べてください。どれくらい共通しているでしょうか。下の 4 つのほとんどに共通するものは何でしょうか。余計な語が付いていても、キャプションそのものは正しいのに、そばにある語のせいで失われるものが少なくありません。そのためにしきい値を下げますか。それとも、先に文をきれいにしますか。
 #
-# **0.3 とは何でしょうか。** それだけでは何の意味もありません。OpenAI の ViT-B/32 という、ひとつのモデルのコサインです。このモデルでは、合っている組でも、それを大きく上回ることはめったにありません。すべての画像がひとつの細い円錐の中に、すべての文が別の円錐の中にあるからです（[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）。見てのとおり、モデルが変われば数も変わります。
+# **0.3 とは何でしょうか。** それだけでは何の意味もありません。OpenAI の ViT-B/32 という、ひとつのモデルのコサインです。このモデルでは、合っている組でも、それを大きく上回ることはめったにありません。すべての画像がひとつの細い円錐の中に、すべての文が別の円錐の中にあるからです（[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）。モデルが変われば、コサインの値も変わります。ここでは、合っている組のコサインは 0.6 前後です。ここでも 0.3 でうまく切れるとすれば、たまたまこのモデルの山と山の間にあるからにすぎません。
 #
 # **では、モデルの知らないものは、選別でどうなるでしょうか。** 間違ったキャプションと、自分に読めないキャプションとを、モデルは区別できません。ですから、両方とも捨ててしまいます。残ったもので学習したモデルは、それについてもっと無知になります。現実のデータで影響を受けるのは人間です。このような選別では、残りやすい集団と残りにくい集団があります（[Hong et al. 2024](https://arxiv.org/abs/2405.08209)）。また、合っていることは、よいことと同じではありません。LAION-5B は、児童性的虐待コンテンツへのリンクが見つかったために（[Thiel 2023](https://purl.stanford.edu/kh752sm9123)）2023 年に公開を止め、翌年、わかっているものを除いた Re-LAION-5B として再び公開されました。すべてに目を通した人はいませんでした。だれにもできないことです。また、写っている人に同意を求めた人も、作者に許可を求めた人もいませんでした。アドレスの一覧にしても、著作権がなくなるわけではありません。
 #
@@ -831,13 +832,13 @@ say(
 )
 
 # %% [markdown]
-# **How good can a student become?** Search in English for what its teacher confuses, then in Japanese. (The zoo's `clip-storybook-ja` is such a student, taught six times as long: `clip.with_words("clip-storybook-ja")`.)
+# **How good can a student become?** Search in English for what its teacher confuses, then in Japanese. (The zoo's `clip-storybook-ja` is such a student, taught four times as long: `clip.with_words("clip-storybook-ja")`.)
 #
 # **Emoji** were drawn by people who do not know our storybook, and have names in many languages. The same search among thirty of them, drawn half as
 # large as their pictures, as things are in our storybook. There is no Jizo; which one is nearest?
 
 # %% [markdown] tags=["ja"]
-# **生徒は、どこまで上達できるでしょうか。** 教師が取り違えるものを英語で探し、同じものを日本語でも探してみてください。（学習済みモデル集の `clip-storybook-ja` は、このような生徒を、6 倍の時間をかけて学習させたものです。`clip.with_words("clip-storybook-ja")` で使えます。）
+# **生徒は、どこまで上達できるでしょうか。** 教師が取り違えるものを英語で探し、同じものを日本語でも探してみてください。（学習済みモデル集の `clip-storybook-ja` は、このような生徒を、4 倍の時間をかけて学習させたものです。`clip.with_words("clip-storybook-ja")` で使えます。）
 #
 # **絵文字**（emoji）は、この絵本の世界を知らない人たちが描いたもので、多くの言語で名前が付いています。30 個の絵文字の中から、同じものを探してみましょう。この絵本の世界のものと同じくらいの大きさになるように、画像の半分の大きさで描きます。お地蔵さんはありません。いちばん近いのは、どれでしょうか。
 
@@ -957,8 +958,8 @@ learnt_from(shelf)
 say("By chance: R@1 {one:.1%}, R@10 {ten:.1%}.", one=1 / len(distinct), ten=10 / len(distinct))
 
 # %% [markdown]
-# Which of the two steps makes a difference that is larger than that between two runs of one set? In our runs the filter did, by far: at the same number of pairs, R@1 rose nearly threefold.
-# What dropping the copies adds was small, and at this size hardly more than chance: most pairs of the two filtered sets are the same. (That is no argument against
+# Which of the two steps makes a difference that is larger than that between two runs of one set? In our runs the filter did, by far: at the same number of pairs, R@1 rose about threefold.
+# What dropping the copies adds was less than the difference between two runs of one set: most pairs of the two filtered sets are the same. (That is no argument against
 # dropping them: the leaks of section 3 are still there.) And mind two favours: judge, text encoder and test come from the same faultless world; and the sets are equally large only because the crawl was larger.
 # From a given crawl a filter makes fewer pairs. When is it better to keep them?
 #
@@ -967,7 +968,7 @@ say("By chance: R@1 {one:.1%}, R@10 {ten:.1%}.", one=1 / len(distinct), ten=10 /
 # All take equally many steps: who has few pairs sees each more often. But four times the weights also cost more computing, four times the pairs do not.
 
 # %% [markdown] tags=["ja"]
-# 同じデータで 2 回学習させたときの差よりも大きな差が出たのは、2 つの段階のどちらでしょうか。作者が試したときは、選別の効果がはっきりと出ました。組の数が同じでも、R@1 は 3 倍近くになりました。複製を除くことの効果は小さく、この規模では偶然の差とほとんど区別がつきませんでした。選別を通った 2 つのデータは、大部分が同じ組だからです。（だからといって、除かなくてよいことにはなりません。3 節で見たリークは、残ったままです。）また、この実験には、結果に有利な点が 2 つあります。審判も、テキストエンコーダも、テストも、同じ完璧な世界のものです。そして、3 つのデータの大きさが同じなのは、もとのデータがもっと大きかったからです。決まった量のデータを選別すれば、組は減ります。捨てずに残したほうがよいのは、どんなときでしょうか。
+# 同じデータで 2 回学習させたときの差よりも大きな差が出たのは、2 つの段階のどちらでしょうか。作者が試したときは、選別の効果がはっきりと出ました。組の数が同じでも、R@1 は約 3 倍になりました。複製を除くことの効果は、同じデータで 2 回学習させたときの差よりも小さなものでした。選別を通った 2 つのデータは、大部分が同じ組だからです。（だからといって、除かなくてよいことにはなりません。3 節で見たリークは、残ったままです。）また、この実験には、結果に有利な点が 2 つあります。審判も、テキストエンコーダも、テストも、同じ完璧な世界のものです。そして、3 つのデータの大きさが同じなのは、もとのデータがもっと大きかったからです。決まった量のデータを選別すれば、組は減ります。捨てずに残したほうがよいのは、どんなときでしょうか。
 #
 # **では、ネットワークはどうでしょうか。** 今度は、組の数と重みの数を、**どちらも 4 倍**にして比べます。2 つの大きさの画像エンコーダを、`shapes` の世界の、だんだん多くの異なる組で学習させます。テストするのは、組の数にかかわらず、学習用の画像に**一度も**出てこないシーンの画像です。そうしないと、組を増やすほど、テストのシーンが多く含まれるというだけで、結果がよくなってしまいます。形と色の両方が合っていれば正解で、その組み合わせは 56 通りです。ステップ数はどれも同じです。組の種類が少なければ、同じものを何度も見ることになります。ただし、重みを 4 倍にすると計算も増えますが、組を 4 倍にしても増えません。
 

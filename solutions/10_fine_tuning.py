@@ -204,12 +204,12 @@ def measure(name, unet):
 base_monsters = measure(tr("the base"), pipe.unet)
 
 # %% [markdown]
-# What the autoencoder blurs, no U-Net behind it can draw: the second per cent is about the most that can be reached, and the larger of the
-# two distances says how much chance there is in that figure: do not read an order into what differs by less.
+# What the autoencoder blurs, no U-Net behind it can draw: the second per cent is about the most that can be reached. Of the
+# two distances, the one farther from 0 says how much chance there is in that figure: do not read an order into what differs by less.
 # (With 48 pictures, a share is uncertain by up to 14 points.)
 
 # %% [markdown] tags=["ja"]
-# オートエンコーダがぼかしてしまうものは、そのうしろの U-Net には描けません。2 つめの割合が、届く限界のおおよそです。2 つの距離の大きいほうは、この指標にどれだけ偶然が入るかを示しています。差がそれより小さければ、順番を読んではいけません。（48 枚では、割合に最大 14 ポイントほどの誤差があります。）
+# オートエンコーダがぼかしてしまうものは、そのうしろの U-Net には描けません。2 つめの割合が、届く限界のおおよそです。2 つの距離のうち 0 から遠いほうは、この指標にどれだけ偶然が入るかを示しています。差がそれより小さければ、順番を読んではいけません。（48 枚では、割合に最大 14 ポイントほどの誤差があります。）
 
 # %% [markdown]
 # # 2. Train all of it
@@ -438,14 +438,14 @@ plots.images(
 )
 
 # %% [markdown]
-# **Which of the two is the better painter of monsters?** By the distance the adapter may well be as near as full fine-tuning, or nearer. Would you say so from the pictures?
+# **Which of the two is the better painter of monsters?** By the distance the adapter may well be about as near as full fine-tuning. Would you say so from the pictures?
 # The distance sees with a CLIP that has never seen a monster, and it forgives much once the paper and the ink are there. Look at the colours beside it, and at the old prompts: one figure is never enough.
 # (The two were also trained for different numbers of steps.)
 #
 # **Turn it down.** An adapter is a difference, so one may add half of it, or none. (None: to the last bit, the base.)
 
 # %% [markdown] tags=["ja"]
-# **モンスターを描くのが上手なのは、どちらでしょうか。** 距離では、アダプタは全体のファインチューニングと同じくらい、あるいはもっと近いかもしれません。画像を見ても、そう言えるでしょうか。距離は、モンスターを見たことのない CLIP の目で測ります。紙とインクになっていれば、ほかのことは大目に見てしまいます。色と、以前のプロンプトも見てください。ひとつの指標では足りません。（学習のステップ数も違います。）
+# **モンスターを描くのが上手なのは、どちらでしょうか。** 距離では、アダプタは全体のファインチューニングと、ほぼ同じくらい近いかもしれません。画像を見ても、そう言えるでしょうか。距離は、モンスターを見たことのない CLIP の目で測ります。紙とインクになっていれば、ほかのことは大目に見てしまいます。色と、以前のプロンプトも見てください。ひとつの指標では足りません。（学習のステップ数も違います。）
 #
 # **弱めてみましょう。** アダプタは差なので、半分だけ足すことも、まったく足さないこともできます。（足さなければ、最後の 1 ビットまで、もとのモデルです。）
 
@@ -796,13 +796,14 @@ plots.images(
 
 # %% [markdown]
 # Two columns to read. **The pet without its word**: does a monster, any monster, now look like yours? The paper calls that *language
-# drift*. **Old prompts**: what did the second term buy, and what did it cost? (With it, a step looks at twice as many pictures, and it
+# drift*. **Old prompts**: what did the second term buy? What it cost, the share with the word may not show: look
+# in the pictures for the places where the pet is missing. (With it, a step looks at twice as many pictures, and it
 # was given twice as many steps, since it has both to learn and to remember. With 48 pictures, shares that are less than 20 points apart may be equal.)
 #
 # **Change one thing:** weigh the prior by 5; or train three times as long without it.
 
 # %% [markdown] tags=["ja"]
-# 見るところは 2 つです。**言葉なしのペット**：モンスターならどれでも、うちの子に似てしまったでしょうか。論文では*言語のずれ*（language drift）といいます。**以前のプロンプト**：2 つめの項で、何が手に入り、何を払いましたか。（この損失は、1 ステップに 2 倍の枚数を使います。覚えることと忘れないことの両方が要るので、ステップ数も 2 倍にしました。48 枚の割合では、20 ポイントより小さい差は、差とはいえません。）
+# 見るところは 2 つです。**言葉なしのペット**：モンスターならどれでも、うちの子に似てしまったでしょうか。論文では*言語のずれ*（language drift）といいます。**以前のプロンプト**：2 つめの項で、何が手に入りましたか。何を払ったかは、言葉を付けたときの割合には現れないかもしれません。ペットがいなくなった場所を、画像で探してください。（この損失は、1 ステップに 2 倍の枚数を使います。覚えることと忘れないことの両方が要るので、ステップ数も 2 倍にしました。48 枚の割合では、20 ポイントより小さい差は、差とはいえません。）
 #
 # **ひとつ変えてみましょう**：事前保存の重みを 5 にしてみてください。あるいは、それなしで 3 倍の長さの学習をしてみてください。
 
@@ -878,12 +879,14 @@ plots.images(
 )
 
 # %% [markdown]
-# **Is either of them the pet?** The second model draws monsters, and the reader of pets takes one other monster in eight for yours; so look at the pictures before you believe the shares.
+# **Is either of them the pet?** By the shares the first may well be ahead. But it draws patches of ink and colour, and no creature: the reader of pets learnt from
+# drawings alone, and has never had to tell such patches from the pet. The second model draws monsters, and the reader takes one other monster in five for
+# yours: a share that is no larger says nothing. So look at the pictures before you believe the shares.
 # A word can only point at what a model can draw, and the base has no monster among that. (The old prompts of each are its own,
 # whatever the word: nothing else moved.) Stable Diffusion has seen hundreds of millions of pictures, and so a word gets it far.
 
 # %% [markdown] tags=["ja"]
-# **どちらかは、うちの子でしょうか。** 2 つめのモデルはモンスターを描きます。そして、ペットの読み取り器は、ほかのモンスターの 8 匹に 1 匹を、うちの子だと思ってしまいます。ですから、割合を信じる前に、画像を見てください。言葉は、モデルが描けるものを指すことしかできません。（以前のプロンプトは、どちらも、言葉を足す前のモデルのままです。ほかは何も動いていません。）Stable Diffusion は何億枚もの画像を見ているので、言葉ひとつで遠くまで届きます。
+# **どちらかは、うちの子でしょうか。** 割合では、ひとつめのほうが上かもしれません。けれども、描いているのはインクと色のしみで、生き物ではありません。ペットの読み取り器は、きちんとした絵だけから学んだので、こうしたしみをうちの子と見分けたことがありません。2 つめのモデルはモンスターを描きます。そして読み取り器は、ほかのモンスターの 5 匹に 1 匹を、うちの子だと思ってしまいます。割合がそれより大きくなければ、何も言えません。ですから、割合を信じる前に、画像を見てください。言葉は、モデルが描けるものを指すことしかできません。（以前のプロンプトは、どちらも、言葉を足す前のモデルのままです。ほかは何も動いていません。）Stable Diffusion は何億枚もの画像を見ているので、言葉ひとつで遠くまで届きます。
 
 # %% [markdown]
 # # 6. What each of them costs

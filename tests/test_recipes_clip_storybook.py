@@ -63,10 +63,10 @@ def test_it_begins_with_names_and_comes_to_whole_captions(small, cpu, monkeypatc
     recipe.plan(1000)
     kinds = []
     monkeypatch.setattr(recipe, "contrast", lambda images, captions, row=None: kinds.append(row is not None))
-    for step in (*range(30), *range(970, 1000)):
+    for step in (*range(30), *range(900, 1000)):
         recipe.loss(step)
     assert sum(kinds[:30]) >= 29
-    assert sum(kinds[30:]) <= 9  # one in ten of thirty
+    assert 30 <= sum(kinds[30:]) <= 58  # a little more than two in five
 
 
 def test_it_trains_saves_and_opens(small, cpu, tmp_path):

@@ -26,7 +26,7 @@ def learnt():
 
 @pytest.fixture(scope="module")
 def pet_reader():
-    return PetReader(count=96)
+    return PetReader()
 
 
 # ---- colours ---------------------------------------------------------------------------------------------------------
