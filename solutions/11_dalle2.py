@@ -115,8 +115,8 @@ say(
 )
 
 # %% [markdown]
-# Read the first and the third line. A picture is nearer to its own caption than to others: that is what CLIP was trained for. But how near is that, beside what
-# *two pictures* may be to each other? The loss compares the cosines of pictures with captions, and only with one another: add the same number to all of them, and it stays as it is. The cosine of two pictures does not even occur in it. So nothing brings the two clouds together.
+# A picture is nearer to its own caption than to others: that is what CLIP was trained for. Still, how far from 1 does it stay? Now read the second and the third line. Nothing but chance
+# joins these pairs, and yet *two pictures* are nearer to each other than a picture and a caption. The loss compares the cosines of pictures with captions, and only with one another: add the same number to all of them, and it stays as it is. The cosine of two pictures does not even occur in it. So nothing brings the two clouds together.
 # This is called the **modality gap** ([Liang et al. 2022](https://arxiv.org/abs/2203.02053)).
 #
 # # 2. Straight across
@@ -125,7 +125,7 @@ say(
 # embedding of a picture. (DALL-E 2's reads the caption's tokens besides, and the authors found that they help little, section 2.1.) It has never met the embedding of a caption. But they lie in one space, so nothing keeps us from handing it over. First what it was trained for: a picture's embedding, and the picture drawn anew from that alone.
 
 # %% [markdown] tags=["ja"]
-# 1 行目と 3 行目を見てください。画像は、ほかのキャプションよりも、自分のキャプションに近いところにあります。そのために CLIP は学習しました。でも、それは*画像どうし*の近さと比べて、どれくらいでしょうか。損失（loss）は、画像とキャプションのコサインを、たがいに比べるだけです。すべてに同じ数を足しても、変わりません。画像どうしのコサインは、出てきさえしません。ですから、2 つの雲を近づけるものは、何もないのです。これを**モダリティギャップ**（modality gap、[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）といいます。
+# 画像は、ほかのキャプションよりも、自分のキャプションに近いところにあります。そのために CLIP は学習しました。それでも、1 からはどれくらい離れているでしょうか。次に、2 行目と 3 行目を見てください。どちらも、たまたま組になっただけです。それなのに、*画像どうし*のほうが、画像とキャプションよりも近いのです。損失（loss）は、画像とキャプションのコサインを、たがいに比べるだけです。すべてに同じ数を足しても、変わりません。画像どうしのコサインは、出てきさえしません。ですから、2 つの雲を近づけるものは、何もないのです。これを**モダリティギャップ**（modality gap、[Liang et al. 2022](https://arxiv.org/abs/2203.02053)）といいます。
 #
 # # 2. そのまま渡してみる
 #
@@ -445,7 +445,7 @@ plots.images(
 )
 
 # %% [markdown]
-# What does the prior buy over the caption's own vector, and over the one that was merely moved? Why may a mere move, or the mean, do well in a world whose captions
+# What does the prior buy over the caption's own vector, and over the one that was merely moved? Why does one move for all not suffice? And why may the mean do as well as a draw in a world whose captions
 # say nearly all that there is to see, and would it for photographs? (With 48 pictures a share is uncertain by up to 14 points, and the difference of two by up to 20.) Look at the last column, too: the vector that fits the caption best is the
 # caption's own. How does it draw? *Fitting a caption* and *being a picture* are two things, and the prior is there for the second.
 #
@@ -460,7 +460,7 @@ plots.images(
 # give the picture back, and chance on the way ($\eta > 0$) loosens what the embedding does not hold. Here $x_T$ is new each time.
 
 # %% [markdown] tags=["ja"]
-# プライアを使うと、キャプション自身のベクトルや、動かしただけのベクトルと比べて、何が良くなりますか。この世界のキャプションは、見えるもののほとんどすべてを言っています。そんな世界で、動かすだけで、あるいは平均でうまくいくとしたら、それはなぜでしょうか。写真でも、うまくいくでしょうか。（48 枚では、割合に最大 14 ポイント、2 つの割合の差には最大 20 ポイントの誤差があります。）最後の列も見てください。キャプションにいちばん合うベクトルは、キャプション自身のものです。それで描いた絵は、どうでしょうか。*キャプションに合う*ことと、*画像である*ことは別で、プライアがいるのは、2 つめのためです。
+# プライアを使うと、キャプション自身のベクトルや、動かしただけのベクトルと比べて、何が良くなりますか。どれも同じだけ動かすのでは足りないのは、なぜでしょうか。この世界のキャプションは、見えるもののほとんどすべてを言っています。そんな世界で、平均でも、描いたときと同じくらいうまくいくとしたら、それはなぜでしょうか。写真でも、そうでしょうか。（48 枚では、割合に最大 14 ポイント、2 つの割合の差には最大 20 ポイントの誤差があります。）最後の列も見てください。キャプションにいちばん合うベクトルは、キャプション自身のものです。それで描いた絵は、どうでしょうか。*キャプションに合う*ことと、*画像である*ことは別で、プライアがいるのは、2 つめのためです。
 #
 # 図形ひとつでは、選ぶ余地があまりありません。ほとんどの候補が正しいからです。候補を増やすことに意味があるのは、どんなプロンプトでしょうか。あなたなら、どの指標を見て、いくつにしますか。
 #
@@ -625,7 +625,7 @@ plots.images(
 )
 
 # %% [markdown]
-# No model was trained for this. What goes wrong where the turn is large? (At $w = 1$ nothing of the picture is left. And the direction is one of *captions*, on a picture.)
+# No model was trained for this. What goes wrong on the way, and what where the turn is large? (At $w = 1$ nothing of the picture is left. And the direction is one of *captions*, on a picture.)
 #
 # **Change one thing:** another shape in place of another colour, `replace(scene, thing="ring")`. Is it as easy?
 #
@@ -635,7 +635,7 @@ plots.images(
 # components of many embeddings, the directions in which they differ most, keep only the first $k$ of a picture's, and decode what is left (figure 7 of the paper). What comes back first?
 
 # %% [markdown] tags=["ja"]
-# このための学習をしたモデルは、ひとつもありません。大きく回したとき、何がうまくいかなくなりますか。（$w = 1$ では、画像は何も残りません。それに、これは*キャプション*の方向で、回すのは画像です。）
+# このための学習をしたモデルは、ひとつもありません。途中では、そして大きく回したときには、何がうまくいかなくなりますか。（$w = 1$ では、画像は何も残りません。それに、これは*キャプション*の方向で、回すのは画像です。）
 #
 # **ひとつ変えてみましょう**：色の代わりに、形を変えてみてください。`replace(scene, thing="ring")` です。同じくらい簡単でしょうか。
 #
@@ -677,7 +677,7 @@ plots.images(
 )
 
 # %% [markdown]
-# In which order do background, place, colour, size and shape come back? Read each curve from where it begins: a guess has size and background right half the time, the others one time in eight or so. CLIP never was told of any of them; it was told which caption belongs to
+# In which order do background, place, colour, size and shape come back? Read each curve beside what a guess would get: size and background half the time, the others one time in eight or so. (With no component at all it is less: all are nearly the same picture, and hardly one.) CLIP never was told of any of them; it was told which caption belongs to
 # which picture. Components are sorted by how much embeddings *differ* along them. Is what comes first also what tells captions apart best?
 #
 # # 10. Draw many, show the best
@@ -689,7 +689,7 @@ plots.images(
 # ### Exercise 4: <!-- exercise rerank -->
 
 # %% [markdown] tags=["ja"]
-# 背景、場所、色、大きさ、形は、どの順に戻ってきますか。どの曲線も、始まりの高さから読んでください。あてずっぽうでも、大きさと背景は 2 回に 1 回、ほかは 8 回に 1 回ほど当たります。CLIP は、そのどれについても教わっていません。教わったのは、どのキャプションがどの画像のものか、だけです。主成分は、埋め込みの*違い*が大きい順に並んでいます。最初に戻ってくるものは、キャプションを見分けるのにもいちばん役立つものでしょうか。
+# 背景、場所、色、大きさ、形は、どの順に戻ってきますか。どの曲線も、あてずっぽうと比べて読んでください。あてずっぽうでも、大きさと背景は 2 回に 1 回、ほかは 8 回に 1 回ほど当たります。（主成分が 0 個のときは、それより低くなります。どれもほとんど同じで、絵にもなっていないからです。）CLIP は、そのどれについても教わっていません。教わったのは、どのキャプションがどの画像のものか、だけです。主成分は、埋め込みの*違い*が大きい順に並んでいます。最初に戻ってくるものは、キャプションを見分けるのにもいちばん役立つものでしょうか。
 #
 # # 10. たくさん描いて、良いものを見せる
 #
