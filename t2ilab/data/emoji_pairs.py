@@ -104,8 +104,8 @@ class EmojiPairs:
         """What people call an emoji too, and no training calls it, nor anything else.
 
         In English the aliases of three emoji in ten. In Japanese names that are all katakana or all hiragana in the
-        other of the two, as people write 「うさぎ」 for 「ウサギ」, of the same three; a tokenizer that folds kana reads
-        them as the names. Flags have none: their aliases only repeat the country.
+        other of the two, as people write 「うさぎ」 for 「ウサギ」, of the same three; a tokenizer that folds kana
+        reads them as the names. Flags have none: their aliases only repeat the country.
         """
         if emoji.group == "flag" or not _keeps_wordings(emoji):
             return []
