@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from t2ilab.data.words import TO_HIRAGANA
 from t2ilab.files import write_whole
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -32,7 +33,6 @@ def byte_letters() -> dict[int, str]:
 
 
 _BYTES = {letter: byte for byte, letter in byte_letters().items()}
-_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
@@ -159,7 +159,7 @@ class CLIPTokenizer:
     @classmethod
     def train(cls, words: Iterable[str], context_length: int = 32, fold_kana: bool = False) -> CLIPTokenizer:
         """A vocabulary in which every given word is one token and any other text is its bytes."""
-        merges = learn_merges(word.translate(_HIRAGANA) for word in words) if fold_kana else learn_merges(words)
+        merges = learn_merges(word.translate(TO_HIRAGANA) for word in words) if fold_kana else learn_merges(words)
         letters = list(byte_letters().values())
         tokens = [
             *letters,
@@ -278,7 +278,7 @@ class CLIPTokenizer:
         return self._tokenizer.encode(self._folded(whole), add_special_tokens=False)
 
     def _folded(self, text: str) -> str:
-        return text.translate(_HIRAGANA) if self.fold_kana else text
+        return text.translate(TO_HIRAGANA) if self.fold_kana else text
 
     def unread(self, text: str) -> str:
         """The end of a text for which the context has no place, "" where all of it is read."""

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from t2ilab.data.emoji import Emoji, draw, emojis
+from t2ilab.data.words import TO_HIRAGANA
 
 LANGUAGES = ("en", "ja")
 SENTENCES = {
@@ -40,8 +41,7 @@ _RUNS = {  # what counts as a word; CLIP's own pattern does not split Japanese, 
     "en": re.compile(r"[^\W\d_]+"),
     "ja": re.compile("[一-鿿々]+|[ぁ-ゖー]+|[ァ-ヺー]+|[a-z]+"),
 }
-_TO_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}
-_TO_KATAKANA = {hiragana: katakana for katakana, hiragana in _TO_HIRAGANA.items()}
+_TO_KATAKANA = {hiragana: katakana for katakana, hiragana in TO_HIRAGANA.items()}
 
 
 class EmojiPairs:
@@ -196,7 +196,7 @@ def is_held_out(emoji: Emoji) -> bool:
 
 def respelled(name: str) -> str:
     """Japanese in the other syllabary: 「ウサギ」 -> 「うさぎ」, and where there is no katakana the other way round."""
-    swapped = name.translate(_TO_HIRAGANA)
+    swapped = name.translate(TO_HIRAGANA)
     return swapped if swapped != name else name.translate(_TO_KATAKANA)
 
 
@@ -220,7 +220,7 @@ def _tenth(emoji: Emoji) -> int:
 def _respellings(name: str) -> list[str]:
     """The name in the other syllabary, if it is wholly in one: nobody writes 「走ル人」."""
     letters = {ord(letter) for letter in name} - {ord("ー")}
-    return [respelled(name)] if letters <= _TO_HIRAGANA.keys() or letters <= _TO_KATAKANA.keys() else []
+    return [respelled(name)] if letters <= TO_HIRAGANA.keys() or letters <= _TO_KATAKANA.keys() else []
 
 
 def _letters(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 Names = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 LANGUAGES = ("en", "ja")
+TO_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}  # as `str.translate` takes it
 
 SHAPES: Names = {
     "circle": (("circle", "disc"), ("円", "丸")),
