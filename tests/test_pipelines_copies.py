@@ -122,22 +122,23 @@ def same(first, second, differs=DIFFERENCE):
     return at_half & (difference(first, second) <= differs)
 
 
-def slow_copies(features, looks, alike, differs):
+def slow_copies(features, looks, alike, differs, texts=None):
     def cosine(a, b):
         return F.cosine_similarity(a.flatten(), b.flatten(), dim=0).item()
 
+    def limit(a, b):
+        return 1.18 if cosine(a, b) >= 0.9 else 0.82
+
     small = F.adaptive_avg_pool2d(looks.float(), 8)
     small = small - small.mean((1, 2, 3), keepdim=True)
-    kept, dropped = [], []
-    for i in range(len(features)):
-        gone = any(
+    return [
+        any(
             (cosine(features[i], features[j]) + cosine(small[i], small[j])) / 2 >= alike
-            and same(looks[[i]], looks[[j]], differs)
-            for j in kept
+            and same(looks[[i]], looks[[j]], differs * (1 if texts is None else limit(texts[i], texts[j])))
+            for j in range(i)
         )
-        dropped.append(gone)
-        kept += [] if gone else [i]
-    return dropped
+        for i in range(len(features))
+    ]
 
 
 @pytest.mark.parametrize("block", [1, 4, 1024])
@@ -150,6 +151,41 @@ def test_copies_are_those_of_a_slow_loop_whatever_the_block(block, monkeypatch):
         want = slow_copies(features, looks, alike, differs)
         assert near_copies(features, looks, alike, differs).tolist() == want
         assert 0 < sum(want) < len(want)
+
+
+@pytest.mark.parametrize("block", [4, 1024])
+def test_captions_move_the_limit_as_in_a_slow_loop(block, monkeypatch):
+    monkeypatch.setattr(copies, "BLOCK", block)
+    monkeypatch.setattr(copies, "NEIGHBOURS", 100)
+    monkeypatch.setattr(copies, "TOGETHER", 7)
+    features, looks = some_rows()
+    texts = 3.0 * torch.eye(4)[torch.arange(len(looks)) % 4]
+    differs = 0.18  # in the midst of how far these copies differ
+    dropped = {}
+    for name, said in (("none", None), ("same", 5 * torch.ones(len(looks), 2)), ("four", texts)):
+        want = slow_copies(features, looks, 0.5, differs, said)
+        dropped[name] = near_copies(features, looks, 0.5, differs, said)
+        assert dropped[name].tolist() == want
+    counts = {name: int(rows.sum()) for name, rows in dropped.items()}
+    assert counts["four"] < counts["none"] < counts["same"], counts
+
+
+def test_what_is_called_the_same_may_differ_more():
+    """One picture, and what it is with a spot upon it: as far from it as a copy is at most, nearly."""
+    (image,) = drawn(CAPTIONS[:1])
+    for strength in torch.arange(0.0, 1.0, 0.02):
+        spotted = image.clone()
+        spotted[:, 4:7, 4:7] += strength * (1 - 2 * (spotted[:, 4:7, 4:7] > 0))
+        looks = looks_of(torch.stack([image, spotted]))
+        first, second = looks.float() / 127.5 - 1
+        far = difference(first[None], second[None]).item()
+        if far > 0.29:
+            break
+    assert 0.28 < far < DIFFERENCE
+    features, one = torch.ones(2, 3), torch.tensor([[1.0, 0.0], [2.0, 0.5]])
+    assert near_copies(features, looks).tolist() == [False, True]
+    assert near_copies(features, looks, texts=one).tolist() == [False, True]
+    assert near_copies(features, looks, texts=torch.eye(2)).tolist() == [False, False]
 
 
 def test_without_looks_the_features_decide():
@@ -181,6 +217,19 @@ def test_of_many_copies_one_stays(monkeypatch):
     assert (~near_copies(features, looks)).sum() <= 1 + alone.sum()
 
 
+def test_a_copy_of_a_copy_is_one():
+    (image,) = drawn(CAPTIONS[:1])
+    spotted = [image.clone(), image.clone(), image.clone()]
+    for strength, picture in zip((0.0, 0.5, 1.0), spotted, strict=True):
+        picture[:, 4:7, 4:7] += strength * (1 - 2 * (picture[:, 4:7, 4:7] > 0))
+    looks, features = looks_of(torch.stack(spotted)), torch.ones(3, 4)
+    first, second, third = looks.float()[:, None] / 127.5 - 1
+    differs = 0.8 * difference(first, third).item()
+    assert max(difference(first, second).item(), difference(second, third).item()) < differs
+    assert near_copies(features, looks, differs=differs).tolist() == [False, True, True]
+    assert near_copies(features[::2], looks[::2], differs=differs).tolist() == [False, False]
+
+
 def test_one_row_and_no_near_row():
     features, looks = some_rows(1)
     assert near_copies(features, looks).tolist() == [False]
@@ -198,6 +247,12 @@ def test_bad_input_is_refused():
     for alike in (1.5, float("nan")):
         with pytest.raises(ValueError, match="A threshold is a cosine, from -1 to 1"):
             near_copies(features, looks, alike)
+    with pytest.raises(ValueError, match="Features must be finite"):
+        near_copies(features, looks, texts=broken)
+    with pytest.raises(ValueError, match=r"Texts are \(6, D\), one a row, and go with looks; got \(6, 8\), without"):
+        near_copies(features, texts=features)
+    with pytest.raises(ValueError, match=r"got \(5, 8\), with looks"):
+        near_copies(features, looks, texts=features[:5])
     with pytest.raises(ValueError, match=r"Looks are uint8 \(6, 3, 32, 32\), one a row; got torch.uint8 \(5, 3"):
         near_copies(features, looks[:5])
     with pytest.raises(ValueError, match=r"got torch\.float32"):

@@ -82,6 +82,23 @@ def test_pictures_are_looked_at_where_it_is_asked_for():
     assert seen.copies.tolist() == near_copies(images, looks).tolist() == [False, False, False, True, False, False]
 
 
+def test_captions_are_a_second_witness(monkeypatch):
+    witness = []
+
+    def heard(features, looks, alike, texts):
+        witness.append(texts)
+        return torch.zeros(len(features), dtype=torch.bool)
+
+    monkeypatch.setattr("t2ilab.pipelines.pairs.near_copies", heard)
+    images = torch.eye(4) + 0.1
+    texts = images.flip(0) + images
+    texts[0] = -images[0]
+    clean_pairs(embedded(images, texts), threshold=0.0)
+    clean_pairs(embedded(images, texts), threshold=0.0, look=False)
+    assert torch.equal(witness[0], texts[1:])
+    assert witness[1] is None
+
+
 def test_wrong_wishes_are_refused():
     images, texts = rows()
     for more, words in (

@@ -114,7 +114,8 @@ def clean_pairs(
     fits = clip_filter(embedded.images, embedded.texts, chosen)
     copies = torch.zeros_like(fits)
     if fits.any():
-        copies[fits] = near_copies(embedded.images[fits], embedded.looks[fits] if look else None, alike)
+        looks, texts = (embedded.looks[fits], embedded.texts[fits]) if look else (None, None)
+        copies[fits] = near_copies(embedded.images[fits], looks, alike, texts=texts)
     return Cleaned(fits, copies, chosen)
 
 

@@ -15,11 +15,7 @@ from t2ilab.pipelines.index import PairIndex
 from t2ilab.pipelines.pair_sources import Storybook
 
 COUNT = 100_000
-MISMATCHES = 0.98
-COPIES_FOUND = 0.985
-# Each picture meets fifty times as many strangers as in the tests' small form, and some of them look just like it:
-# small, dark shapes on dark grounds above all.
-COPIES_AMONG_THE_DROPPED = 0.98
+MISMATCHES, COPIES = 0.98, 0.99
 
 
 def test_a_hundred_thousand_pairs_lose_their_faults(tmp_path):
@@ -33,8 +29,8 @@ def test_a_hundred_thousand_pairs_lose_their_faults(tmp_path):
     print(", ".join(f"{name} {share:.2%}" for name, share in scores.items()), file=sys.stderr)
     assert scores["mismatches, precision"] >= MISMATCHES
     assert scores["mismatches, recall"] >= MISMATCHES
-    assert scores["near copies, precision"] >= COPIES_AMONG_THE_DROPPED
-    assert scores["near copies, recall"] >= COPIES_FOUND
+    assert scores["near copies, precision"] >= COPIES
+    assert scores["near copies, recall"] >= COPIES
     # A picture on the shelf finds itself.
     kept = cleaned.kept.nonzero().flatten()[:64].tolist()
     pictures = torch.stack([source.pairs[row]["image"] for row in kept])
