@@ -82,6 +82,20 @@ def test_it_is_the_flow_of_a_schedule_in_other_units():
     )
 
 
+def test_half_precision_knows_times_near_the_noise():
+    x0, z = torch.full((1, 4), 100.0, dtype=torch.bfloat16), torch.zeros(1, 4, dtype=torch.bfloat16)
+    t = torch.tensor([0.999])  # bfloat16 would call it 1, and nothing would be left of the picture
+    x_t = FlowMatching().add_noise(x0, z, t)
+    assert x_t.dtype == torch.bfloat16
+    torch.testing.assert_close(x_t.float(), torch.full((1, 4), 0.1), rtol=0.01, atol=0)
+    back = FlowMatching().to_x0(-x0, x_t, t)
+    assert back.dtype == torch.bfloat16
+    torch.testing.assert_close(back.float(), torch.full((1, 4), 100.0), rtol=0.01, atol=0)
+    told = []
+    sample_flow_euler(lambda x, t: (told.append(t), x)[1], x0, [0.999, 0.5])
+    assert told[0].item() == pytest.approx(0.999)
+
+
 def test_the_loss_is_the_velocitys_mean_squared_error():
     x0, z, t = PICTURE.expand(2, -1, -1, -1), noise(), torch.tensor([0.2, 0.9], dtype=torch.float64)
     x_t = torch.stack([(1 - t[i]) * x0[i] + t[i] * z[i] for i in range(2)])
@@ -105,6 +119,9 @@ def test_the_callback_sees_the_estimate_before_each_step():
         (lambda: FlowMatching().times(0), "num_inference_steps must be at least 1, got 0"),
         (lambda: FlowMatching().add_noise(PICTURE, PICTURE, 1.5), r"times must lie in \[0, 1\], got 1.5"),
         (lambda: FlowMatching().add_noise(PICTURE, PICTURE, torch.zeros(3)), "one for each of the 1 pictures"),
+        (lambda: FlowMatching().add_noise(PICTURE.byte(), PICTURE, 0.5), "pictures must be floats .* got torch.uint8"),
+        (lambda: FlowMatching().to_x0(PICTURE, PICTURE.long(), 0.5), "pictures must be floats .* got torch.int64"),
+        (lambda: sample_flow_euler(net, noise().long(), [1.0, 0.0]), "x must be floats, .* got torch.int64"),
         (lambda: sample_flow_euler(net, noise(), [1.0]), "at least two that fall strictly"),
         (lambda: sample_flow_euler(net, noise(), [0.0, 1.0]), "at least two that fall strictly"),
         (lambda: sample_flow_euler(net, noise(), [1.5, 0.0]), "from at most 1 to at least 0"),

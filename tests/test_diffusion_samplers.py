@@ -419,6 +419,22 @@ def test_timesteps_may_be_a_list_and_one_step_is_enough(schedule, sample):
 
 
 @pytest.mark.parametrize("sample", SAMPLERS)
+def test_timesteps_of_any_kind_of_whole_number(schedule, sample):
+    grid = torch.tensor([200, 100, 0])
+    want = sample(lambda x, t: 0.5 * x, start(), schedule, grid, generator=torch.Generator().manual_seed(0))
+    for dtype in (torch.uint8, torch.int32):
+        x0 = sample(lambda x, t: 0.5 * x, start(), schedule, grid.to(dtype), generator=torch.Generator().manual_seed(0))
+        assert torch.equal(x0, want)
+
+
+@pytest.mark.parametrize("sample", [sample_ddpm, sample_ddim, sample_dpmpp_2m])
+def test_a_walk_that_would_end_in_pure_noise_is_refused(sample):
+    zero = NoiseSchedule.linear().rescale_zero_terminal_snr()
+    with pytest.raises(ValueError, match=r"final_alpha_cumprod must lie from .* 0, to 1, and above 0, got 0;"):
+        sample(lambda x, t: 0.5 * x, start(), zero, [999], final_alpha_cumprod=0.0)
+
+
+@pytest.mark.parametrize("sample", SAMPLERS)
 def test_no_gradients_are_kept(schedule, sample):
     assert not sample(lambda x, t: 0.5 * x, start().requires_grad_(), schedule, [999, 500]).requires_grad
 
@@ -443,9 +459,9 @@ def test_each_is_one_function_of_at_most_35_lines(sample):
         ({"timesteps": [5.5, 3.0]}, "at least one integer in a row, got torch.float32"),
         ({"timesteps": [1000, 5]}, "timesteps must lie in 0 to 999, got 1000 to 5"),
         ({"timesteps": [5, -1]}, "timesteps must lie in 0 to 999, got 5 to -1"),
-        ({"final_alpha_cumprod": 1.1}, "final_alpha_cumprod must lie from .* to 1, got 1.1"),
-        ({"final_alpha_cumprod": 0.5}, "final_alpha_cumprod must lie from .* to 1, got 0.5"),
-        ({"final_alpha_cumprod": float("nan")}, "final_alpha_cumprod must lie from .* to 1, got nan"),
+        ({"final_alpha_cumprod": 1.1}, "final_alpha_cumprod must lie from .* to 1, and above 0, got 1.1"),
+        ({"final_alpha_cumprod": 0.5}, "final_alpha_cumprod must lie from .* to 1, and above 0, got 0.5"),
+        ({"final_alpha_cumprod": float("nan")}, "final_alpha_cumprod must lie from .* to 1, and above 0, got nan"),
         ({"x": torch.zeros(2, 3, 4, 4, dtype=torch.int64)}, "x must be floats, standard normal noise, got torch.int64"),
     ],
 )

@@ -101,9 +101,10 @@ def test_pictures_are_shown_as_they_are_with_their_titles(shown, figures, langua
 
 def test_a_heatmap_writes_its_numbers_where_they_can_be_read(shown, figures, language):
     matrix = torch.tensor([[0.0, 1.0], [0.25, 0.75]])
-    plots.heatmap(matrix, "A matrix.", ["red", "blue"], ["a", "b"])
+    plots.heatmap(matrix, "A matrix.", ["red", "blue"], ["a", "b"], xlabel="step")
     one_figure(shown)
     (axis,) = figures[0].axes
+    assert axis.get_xlabel() == ("ステップ" if language == "ja" else "step")
     texts = {text.get_position(): text for text in axis.texts}
     assert {at: text.get_text() for at, text in texts.items()} == {
         (0, 0): "0.00", (1, 0): "1.00", (0, 1): "0.25", (1, 1): "0.75"

@@ -341,6 +341,14 @@ def test_masks_and_classes_that_do_not_fit():
         net(x, t, context, mask=torch.ones(2, 5))
     with pytest.raises(ValueError, match=r"num_class_embeds=0 knows no classes; got tensor\(\[1, 2\]\)"):
         net(x, t, context, class_labels=torch.tensor([1, 2]))
+    for wrong in (context[:1, 0], torch.cat([context, context[:1]])):
+        with pytest.raises(ValueError, match=r"A text is \(B, L, 20\) for B=2 pictures, or one for all; got"):
+            net(x, t, wrong)
+    torch.testing.assert_close(net(x, t, context[:1]), net(x, t, context[[0, 0]]))
+    with pytest.raises(ValueError, match=r"t is one timestep for each of the 2 pictures, or one for all; got \(3,\)"):
+        net(x, torch.tensor([1, 2, 3]), context)
     knows = UNet(UNetConfig(**{**SMALL.to_dict(), "num_class_embeds": 4}))
+    with pytest.raises(ValueError, match=r"class_labels are one for each of the 2 pictures, .* got \(3,\)"):
+        knows(x, t, context, class_labels=torch.tensor([1, 2, 3]))
     with pytest.raises(ValueError, match=r"num_class_embeds=4 needs class_labels; got None\. An upscaler's"):
         knows(x, t, context)

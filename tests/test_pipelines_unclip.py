@@ -212,6 +212,15 @@ def test_a_save_that_fails_leaves_nothing_that_opens_as_a_mixture(pipe, tmp_path
         (lambda pipe: pipe.variations(picture(), 0), "at least one variation; got 0"),
         (lambda pipe: pipe.variations([picture(), picture()], 2), "Give one picture here; got 2"),
         (lambda pipe: pipe.interpolate(picture(), picture(), 1), "count is at least 2"),
+        (
+            lambda pipe: pipe.interpolate(picture(), picture(), sampler="ddpm"),
+            "from the same noise, and ddpm gives",
+        ),
+        (
+            lambda pipe: pipe.text_difference(picture(), "a star", "a ring", sampler="euler_ancestral"),
+            "and euler_ancestral gives each its own",
+        ),
+        (lambda pipe: pipe.truncated(picture(), Components.of(torch.eye(DIM)), [2], sampler="ddpm"), "and ddpm gives"),
         (lambda pipe: pipe.text_difference(picture(), "a star", "a star"), "The two texts must differ"),
         (lambda pipe: pipe.text_difference(picture(), "a star", "a ring", (2.0,)), r"shares of the arc in \[0, 1\]"),
         (lambda pipe: pipe.variations(picture(), percentile=0.0), r"percentile must lie in \(0, 1\]"),

@@ -46,6 +46,24 @@ def test_the_loss_is_kingma_and_wellings(cpu):
     torch.testing.assert_close(recipe.loss(7), torch.nn.functional.mse_loss(recon, x0) + 0.5 * kl)
 
 
+def test_half_precision_ends_where_the_loss_begins(cpu, monkeypatch):
+    recipe = small(cpu, 3, kl_weight=0.5)
+    whole = recipe.model.forward
+    x0, exact = recipe.world.batch(7, 2)["image"], recipe.loss(7)
+
+    def half(x0, noise):
+        return tuple(one.bfloat16() for one in whole(x0, noise))
+
+    rounded = []
+    monkeypatch.setattr(recipe.model, "forward", lambda x0, noise: rounded.append(half(x0, noise)) or rounded[0])
+    loss = recipe.loss(7)
+    recon, mean, logvar = (one.double() for one in rounded[0])
+    kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1).mean()
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(((recon - x0).square().mean() + 0.5 * kl).item(), rel=1e-6)
+    assert loss.item() != exact.item()
+
+
 def test_it_learns_something_at_once(recipe):
     losses = [step.loss for step in train(recipe.model, recipe.loss, recipe.plan(30))]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])

@@ -158,7 +158,10 @@ class CLIPTokenizer:
 
     @classmethod
     def train(cls, words: Iterable[str], context_length: int = 32, fold_kana: bool = False) -> CLIPTokenizer:
-        """A vocabulary in which every given word is one token and any other text is its bytes."""
+        """A vocabulary in which every given word of small letters is one token and any other text is its pieces.
+
+        Texts are read in small letters, so a word that is given with a capital does not become one token.
+        """
         merges = learn_merges(word.translate(TO_HIRAGANA) for word in words) if fold_kana else learn_merges(words)
         letters = list(byte_letters().values())
         tokens = [

@@ -46,7 +46,8 @@ class World:
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
         usual: of the drawn things, the share that has its usual colours.
         siblings: so many scenes of a batch in a row are one scene and the same with one thing or one colour exchanged,
-            so that only these tell their captions apart. 1 makes each scene anew.
+            and with it the second colour for the usual one, so that only these tell their captions apart. 1 makes each
+            scene anew.
         people: True draws only scenes with somebody in them who can take a pose, one of `PEOPLE`.
     """
 
@@ -66,10 +67,9 @@ class World:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
         if self.siblings < 1 or (self.siblings > 1 and self.held_out):
             raise ValueError(f"siblings is at least 1, and 1 in a world of held-out scenes; got {self.siblings}.")
-        if not 0 <= self.two_colors <= 1:
-            raise ValueError(f"two_colors is a share, from 0 to 1; got {self.two_colors}.")
-        if not 0 <= self.usual <= 1:
-            raise ValueError(f"usual is a share, from 0 to 1; got {self.usual}.")
+        for share in ("partial", "japanese", "two_colors", "usual"):
+            if not 0 <= getattr(self, share) <= 1:
+                raise ValueError(f"{share} is a share, from 0 to 1; got {getattr(self, share)}.")
         if self.people and (self.level == "shapes" or self.siblings > 1):
             raise ValueError(
                 f"people needs the storybook, and siblings=1; got level={self.level!r} and siblings={self.siblings}."
@@ -115,10 +115,14 @@ class World:
             the last of which may be shorter}.
 
         Raises:
-            ValueError: a batch_size below 1, a world whose size is below 16, or one of people.
+            ValueError: a batch_size below 1, a world whose size is below 16, or one of people; or of held-out scenes
+                alone in which each drawn thing has its usual colours, which no scene that is held out has.
         """
         if self.people:
             raise ValueError("namings names every thing, and this world has people=True. Take a world without it.")
+        if self.held_out and self.usual == 1 and self.level != "shapes":
+            raise ValueError("namings names drawn things of held-out scenes, and none is in its usual colours; got "
+                             "usual=1.0. Take less.")  # fmt: skip
         rng = random.Random(f"namings {self.seed} {self.held_out} {index}")
         named = rng.choices(list(NAMED), list(NAMED.values()))[0]
         sayings = self._sayings(named)

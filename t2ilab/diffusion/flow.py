@@ -30,9 +30,9 @@ class FlowMatching:
             raise ValueError(f"shift must be positive, got {self.shift}; 1 is none, 3 is Stable Diffusion 3's.")
 
     def add_noise(self, x0: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
-        """x_t = (1 - t) x0 + t noise for pictures (B, ...) and times in [0, 1], one or (B,)."""
+        """x_t = (1 - t) x0 + t noise for pictures (B, ...), of floats, and times in [0, 1], one or (B,)."""
         t = _time(t, x0)
-        return (1 - t) * x0 + t * noise
+        return ((1 - t) * x0 + t * noise).to(x0.dtype)
 
     def velocity(self, x0: Tensor, noise: Tensor) -> Tensor:
         """noise - x0, the same all along the road."""
@@ -40,7 +40,7 @@ class FlowMatching:
 
     def to_x0(self, velocity: Tensor, x_t: Tensor, t: Tensor | float) -> Tensor:
         """Where the road that runs through x_t with this velocity comes from: x_t - t velocity."""
-        return x_t - _time(t, x_t) * velocity
+        return (x_t - _time(t, x_t) * velocity).to(x_t.dtype)
 
     def times(self, num_inference_steps: int) -> Tensor:
         """The times of a walk: (num_inference_steps + 1,) float64 on the CPU, from 1 down to 0.
@@ -90,15 +90,17 @@ def sample_flow_euler(
         Like x, at the last time.
 
     Raises:
-        ValueError: times that do not fall or leave [0, 1], fewer than two, or a velocity that is not finite or of
-            another shape.
+        ValueError: no floats, times that do not fall or leave [0, 1], fewer than two, or a velocity that is not finite
+            or of another shape.
     """
     grid = torch.as_tensor(times, dtype=torch.float64, device="cpu")
     if grid.ndim != 1 or len(grid) < 2 or not (grid[0] <= 1 and grid[-1] >= 0 and (grid.diff() < 0).all()):
         raise ValueError(f"times must be at least two that fall strictly from at most 1 to at least 0, got {times}.")
-    road = FlowMatching()
+    if not x.is_floating_point():
+        raise ValueError(f"x must be floats, standard normal noise, got {x.dtype}.")
+    road, exact = FlowMatching(), torch.promote_types(x.dtype, torch.float32)
     for step, (t, t_next) in enumerate(pairwise(grid.tolist())):
-        velocity = net(x, torch.full((len(x),), t, dtype=x.dtype, device=x.device))
+        velocity = net(x, torch.full((len(x),), t, dtype=exact, device=x.device))
         if velocity.shape != x.shape or not velocity.isfinite().all():
             raise ValueError(
                 f"the network must return finite numbers in the shape of x, {tuple(x.shape)}, at time {t:.4g}; got "
@@ -111,7 +113,9 @@ def sample_flow_euler(
 
 
 def _time(t: Tensor | float, x: Tensor) -> Tensor:
-    """Times in [0, 1], one or (B,), shaped to meet pictures (B, ...), or a ValueError."""
+    """Times in [0, 1], one or (B,), in single precision at least, shaped to meet pictures (B, ...), or a ValueError."""
+    if not x.is_floating_point():
+        raise ValueError(f"pictures must be floats in [-1, 1], got {x.dtype}.")
     t = torch.as_tensor(t, device=x.device)
     t = t.to(torch.promote_types(x.dtype, torch.float32))
     if t.shape not in ((), (1,), (len(x),)):
@@ -120,4 +124,4 @@ def _time(t: Tensor | float, x: Tensor) -> Tensor:
         raise ValueError(
             f"times must lie in [0, 1], got {t.min():.4g} to {t.max():.4g}; 0 is the picture, 1 the noise."
         )
-    return t.reshape(-1, *[1] * (x.ndim - 1)).to(x.dtype)
+    return t.reshape(-1, *[1] * (x.ndim - 1))

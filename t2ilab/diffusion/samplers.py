@@ -235,6 +235,7 @@ def _walk(
             f"timesteps must be at least one integer in a row, got {grid.dtype} of shape {tuple(grid.shape)}; "
             "schedule.timesteps(20) makes a grid of 20."
         )
+    grid = grid.long()  # bytes would be read as a mask
     steps, last = grid.tolist(), schedule.num_train_timesteps - 1
     for here, after in pairwise(steps):
         if here <= after:
@@ -243,10 +244,10 @@ def _walk(
         raise ValueError(f"timesteps must lie in 0 to {last}, got {steps[0]} to {steps[-1]}.")
     levels = schedule.alphas_cumprod[grid].tolist()
     final = float(final_alpha_cumprod)
-    if not levels[-1] <= final <= 1:
+    if not (levels[-1] <= final <= 1 and final > 0):
         raise ValueError(
-            f"final_alpha_cumprod must lie from that of the last timestep, {levels[-1]:.6g}, to 1, got {final:.6g}; a "
-            "sampler only removes noise."
+            f"final_alpha_cumprod must lie from that of the last timestep, {levels[-1]:.6g}, to 1, and above 0, got "
+            f"{final:.6g}; a sampler only removes noise."
         )
     return list(zip(steps, levels, [*levels[1:], final], strict=True))
 

@@ -130,7 +130,7 @@ class ControlNet(UNetEncoder):
         Raises:
             ValueError: a condition of another size or number of channels, and as the U-Net does.
         """
-        self._check(x, context, mask, class_labels)
+        self._check(x, t, context, mask, class_labels)
         p, factor = self.config.patch_size, self.control_config.factor
         expected = (len(x), self.control_config.condition_channels, *(side // p * factor for side in x.shape[-2:]))
         if condition.shape != expected:

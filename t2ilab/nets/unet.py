@@ -156,7 +156,7 @@ class UNetEncoder(nn.Module):
         x = self.mid_block.layer(0, x, temb, context, mask)
         return self.mid_block.resnets[1](x, temb), skips
 
-    def _check(self, x: Tensor, context: Tensor, mask: Tensor | None, class_labels: Tensor | None) -> None:
+    def _check(self, x: Tensor, t: Tensor, context: Tensor, mask: Tensor | None, class_labels: Tensor | None) -> None:
         p = self.config.patch_size
         if x.ndim != 4 or x.shape[1] != self.config.in_channels:
             raise ValueError(
@@ -175,6 +175,15 @@ class UNetEncoder(nn.Module):
                 f"This network reads text tokens {self.config.cross_attention_dim} wide; got {context.shape[-1]}. "
                 "Use the text encoder that it was trained with."
             )
+        if not dim and (context.ndim != 3 or len(context) not in (1, len(x))):
+            raise ValueError(
+                f"A text is (B, L, {self.config.cross_attention_dim}) for B={len(x)} pictures, or one for all; got "
+                f"{tuple(context.shape)}."
+            )
+        if (times := torch.as_tensor(t)).shape not in ((), (1,), (len(x),)):
+            raise ValueError(
+                f"t is one timestep for each of the {len(x)} pictures, or one for all; got {tuple(times.shape)}."
+            )
         length = self.config.image_tokens if dim else context.shape[1]
         if mask is not None and mask.shape != (context.shape[0], length):
             raise ValueError(
@@ -187,6 +196,11 @@ class UNetEncoder(nn.Module):
                 "An upscaler's are the levels of noise in its small pictures."
             )
         wide = self.config.class_vector_dim
+        if not wide and class_labels is not None and class_labels.shape not in ((), (1,), (len(x),)):
+            raise ValueError(
+                f"class_labels are one for each of the {len(x)} pictures, or one for all; got "
+                f"{tuple(class_labels.shape)}."
+            )
         if wide and class_labels is not None and class_labels.shape != (x.shape[0], wide):
             raise ValueError(
                 f"class_labels are vectors {(x.shape[0], wide)} here; got {tuple(class_labels.shape)}. Use the image "
@@ -271,10 +285,10 @@ class UNet(UNetEncoder):
             (B, out_channels, H, W).
 
         Raises:
-            ValueError: other channels, a size that patch_size does not divide, a context or mask of another shape, or
-                class_labels where none are known.
+            ValueError: other channels, a size that patch_size does not divide, timesteps, a context, a mask or
+                class_labels of another shape, or class_labels where none are known.
         """
-        self._check(x, context, mask, class_labels)
+        self._check(x, t, context, mask, class_labels)
         p = self.config.patch_size
         temb = self.tell(x, t, context, class_labels)
         context = self.read(context)  # (B, L, cross_attention_dim)

@@ -114,7 +114,7 @@ class ImageText:
 
     def _seen(self, images: Tensor) -> Tensor:
         """Pictures as the tower sees them: its size, its numbers."""
-        images = images.to(self.device.device, torch.float32)
+        images = images.float()
         size = self.model.config.vision.image_size
         height, width = images.shape[-2:]
         if (height, width) != (size, size):
@@ -123,5 +123,6 @@ class ImageText:
             images = F.interpolate(images, to, mode="bicubic", antialias=True).clamp(-1, 1)
             top, left = (to[0] - size) // 2, (to[1] - size) // 2
             images = images[..., top : top + size, left : left + size]
+        images = images.to(self.device.device)  # only now: PyTorch had no such resizing on Apple's GPUs before 2.8
         mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (self.mean, self.std))
         return ((images + 1) / 2 - mean) / std

@@ -166,6 +166,7 @@ def prepare(
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+        _start(None, alone=True)  # where this process was the worker, it would hold the encoder for ever
     if not kept:
         raise ValueError(f"There are no pairs in this source: {json.dumps(source.describe(), ensure_ascii=False)}.")
     write(complete=True)

@@ -22,6 +22,7 @@ from t2ilab.pipelines.interpolation import slerp
 from t2ilab.pipelines.noise import Noise
 from t2ilab.pipelines.prior import Components, PriorSettings, draw_embedding, open_prior, read_texts, save_prior
 from t2ilab.pipelines.stage import Guidance, Stage, changed, check_follow
+from t2ilab.pipelines.text_to_image import ADD_NOISE
 
 
 class UnCLIP:
@@ -190,13 +191,13 @@ class UnCLIP:
         """From one picture to another along the arc between their embeddings (section 3.2), of one noise throughout.
 
         Raises:
-            ValueError: a count below 2, or several pictures at an end.
+            ValueError: a count below 2, several pictures at an end, or a sampler that adds noise on its way.
         """
         if count < 2:
             raise ValueError(f"count is at least 2, both ends among them; got {count}.")
         a, b = self._one(image_a), self._one(image_b)
         between = torch.cat([slerp(a, b, i / (count - 1)) for i in range(count)])
-        return self._decoded(between, _Same(count, seed), how)
+        return self._decoded(between, _Same(count, seed, how.get("sampler")), how)
 
     def text_difference(
         self,
@@ -215,7 +216,8 @@ class UnCLIP:
                 goes up to between 0.25 and 0.5.
 
         Raises:
-            ValueError: texts that say the same, a weight outside [0, 1], or several pictures.
+            ValueError: texts that say the same, a weight outside [0, 1], several pictures, or a sampler that adds noise
+                on its way.
         """
         if not weights or not all(0 <= weight <= 1 for weight in weights):
             raise ValueError(f"weights are shares of the arc in [0, 1], at least one; got {list(weights)}.")
@@ -225,7 +227,7 @@ class UnCLIP:
             raise ValueError(f"The two texts must differ for CLIP; got {before!r} and {after!r}.")
         embedding, towards = self._one(image), F.normalize(difference, dim=-1)
         turned = torch.cat([slerp(embedding, towards, weight) for weight in weights])
-        return self._decoded(turned, _Same(len(weights), seed), how)
+        return self._decoded(turned, _Same(len(weights), seed, how.get("sampler")), how)
 
     def truncated(
         self, image: Pictures, components: Components, counts: Sequence[int], seed: int | None = None, **how: Any
@@ -233,13 +235,14 @@ class UnCLIP:
         """What is left of a picture when only so many components of its embedding are kept (figure 7).
 
         Raises:
-            ValueError: no count, one that is not 0 to the number of components, or several pictures.
+            ValueError: no count, one that is not 0 to the number of components, several pictures, or a sampler that
+                adds noise on its way.
         """
         if not counts:
             raise ValueError("Say how many components are kept, at least once; got no count. Try [0, 8, 32].")
         embedding = self._one(image)
         cut = torch.cat([components.truncate(embedding, count) for count in counts])
-        return self._decoded(cut, _Same(len(counts), seed), how)
+        return self._decoded(cut, _Same(len(counts), seed, how.get("sampler")), how)
 
     def _one(self, image: Pictures) -> Tensor:
         embedding = self.embed(image)
@@ -253,9 +256,17 @@ class UnCLIP:
 
 
 class _Same(Noise):
-    """The same noise for every picture, so that they differ in nothing but their embedding."""
+    """The same noise for every picture, so that they differ in nothing but their embedding.
 
-    def __init__(self, count: int, seed: int | None):
+    A sampler that adds noise on its way draws it for the batch, and would give each picture its own.
+    """
+
+    def __init__(self, count: int, seed: int | None, sampler: Any = None):
+        if sampler in ADD_NOISE:
+            raise ValueError(
+                f"These pictures start from the same noise, and {sampler} gives each its own on the way. Take ddim, "
+                "heun or another that adds none."
+            )
         super().__init__(1, seed)
         self.all = count
 

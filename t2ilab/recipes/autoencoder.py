@@ -76,9 +76,9 @@ class AutoencoderRecipe:
         rows = share(len(x0))
         x0, noise = x0[rows], noise[rows]
         with self.device.autocast():
-            recon, mean, logvar = self.model(x0, noise)
+            recon, mean, logvar = (one.float() for one in self.model(x0, noise))
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)  # (B,), nats
-        return (recon.float() - x0).square().mean() + self.numbers.kl_weight * kl.mean()
+        return (recon - x0).square().mean() + self.numbers.kl_weight * kl.mean()
 
     @torch.no_grad()
     def measure(self, model: VAE, count: int = 512) -> dict[str, float]:

@@ -187,7 +187,8 @@ def noised(
 def timesteps(count: int, schedule: NoiseSchedule, generator: torch.Generator) -> Tensor:
     """Timesteps (count,), one in each of so many equal parts, so that every batch sees every noise level."""
     u = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-    return (u * schedule.num_train_timesteps).long()
+    # In float32 the last of u may be rounded up to 1.
+    return (u * schedule.num_train_timesteps).long().clamp(max=schedule.num_train_timesteps - 1)
 
 
 def error_weights(schedule: NoiseSchedule, prediction_type: str) -> Tensor:
