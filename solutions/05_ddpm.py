@@ -9,7 +9,7 @@
 #
 # | | |
 # |---|---|
-# | Time | about two hours, 5 minutes of which your machine computes alone; 75 minutes if you leave exercises 1, 4, 5 and 7 blank |
+# | Time | about two hours, 5 to 7 minutes of which your machine computes alone; 75 minutes if you leave exercises 1, 4, 5 and 7 blank |
 # | You need | Python and PyTorch; a first idea of what a convolution and a gradient are |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
@@ -26,7 +26,7 @@
 #
 # | | |
 # |---|---|
-# | 時間 | 約 2 時間（そのうち、コンピュータの計算を待つのは 5 分）。演習 1、4、5、7 を空欄にすれば約 75 分 |
+# | 時間 | 約 2 時間（そのうち、コンピュータの計算を待つのは 5〜7 分）。演習 1、4、5、7 を空欄にすれば約 75 分 |
 # | 必要なもの | Python と PyTorch。畳み込み（convolution）と勾配（gradient）のおおよその考え方 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
@@ -158,16 +158,17 @@ betas = linear_betas(T, 1e-4, 0.02).to(device)
 ac = (1 - betas).cumprod(dim=0)
 plots.lines(
     {"picture: sqrt(ac)": (range(T), ac.sqrt()), "noise: sqrt(1 - ac)": (range(T), (1 - ac).sqrt())},
-    "The picture's share falls from 1 to nearly 0 over a thousand timesteps "
-    "while the noise's share rises to 1; they cross near timestep {crossing}.",
+    "The picture's factor falls from 1 to {picture:.4f} over a thousand timesteps "
+    "while the noise's factor rises to {noise:.2f}; they cross near timestep {crossing}.",
     xlabel="timestep t",
     ylabel="factor",
+    picture=ac[-1].sqrt().item(),
+    noise=(1 - ac[-1]).sqrt().item(),
     crossing=int((ac < 0.5).int().argmax()),
 )
-say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqrt().item())
 
 # %% [markdown] numbers={"weaker_end": [0.002, 0.003, 0.004, 0.005]}
-# **Change one thing:** in the cell above, change `0.02` to `<!-- number weaker_end -->` and look again. How much of the picture is left at
+# **Change one thing:** in the cell above, change `0.02` to `<!-- number weaker_end -->` and look again. How large is the picture's factor at
 # the end? A **sampler** is what walks this road back, from pure noise to a picture: what would it then get wrong? (Set
 # the number back before you go on.)
 #
@@ -177,7 +178,7 @@ say("At the last timestep {share:.4f} of the picture is left.", share=ac[-1].sqr
 # pictures `(B, 3, H, W)`: mind how the two meet.
 
 # %% [markdown] tags=["ja"]
-# **ひとつ変えてみましょう**：上のセルの `0.02` を `<!-- number weaker_end -->` に変えて、もう一度見てください。最後に画像はどれくらい残りますか。純粋なノイズから画像まで、この道を逆向きに歩くものを**サンプラー**（sampler）と呼びます。サンプラーは、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
+# **ひとつ変えてみましょう**：上のセルの `0.02` を `<!-- number weaker_end -->` に変えて、もう一度見てください。最後に画像の係数はどれくらいですか。純粋なノイズから画像まで、この道を逆向きに歩くものを**サンプラー**（sampler）と呼びます。サンプラーは、そのとき何を間違えるでしょうか。（見終わったら、元の値に戻してから先へ進んでください。）
 #
 # ### 演習 2：<!-- exercise add_noise -->
 #
@@ -204,7 +205,8 @@ x0 = batch["image"][:1].to(device)
 noise = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
 plots.images(
     add_noise(x0.expand(6, -1, -1, -1), noise.expand(6, -1, -1, -1), levels, ac),
-    "One picture at six noise levels: clear at timestep 0, a guess at 300, nothing but noise at 999.",
+    "One picture at six noise levels: clear at timestep 0, still easy to make out at 300, "
+    "a guess at 500, nothing but noise at 999.",
     titles=[f"t = {t}" for t in levels.tolist()],
     columns=6,
 )
@@ -339,7 +341,8 @@ names = [f"t = {t}" for t in some.tolist()]
 plots.heatmap(
     vectors @ vectors.T,
     "How alike the vectors of seven timesteps are: "
-    "each is most like itself, and near ones are more alike than far ones, though not evenly.",
+    "each is most like itself, and mostly near ones are more alike than far ones. "
+    "Look for the exceptions: there the fast hands happen to agree.",
     rows=names,
     columns=names,
 )
@@ -407,14 +410,14 @@ check(ResBlock)
 #
 # Now your block and your embedding go into the course's U-Net. The class is the one that holds Stable Diffusion's
 # 859,520,964 weights; ours differs in its settings only. `patch_size=2` folds each 2x2 patch of pixels into channels
-# first, which leaves four times fewer places to compute at. The last two lines, which Stable Diffusion does
+# first, which leaves four times fewer places to compute at. The last two settings of `config` below, which Stable Diffusion does
 # without, help a network that has minutes instead of weeks: `pooled_context` adds the sum of the words to the time embedding, so that **your** block hears them too, and
 # `positions` tells the attention where in the picture it is.
 
 # %% [markdown] tags=["ja"]
 # ## 全体
 #
-# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは設定だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。最後の 2 行は Stable Diffusion では使われませんが、何週間ではなく数分しか学習しないネットワークのための助けです。`pooled_context` は言葉の和を時刻の埋め込みに足すので、**あなたの**ブロックにも言葉が届きます。`positions` は、画像のどこを見ているのかをアテンション（attention）に教えます。
+# では、あなたのブロックと埋め込みを、このコースの U-Net に入れましょう。このクラスは、Stable Diffusion の 859,520,964 個の重みが入るクラスと同じものです。違うのは設定だけです。`patch_size=2` は、まず 2x2 画素のパッチをチャンネルに折りたたみます。計算する場所は 4 分の 1 になります。下の `config` の最後の 2 つの設定は Stable Diffusion では使われませんが、何週間ではなく数分しか学習しないネットワークのための助けです。`pooled_context` は言葉の和を時刻の埋め込みに足すので、**あなたの**ブロックにも言葉が届きます。`positions` は、画像のどこを見ているのかをアテンション（attention）に教えます。
 
 # %%
 config = UNetConfig(
@@ -677,14 +680,14 @@ def ddpm_step(eps, x_t, t, betas, noise):
 check(ddpm_step)
 
 # %% [markdown]
-# A thousand steps of your function, from pure noise to a picture. (On two CPU cores such a walk with six pictures takes
-# well under a minute, and the bar counts along; section 6 and "Break it" take one more each.) The network is asked twice
+# A thousand steps of your function, from pure noise to a picture. (On two CPU cores such a walk, with up to eight
+# pictures, takes less than a minute, and the bar counts along; section 6 and "Break it" take one more each.) The network is asked twice
 # in each step: once with the caption, once without, and the difference is taken a little further than the caption alone
 # would go. That is **classifier-free guidance** ([Ho & Salimans 2022](https://arxiv.org/abs/2207.12598), eq. 6; our
 # `guidance_scale` is their 1 + w); Lab 08 will be about it.
 
 # %% [markdown] tags=["ja"]
-# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。（CPU の 2 コアなら、6 枚の画像で 1 分もかかりません。どこまで進んだかはバーでわかります。6 節と「壊してみる」でも 1 回ずつ、同じように歩きます。）ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6。このコースの `guidance_scale` は論文の 1 + w にあたります）です。Lab 08 で詳しく学ぶ予定です。
+# 純粋なノイズから画像まで、あなたの関数で 1000 ステップ進みます。（CPU の 2 コアなら、8 枚の画像でも 1 分かかりません。どこまで進んだかはバーでわかります。6 節と「壊してみる」でも 1 回ずつ、同じように歩きます。）ネットワークには、ステップごとに 2 回たずねます。1 回はキャプションを付けて、もう 1 回は付けずにです。そして、その差の方向へ、キャプションだけの場合よりも少し先まで進みます。これが**分類器なしガイダンス**（classifier-free guidance、[Ho & Salimans 2022](https://arxiv.org/abs/2207.12598) の式 6。このコースの `guidance_scale` は論文の 1 + w にあたります）です。Lab 08 で詳しく学ぶ予定です。
 
 
 # %% numbers={"walk": ["seed=0", "seed=1", "seed=2", "seed=3"]}
@@ -755,7 +758,7 @@ plots.images(
 #
 # and the weight, the signal-to-noise ratio, falls by a factor of more than 200 million along the road. Where the noise is strong,
 # and the words are all there is to go by, a wrong picture costs nothing. Stable Diffusion 1, which was trained on the noise
-# too, learnt its words all the same, in weeks on hundreds of GPUs. We have three minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
+# too, learnt its words all the same, in weeks on hundreds of GPUs. We have a few minutes, so we ask another question: **guess the picture**, and weigh all timesteps about alike,
 # by SNR + 1 but no more than 5. ([Hang et al. 2023](https://arxiv.org/abs/2303.09556)
 # put a ceiling of 5 on the SNR itself; with SNR + 1 the noisiest timesteps keep a weight of 1.)
 
@@ -767,7 +770,7 @@ plots.images(
 # $$ \lVert \epsilon - \hat\epsilon \rVert^2 = \mathrm{SNR}(t)\, \lVert x_0 - \hat x_0 \rVert^2, \qquad
 # \mathrm{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t} $$
 #
-# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 2 億分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。同じようにノイズを当てる Stable Diffusion 1 は、それでも何百台もの GPU で何週間もかけて言葉を覚えました。わたしたちには 3 分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（[Hang et al. 2023](https://arxiv.org/abs/2303.09556) は SNR そのものに 5 の上限を付けました。SNR + 1 なら、ノイズがもっとも強い時刻にも重み 1 が残ります）。
+# この重みが信号対雑音比（signal-to-noise ratio）で、道を進むあいだに 2 億分の 1 より小さくなります。ノイズが強く、言葉だけが頼りになるところでは、画像を間違えても損失はほとんど増えません。同じようにノイズを当てる Stable Diffusion 1 は、それでも何百台もの GPU で何週間もかけて言葉を覚えました。わたしたちには数分しかありません。そこで問いを変えて、**画像そのものを当てさせます**。そして、どの時刻もほぼ同じ重みで数えます。重みは SNR + 1 で、上限は 5 です（[Hang et al. 2023](https://arxiv.org/abs/2303.09556) は SNR そのものに 5 の上限を付けました。SNR + 1 なら、ノイズがもっとも強い時刻にも重み 1 が残ります）。
 
 # %%
 snr = ac / (1 - ac)
@@ -856,17 +859,25 @@ cosine_betas = NoiseSchedule.cosine(T).betas.to(betas)
 cosine_ac = (1 - cosine_betas).cumprod(dim=0)
 plots.lines(
     {"linear": (range(T), ac.cpu()), "cosine": (range(T), cosine_ac.cpu())},
-    "How much of the picture is left in x_t. The linear list falls early and fast, "
+    "How much of the picture's variance is left in x_t. The linear list falls early and fast, "
     "the cosine list slowly, with most of its timesteps in the middle.",
     xlabel="timestep t",
     ylabel="share of the picture's variance",
 )
 say(
-    "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, "
+    "Less than a tenth of the picture's variance is left at {linear:.0%} of the linear list's timesteps, "
     "at {cosine:.0%} of the cosine's.",
     linear=(ac < 0.1).float().mean().item(),
     cosine=(cosine_ac < 0.1).float().mean().item(),
 )
+
+# %% [markdown]
+# Now the long training. It takes about as long as the ten steps by the clock foretold. Its loss is another one than that
+# of section 4: it is about the picture, and weighted. So do not look for the 1 of section 4 here (a network that answers
+# 0 pays the weight times the picture's mean square), and do not compare the two curves.
+
+# %% [markdown] tags=["ja"]
+# では、長い学習です。先ほど 10 ステップから見積もったくらいの時間がかかります。この損失は 4 節のものとは別で、画像の誤差に重みを付けたものです。ですから、4 節の 1 という数は、ここでは目安になりません（0 と答えるネットワークの損失は、画像の 2 乗の平均に重みを掛けたものになります）。2 つの曲線を比べることもできません。
 
 # %% tags=["nbval-ignore-output"]
 machine.seed(5)
@@ -881,7 +892,8 @@ pictures, kept = sample(model, walked, predicts="picture", betas=cosine_betas, k
 plots.images(
     torch.cat([*kept[0::2], *kept[1::2]]),
     "Above: one picture on its way out of the noise. "
-    "Below: what the network thinks it will be, vague at first, then more and more definite.",
+    "Below: what the network thinks it will be. Place, colour and background follow the words "
+    "from the start; the outline keeps changing for long, and not always for the better.",
     titles=[f"t = {t}" for t in moments],
     columns=len(moments),
 )
@@ -906,7 +918,7 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # ## 頼んだとおりに描けた？
 #
-# 目で見るのはよいことですが、数えるのはもっとよいことです。このコースには**読み取り器**（reader）があります。あなたのモデルのことを何も知らない、小さなネットワークです。画像を見て、形、色、大きさ、場所、背景を答え、ものの数を数えます。すべてが注文どおりなら、その画像は合格です。5 つの言葉が当てずっぽうで全部当たるのは、2,304 枚に 1 枚です。
+# 目で見るのはよいことですが、数えるのはもっとよいことです。このコースには**読み取り器**（reader）があります。あなたのモデルのことを何も知らない、小さなネットワークです。画像を見て、形（shape）、色（colour）、大きさ（size）、場所（place）、背景（background）を答え、ものの数（number）を数えます。すべてが注文どおりなら、その画像は合格です。5 つの言葉が当てずっぽうで全部当たるのは、2,304 枚に 1 枚です。
 #
 # 128 枚の画像に 1000 ステップずつかけると、時間がかかります。このコースの `sample_ddim` は、同じ道を 20 歩で飛び越えます（それでよい理由は Lab 06 でわかります）。
 
@@ -935,13 +947,15 @@ _, first_result = measure(first, "noise", betas, COUNT // 4)
 say("After the first look, right in everything: {all:.0%} of the pictures.", all=first_result.all)
 painted, result = measure(model, "picture", cosine_betas, COUNT)
 say("Right in everything: {all:.0%} of the pictures.", all=result.all)
+labels = {"thing": "shape", "color": "colour"}  # in this world all things are shapes
 for attribute, share in result.attributes.items():
-    say("{attribute:12} {share:.0%}", attribute=attribute, share=share)
+    say("{attribute:12} {share:.0%}", attribute=labels.get(attribute, attribute), share=share)
 _, last = measure(painter, "picture", cosine_betas, COUNT)
 say("With the weights of the last step in place of their running average: {all:.0%}.", all=last.all)
 
 # %% [markdown] numbers={"guidance": [[1.0, 4.0], [1.0, 3.0], [1.0, 5.0], [1.5, 4.0]]}
-# With $n$ pictures a share $p$ is uncertain by about $2\sqrt{p (1 - p) / n}$: nine points up or down at 60% of 128.
+# With $n$ pictures a share $p$ is uncertain by about $2\sqrt{p (1 - p) / n}$ up or down: with 128 pictures that is
+# nine points at most.
 #
 # Does the running average beat the last weights? (Both had the same prompts and the same noise, so their difference is surer than either share.) As the learning rate falls to nearly nothing here, the last
 # weights hardly move any more, and little is left to average; where the rate stays high, as in DDPM's own training, the average is worth much.
@@ -949,7 +963,7 @@ say("With the weights of the last step in place of their running average: {all:.
 # **Change one thing:** change
 # the default of `guidance_scale` in the cell of `guess_noise` to <!-- number guidance[0] --> and to <!-- number guidance[1] -->; run that cell and the measuring one
 # again. And was it the question, or only the longer training? `old, _ = train(machine.place(Painter()), STEPS)` asks
-# the old question as long, which takes another three minutes; measure it with `measure(old, "noise", betas, COUNT)`.
+# the old question as long, which takes as many minutes again; measure it with `measure(old, "noise", betas, COUNT)`.
 #
 # ## The same question, longer
 #
@@ -959,11 +973,11 @@ say("With the weights of the last step in place of their running average: {all:.
 # place, size and colour within the first thousand steps; the shapes come last and take the rest of the time. How far did yours get, and how far the zoo's? The same prompts, both models:
 
 # %% [markdown] tags=["ja"]
-# $n$ 枚で測った割合 $p$ には、$2\sqrt{p (1 - p) / n}$ ほどの幅があります。128 枚で 60% なら、上下に 9 ポイントです。
+# $n$ 枚で測った割合 $p$ には、上下に $2\sqrt{p (1 - p) / n}$ ほどの幅があります。128 枚なら、大きくても 9 ポイントです。
 #
 # 移動平均は、最後の重みよりもよくなっていますか。（どちらも同じプロンプトと同じノイズなので、差はそれぞれの割合よりも確かです。）ここでは学習率がほとんど 0 まで下がるので、最後の重みはもうあまり動かず、平均してもあまり変わりません。DDPM のもとの学習のように学習率を高いままにするときは、移動平均の価値が大きくなります。
 #
-# **ひとつ変えてみましょう**：`guess_noise` のセルで `guidance_scale` の既定値を <!-- number guidance[0] --> や <!-- number guidance[1] --> に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（もう 3 分かかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
+# **ひとつ変えてみましょう**：`guess_noise` のセルで `guidance_scale` の既定値を <!-- number guidance[0] --> や <!-- number guidance[1] --> に変え、そのセルと測るセルをもう一度実行してください。ところで、よくなったのは問いのおかげでしょうか、それとも長く学習しただけでしょうか。`old, _ = train(machine.place(Painter()), STEPS)` で、元の問いを同じ長さだけ学習させられます（同じだけ時間がかかります）。`measure(old, "noise", betas, COUNT)` で測ってみてください。
 #
 # ## 同じ問いを、もっと長く
 #
@@ -983,9 +997,12 @@ say(
     all=zoo_result.all,
     yours=yours.all,
 )
+for number, prompt in enumerate(asked[:8], start=1):
+    print(number, prompt)
 plots.images(
     torch.cat([painted[:8].cpu(), zoo_pictures[:8].cpu()]),
     "The same eight prompts, painted by your model above and by the zoo's below.",
+    titles=[str(number) for number in range(1, 9)],
     columns=8,
 )
 
@@ -994,14 +1011,13 @@ plots.images(
 #
 # Below, somebody found the fresh noise in `ddpm_step` wasteful (why add noise to a picture that you want to clean?) and
 # left it out. Two pictures are asked for in words, two with an empty caption. **Before you run the cell**, write down
-# what you expect of each kind. Then explain what you see. Without fresh noise, $x_t$ soon holds far less noise than its
-# $t$ says: what does the network take it for? And what does the mean of *all* pictures look like, which is the guess of
-# least square error when nobody has asked for anything?
+# what you expect of each kind. When nobody has asked for anything, the guess of least square error begins as the mean of
+# *all* pictures: what does that look like?
 
 # %% [markdown] tags=["ja"]
 # # 壊してみる
 #
-# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。2 枚は言葉で頼み、2 枚は空のキャプションで頼みます。それぞれの結果を説明してください。新しいノイズを加えないと、$x_t$ のノイズは、$t$ の示す量よりずっと少なくなります。ネットワークはそれを何だと思うでしょうか。また、何も頼まれないとき、2 乗誤差がいちばん小さい推定は*すべての*画像の平均です。それはどのような画像でしょうか。
+# だれかが、`ddpm_step` で新しいノイズを加えるのは無駄だと考え（きれいにしたい画像に、なぜノイズを足すのでしょう？）、省いてしまいました。**セルを実行する前に**、どうなるかを予想して書いてください。2 枚は言葉で頼み、2 枚は空のキャプションで頼みます。何も頼まれないとき、2 乗誤差がいちばん小さい推定は、はじめは*すべての*画像の平均です。それはどのような画像でしょうか。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -1017,6 +1033,17 @@ plots.images(
 )
 
 # %% [markdown]
+# Explain what you see. Three questions on the way:
+#
+# - Without fresh noise, $x_t$ soon holds far less noise than its $t$ says. What does the network take it for?
+# - Two walks with an empty caption began with different noise: why do they come to the same picture? The last of the
+#   cosine list's betas is 0.999. By which factor does the first step multiply $x_t$ (section 5, $\tilde\mu_t$), and what is
+#   $x_t$ made of after that?
+# - The mean of all pictures is a plain grey. Why does a walk that begins there not stay there?
+#
+# (With fresh noise, above, an empty caption may end in a mere background: where no word asks for a shape, a small model
+# does not always come to one.)
+#
 # *Your explanation:*
 #
 # # To read
@@ -1038,6 +1065,14 @@ plots.images(
 # weights take some minutes on a CPU.
 
 # %% [markdown] tags=["ja"]
+# 結果を説明してください。手がかりになる問いが 3 つあります。
+#
+# - 新しいノイズを加えないと、$x_t$ のノイズは、$t$ の示す量よりずっと少なくなります。ネットワークはそれを何だと思うでしょうか。
+# - 空のキャプションの 2 枚は、違うノイズから出発したのに、なぜ同じ画像になるのでしょうか。コサインの列の最後のベータは 0.999 です。最初のステップで $x_t$ は何倍になりますか（5 節の $\tilde\mu_t$）。そのあとの $x_t$ は、何からできていますか。
+# - すべての画像の平均は、一様な灰色です。そこから出発するのに、なぜ灰色のままではいないのでしょうか。
+#
+# （上の行のように新しいノイズを加えても、空のキャプションでは、背景だけの画像になることがあります。小さなモデルは、言葉で頼まれないと、図形を描かないこともあるのです。）
+#
 # *あなたの説明：*
 #
 # # もっと知りたい人のために

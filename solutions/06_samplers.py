@@ -81,8 +81,8 @@ rows = [
 ]
 plots.images(
     torch.cat(rows),
-    "Six prompts by DDPM's sampler in {steps} steps, "
-    "from top to bottom: the fewer steps, the less can be made out.",
+    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom: "
+    "the upper rows are about equally clear, and further down things fall apart.",
     columns=6,
     steps=", ".join(map(str, few)),
 )
@@ -147,8 +147,8 @@ check(ddim_step)
 #
 # $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eqs. 1 and 3)} $$
 #
-# with $\sigma$ in the place of time: stand somewhere, look at the slope, go straight on for a while. (By Tweedie's
-# line of Lab 04 the slope is $-\sigma$ times the score.) So a sampler *is* a solver of differential equations, and two hundred years of numerical mathematics apply.
+# with $\sigma$ in the place of time: stand somewhere, look at the slope, go straight on for a while. (If you know
+# Lab 04: by Tweedie's line this slope is $-\sigma$ times the score. If not, nothing here needs it.) So a sampler *is* a solver of differential equations, and two hundred years of numerical mathematics apply.
 #
 # ### Exercise 2: <!-- exercise euler_step -->
 #
@@ -165,7 +165,7 @@ check(ddim_step)
 #
 # $$ \frac{\mathrm d x}{\mathrm d \sigma} = \frac{x - \hat x_0(x, \sigma)}{\sigma} \qquad \text{(Karras et al. 2022, eqs. 1 and 3)} $$
 #
-# 時間の役をするのは $\sigma$ です。今いる場所で傾きを見て、しばらくまっすぐ進みます。（Lab 04 の Tweedie の式によれば、この傾きはスコア（score）の $-\sigma$ 倍です。）つまり、サンプラー*とは*微分方程式を解くものなのです。200 年にわたる数値計算の知恵が、ここで使えます。
+# 時間の役をするのは $\sigma$ です。今いる場所で傾きを見て、しばらくまっすぐ進みます。（Lab 04 を終えた人へ：Tweedie の式によれば、この傾きはスコア（score）の $-\sigma$ 倍です。ここから先では使わないので、知らなくてもかまいません。）つまり、サンプラー*とは*微分方程式を解くものなのです。200 年にわたる数値計算の知恵が、ここで使えます。
 #
 # ### 演習 2：<!-- exercise euler_step -->
 #
@@ -487,6 +487,7 @@ plots.heatmap(
     "for four samplers on two roads (rows) and numbers of network calls (columns).",
     rows=[f"{name}, {spacing}" for name, spacing in rows],
     columns=[str(n) for n in calls],
+    xlabel="calls of the network",
     count=len(prompts),
 )
 plots.lines(
@@ -502,13 +503,18 @@ plots.lines(
     log="xy",
     markers=True,
 )
+say("For each number of calls of the network: right, time, distance from the end of the road.")
+print(" " * 19, *(f"{n:^19}" for n in calls))
 for name, spacing in rows:
-    cells = [(name, spacing, n) for n in calls]
-    figures = [f"{right[cell]:5.0%} {seconds[cell]:5.1f} s {distance[cell]:5.2f}" for cell in cells]
+    figures = []
+    for n in calls:
+        cell = name, spacing, n
+        far = "-" if name == "DDPM" else f"{distance[cell]:.2f}"  # fresh noise leads elsewhere
+        figures.append(f"{right[cell]:5.0%} {seconds[cell]:5.1f} s {far:>5}")
     print(f"{name:9} {spacing:9}", *figures)
 
 # %% [markdown]
-# Read it all together: for each number of calls the printed table has the share, the seconds, and the distance. (With 56 pictures a share is uncertain by about 13 points; all
+# Read it all together. (With 56 pictures a share is uncertain by about 13 points; all
 # rows had the same prompts and began in the same noise, so their differences are surer than the shares.)
 #
 # - More calls do not always help. On equal distances DDIM and DPM++ are judged best at ten, and with more they fall. (The road's own end is judged no
@@ -530,7 +536,7 @@ for name, spacing in rows:
 # How large does that factor get?
 
 # %% [markdown] tags=["ja"]
-# まとめて読みましょう。上に出力された表には、呼び出しの回数ごとに、割合、秒数、距離が並んでいます。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。ただし、どの行も同じプロンプトと同じノイズから始めたので、行どうしの差は、それぞれの割合よりも確かです。）
+# まとめて読みましょう。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。ただし、どの行も同じプロンプトと同じノイズから始めたので、行どうしの差は、それぞれの割合よりも確かです。）
 #
 # - 呼び出しを増やしても、よくなるとは限りません。等間隔の時刻では、DDIM と DPM++ の成績は 10 回のときがいちばんよく、それより増やすと下がります。（道の終わりそのものの成績も、それよりよくはありません。Karras らの段階を DPM++ で 40 回歩けば、もうほとんど道の終わりです。）新しいノイズを加える DDPM は、同じモデルなのに、しばしばその上を行きます。ノイズを加えない歩き方では、はじめのころの推定の誤りがすべて残ります。新しいノイズはその一部を覆い隠し、ネットワークはそこを決め直します（Karras et al. 2022 の 4 節）。ですから、ここでノイズを加えない理由は、歩数を減らすためではありません。道の終わりがひとつに決まり、そこまでの距離を測れるからです。
 # - **呼び出しが少ないときは、ノイズの段階の選び方が効きます。** 5 回と 10 回では、DDPM も DDIM も DPM++ も、Karras らの段階より等間隔の時刻のほうでよい成績です。`pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]` で、その段階を見てください。Karras らの 5 つの段階のうち、3 つは $\sigma = 5$ より上にあり、そこではまだほとんど何も見えません。ひとつは 0.006 で、そこではもうすべてが決まっています。この画像が決まっていく範囲には、ひとつしか残りません。等間隔の時刻（`"trailing"`）では、5 つのうち 4 つがその範囲にあります。Karras らがこの段階を選んだのは、別のモデルと、もっと多い歩数のためでした。呼び出しが多ければ、道の終わりに最も近づきます。
@@ -543,20 +549,25 @@ for name, spacing in rows:
 # この倍率は、どこまで大きくなるでしょうか。
 
 # %%
+say("Where the steps begin, and their factors in order (of many, the first three and the last two):")
 for spacing in ("trailing", "karras"):
     for steps in (3, 5, 10, 20):
         sigmas = pipe.schedule.sigmas[pipe.schedule.timesteps(steps, spacing)].tolist()
-        factors = [(sigma - after) / (2 * after) for sigma, after in pairwise(sigmas[:6])]
+        factors = [f"{(sigma - after) / (2 * after):.1f}" for sigma, after in pairwise(sigmas)]
+        if len(factors) > 5:
+            factors[3:-2] = ["..."]
         say(
-            "{spacing:9} {steps:3} steps: {factors}",
+            "{spacing:9} {steps:3} steps from sigma = {largest:6,.0f}: {factors}",
             spacing=spacing,
             steps=steps,
-            factors=", ".join(f"{factor:.1f}" for factor in factors),
+            largest=sigmas[0],
+            factors=", ".join(factors),
         )
 
 # %% [markdown]
-# With a factor of 10, a small change of the guess counts ten times. On this schedule, which begins at $\sigma = 20{,}000$, even many timesteps at equal distances
-# begin with such a step; Karras's levels begin at 160 and have it at the end, as long as there are few of them. DDIM and DPM++ never divide by $\sigma'$.
+# With a factor of 10, a small change of the guess counts ten times. On this schedule, which begins at about $\sigma = 20{,}000$, even many timesteps at equal
+# distances begin with a factor far larger than that. Karras's levels begin at 160, and with few of them it is the last factor that is too large; with twenty
+# none is. DDIM and DPM++ never divide by $\sigma'$.
 #
 # # 6. Straight roads
 #
@@ -574,7 +585,7 @@ for spacing in ("trailing", "karras"):
 # The loss. `t` is a time in [0, 1] here, one for each picture, and no timestep.
 
 # %% [markdown] tags=["ja"]
-# 倍率が 10 なら、推定値のわずかな変化が 10 倍になります。このスケジュールは $\sigma = 20{,}000$ から始まるので、等間隔の時刻では、歩数が多くても最初にそのような 1 歩があります。Karras らの段階は 160 から始まりますが、歩数が少ないうちは、終わりのほうに、そのような 1 歩があります。DDIM と DPM++ は、$\sigma'$ で割ることがありません。
+# 倍率が 10 なら、推定値のわずかな変化が 10 倍になります。このスケジュールはおよそ $\sigma = 20{,}000$ から始まるので、等間隔の時刻では、歩数が多くても、最初の 1 歩の倍率がそれよりはるかに大きくなります。Karras らの段階は 160 から始まります。歩数が少ないうちは、最後の倍率が大きすぎますが、20 歩なら、大きな倍率はありません。DDIM と DPM++ は、$\sigma'$ で割ることがありません。
 #
 # # 6. まっすぐな道
 #
@@ -605,10 +616,13 @@ def flow_matching_loss(net, x0, noise, t):
 check(flow_matching_loss)
 
 # %% [markdown]
-# In the plane of Lab 04, with its four points (pictures of one pixel with two channels), a small network learns it in seconds:
+# In a plane with four points, a world small enough to be seen whole (Lab 04 has it, too; a point is a picture of one pixel with two channels), a small
+# network learns it in seconds. Its loss cannot go to 0: at each place roads of all four points cross, and the network may name only their mean; what is left
+# is their spread. Nor does a loss of 1 mean, as in Lab 05, that nothing has been learnt: an answer of 0 would cost about 2 here, the variance of the noise
+# and that of the points.
 
 # %% [markdown] tags=["ja"]
-# Lab 04 の平面と 4 つの点（2 チャンネルで 1 画素の画像）なら、小さなネットワークが数秒で学習します。
+# 平面に 4 つの点だけがある、全体を見渡せる世界で試します（Lab 04 でも使った世界で、ひとつの点は、2 チャンネルで 1 画素の画像です）。小さなネットワークが数秒で学習します。損失は 0 にはなりません。どの場所でも 4 点すべての道が交わっていて、ネットワークに答えられるのはその平均だけなので、道のばらつきが損失として残るのです。また、Lab 05 とは違って、損失が 1 でも、何も学んでいないわけではありません。ここで 0 と答えれば、損失は、ノイズの分散と点の分散を足した、およそ 2 になります。
 
 # %% tags=["nbval-ignore-output"]
 four = torch.tensor([[0.0, 1.6], [-1.39, -0.8], [1.39, -0.8], [0.0, 0.0]])
@@ -666,14 +680,16 @@ def follow(x, steps):
 walkers = torch.randn(200, 2, generator=torch.Generator().manual_seed(2))
 plots.plane(
     four,
-    "Two hundred walkers along the learnt velocity in fifty steps.",
+    "Two hundred walkers along the learnt velocity in fifty steps. Grey dots: where they begin. "
+    "Colour and small marker: which of the four points they end nearest to. "
+    "A small marker that lies loose: a walker that has not arrived.",
     paths=follow(walkers, 50),
 )
-plots.plane(four, "The same in four steps.", paths=follow(walkers, 4))
+plots.plane(four, "The same in four steps: more have not arrived.", paths=follow(walkers, 4))
 end = follow(walkers, 200)[-1]
 for steps in (1, 2, 4, 8, 50):
     off = (follow(walkers, steps)[-1] - end).norm(dim=1).mean().item()
-    say("{steps:2} steps: {off:.2f} from where two hundred lead, on average", steps=steps, off=off)
+    say("steps: {steps:2}, and on average {off:.2f} from where two hundred lead", steps=steps, off=off)
 
 # %% [markdown]
 # Each road that it was shown was straight, and yet the walkers bend. Straight roads may cross; two paths along *one* velocity cannot, as
@@ -704,14 +720,15 @@ say("Both steps differ by at most {d:.4f}.", d=(along_the_velocity - in_sigmas).
 #
 # # Break it
 #
-# Somebody wrote the walk of DPM-Solver++ from memory. It calls your step, and its pictures are as good as any, look:
+# Somebody wrote the walk of DPM-Solver++ from memory. It calls your step, and yet it has a fault. Here are section 4's walk and this one, a row each, from the
+# same noise and in as many steps. **By the pictures alone, which row is the faulty walk's?**
 
 # %% [markdown] tags=["ja"]
 # 新しいものではありません。オイラー法の 1 歩*そのもの*であり、したがって DDIM の 1 歩でもあります。フローマッチングで変わるのは、損失の重みと、どのノイズの段階を通るかです。道を本当にまっすぐにするには、最初の流れが結んだノイズと画像の組で、もう一度学習させます（Liu らの *reflow*）。
 #
 # # 壊してみる
 #
-# だれかが、DPM-Solver++ の歩き方を、何も見ないで書きました。1 歩の計算には、あなたの関数を使っています。画像は、ほかの方法に劣りません。ご覧のとおりです。
+# だれかが、DPM-Solver++ の歩き方を、何も見ないで書きました。1 歩の計算には、あなたの関数を使っていますが、どこかに誤りがあります。4 節の歩き方とこの歩き方で、同じノイズから、同じ歩数で、1 段ずつ描いてみます。**画像だけを見て、どちらの段が誤った歩き方のものか、わかりますか。**
 
 
 # %%
@@ -732,16 +749,21 @@ def from_memory(denoise, x, sigmas):
 # %% tags=["nbval-ignore-output"]
 many = budget(lesson=50, ci=6)
 plots.images(
-    draw(prompts[:6], for_pipeline(from_memory), many),
-    "The same six prompts by the walk that somebody wrote from memory.",
+    torch.cat([draw(prompts[:6], for_pipeline(by), many) for by in (by_dpmpp, from_memory)]),
+    "The same six prompts in {steps} steps by two walks, a row each. One was written from memory.",
     columns=6,
+    steps=many,
 )
 
 # %% [markdown]
+# The lower row is `from_memory`'s. Would you have known?
+#
 # **Before you run the next cell:** read `from_memory` closely. Is it DPM-Solver++? What order do you expect, and why? Then find the fault, mend it,
 # and measure again. What does this tell you about how to test a sampler?
 
 # %% [markdown] tags=["ja"]
+# 下の段が `from_memory` のものです。画像だけでわかったでしょうか。
+#
 # **次のセルを実行する前に**：`from_memory` をよく読んでください。これは DPM-Solver++ でしょうか。次数はいくつになると思いますか。それはなぜですか。そのあと、誤りを見つけて直し、もう一度測ってください。サンプラーをどのようにテストすればよいか、ここから何がわかりますか。
 
 # %%

@@ -157,12 +157,13 @@ def heatmap(
     rows: Sequence[str],
     columns: Sequence[str],
     limits: tuple[float, float] | None = None,
+    xlabel: str = "",
     **values: object,
 ) -> None:
     """Shows a small matrix as squares with their numbers written in them, rows and columns named.
 
     `limits` are the values of the darkest and the lightest colour, so that several figures can be compared; None takes
-    the smallest and the largest number of the matrix.
+    the smallest and the largest number of the matrix. `xlabel` says what the columns are.
     """
     matrix = _array(matrix)
     low, high = limits or (matrix.min(), matrix.max())
@@ -170,6 +171,7 @@ def heatmap(
     axis.imshow(matrix, cmap="cividis", aspect="auto", vmin=low, vmax=high)
     axis.set_xticks(range(len(columns)), [tr(c) for c in columns], rotation=40, ha="right")
     axis.set_yticks(range(len(rows)), [tr(r) for r in rows])
+    axis.set_xlabel(tr(xlabel))
     middle = (low + high) / 2
     for (i, j), value in np.ndenumerate(matrix):
         color = "black" if value > middle else "white"

@@ -216,22 +216,22 @@ JAPANESE: dict[str, str] = {
         "この世界の画像 12 枚。どれも、無地の背景に色の付いた図形がひとつあります。"
     ),
     (
-        "The picture's share falls from 1 to nearly 0 over a thousand timesteps while the noise's share rises to 1; "
-        "they cross near timestep {crossing}."
+        "The picture's factor falls from 1 to {picture:.4f} over a thousand timesteps while the noise's factor rises "
+        "to {noise:.2f}; they cross near timestep {crossing}."
     ): (
-        "1000 ステップの間に、画像の係数は 1 からほぼ 0 まで下がり、ノイズの係数は 1 まで上がります。2 つの曲線は"
-        "時刻 {crossing} の近くで交わります。"
+        "1000 ステップの間に、画像の係数は 1 から {picture:.4f} まで下がり、ノイズの係数は {noise:.2f} まで"
+        "上がります。2 つの曲線は時刻 {crossing} の近くで交わります。"
     ),
     "timestep t": "時刻 t",
     "factor": "係数",
     "picture: sqrt(ac)": "画像：sqrt(ac)",
     "noise: sqrt(1 - ac)": "ノイズ：sqrt(1 - ac)",
-    "At the last timestep {share:.4f} of the picture is left.": (
-        "最後の時刻に残っている画像は、元の {share:.4f} 倍です。"
-    ),
-    "One picture at six noise levels: clear at timestep 0, a guess at 300, nothing but noise at 999.": (
-        "1 枚の画像に 6 段階のノイズを加えたもの。時刻 0 でははっきり見え、300 では推測するしかなく、"
-        "999 ではノイズしか見えません。"
+    (
+        "One picture at six noise levels: clear at timestep 0, still easy to make out at 300, a guess at 500, nothing "
+        "but noise at 999."
+    ): (
+        "1 枚の画像に 6 段階のノイズを加えたもの。時刻 0 でははっきり見え、300 でもまだよくわかりますが、"
+        "500 では推測するしかなく、999 ではノイズしか見えません。"
     ),
     "The picture that follows from a noise guess 5% off: sharp at timestep 50, unrecognisable at 900.": (
         "5% 外れたノイズの推定から求めた画像。時刻 50 でははっきりしていますが、900 では何かわかりません。"
@@ -239,18 +239,19 @@ JAPANESE: dict[str, str] = {
     "Root mean square error of the picture at these timesteps: {errors}.": (
         "これらの時刻での画像の誤差（二乗平均平方根）：{errors}。"
     ),
-    "How alike the vectors of seven timesteps are: each is most like itself, and near ones are more alike than far "
-    "ones, though not evenly.": (
-        "7 つの時刻のベクトルがどれくらい似ているか。自分自身にいちばん似ていて、近いものほどよく似ていますが、"
-        "似方は均等には変わりません。"
+    "How alike the vectors of seven timesteps are: each is most like itself, and mostly near ones are more alike than "
+    "far ones. Look for the exceptions: there the fast hands happen to agree.": (
+        "7 つの時刻のベクトルがどれくらい似ているか。自分自身にいちばん似ていて、たいていは、近いものほどよく"
+        "似ています。例外を探してみましょう。そこでは、速い針の向きがたまたまそろっています。"
     ),
     "{name:15} {count:>9,} weights": "{name:15} 重み {count:>9,} 個",
     (
-        "Above: one picture on its way out of the noise. Below: what the network thinks it will be, vague at first, "
-        "then more and more definite."
+        "Above: one picture on its way out of the noise. Below: what the network thinks it will be. Place, colour and "
+        "background follow the words from the start; the outline keeps changing for long, and not always for the "
+        "better."
     ): (
-        "上：ノイズから現れていく途中の 1 枚の画像。下：ネットワークが予想している完成画像。はじめはぼやけていますが、"
-        "次第にはっきりします。"
+        "上：ノイズから現れていく途中の 1 枚の画像。下：ネットワークが予想している完成画像。場所、色、背景は、"
+        "はじめから言葉どおりです。輪郭はなかなか決まらず、変わるたびによくなるとはかぎりません。"
     ),
     "Six prompts, four in English and two in Japanese, painted by your model.": (
         "6 個のプロンプト（英語が 4 個、日本語が 2 個）で、あなたのモデルが描いた画像。"
@@ -287,15 +288,16 @@ JAPANESE: dict[str, str] = {
     "cosine": "コサイン（cosine）",
     "share of the picture's variance": "画像の分散の割合",
     (
-        "How much of the picture is left in x_t. The linear list falls early and fast, the cosine list slowly, with "
-        "most of its timesteps in the middle."
+        "How much of the picture's variance is left in x_t. The linear list falls early and fast, the cosine list "
+        "slowly, with most of its timesteps in the middle."
     ): (
-        "x_t に画像がどれだけ残っているか。線形の列は早く急に減ります。"
+        "x_t に画像の分散がどれだけ残っているか。線形の列は早く急に減ります。"
         "コサインの列はゆっくり減り、ステップの多くが中ほどにあります。"
     ),
-    "Less than a tenth of the picture is left at {linear:.0%} of the linear list's timesteps, at {cosine:.0%} of the "
-    "cosine's.": (
-        "画像が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、コサインの列では {cosine:.0%} です。"
+    "Less than a tenth of the picture's variance is left at {linear:.0%} of the linear list's timesteps, at "
+    "{cosine:.0%} of the cosine's.": (
+        "画像の分散が 10 分の 1 も残っていない時刻は、線形の列では全体の {linear:.0%}、"
+        "コサインの列では {cosine:.0%} です。"
     ),
     "The picture from the velocity is off by {d:.4f}.": "速度から求めた画像の誤差：{d:.4f}。",
     "t = {t}: the velocity's error is {ratio:.2f} times the picture's; SNR + 1 is {weight:.2f}.": (
@@ -305,9 +307,10 @@ JAPANESE: dict[str, str] = {
         "移動平均のかわりに、最後のステップの重みを使うと：{all:.0%}。"
     ),
     # Lab 06
-    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom: the fewer steps, the less can be made out.": (
+    "Six prompts by DDPM's sampler in {steps} steps, from top to bottom: the upper rows are about equally clear, and "
+    "further down things fall apart.": (
         "6 個のプロンプトを、DDPM のサンプラーで描いたもの。歩数は上から {steps} です。"
-        "少ないほど、何の絵かわかりません。"
+        "上のほうの段は同じくらいはっきりしていますが、下へ行くと形が崩れます。"
     ),
     "The same six prompts in {steps} steps of DDIM.": "同じ 6 個のプロンプトを、DDIM の {steps} 歩で描いたもの。",
     "DDIM and Euler differ by at most {d:.4f}.": "DDIM とオイラー法の差は、最大で {d:.4f} です。",
@@ -338,17 +341,32 @@ JAPANESE: dict[str, str] = {
         "呼び出しが少ないときは、DPM++ が最も近く、ホイン法は大きく外れます。"
         "そのあとは、ホイン法が最も速く近づきます。"
     ),
-    "{spacing:9} {steps:3} steps: {factors}": "{spacing:9} {steps:3} 歩：{factors}",
+    "For each number of calls of the network: right, time, distance from the end of the road.": (
+        "ネットワークを呼び出す回数ごとに、正解の割合、時間（s は秒）、道の終わりまでの距離。"
+    ),
+    "Where the steps begin, and their factors in order (of many, the first three and the last two):": (
+        "出発点の sigma と、各歩の倍率（順に。多いときは、最初の 3 つと最後の 2 つ）："
+    ),
+    "{spacing:9} {steps:3} steps from sigma = {largest:6,.0f}: {factors}": (
+        "{spacing:9} {steps:3} 歩、sigma = {largest:6,.0f} から：{factors}"
+    ),
     "calls of the network": "ネットワークを呼び出す回数",
     "distance from the end of the road": "道の終わりまでの距離",
-    "Two hundred walkers along the learnt velocity in fifty steps.": "学習した速度に沿って、50 歩で進む 200 人。",
-    "The same in four steps.": "同じものを 4 歩で。",
-    "{steps:2} steps: {off:.2f} from where two hundred lead, on average": (
+    "Two hundred walkers along the learnt velocity in fifty steps. Grey dots: where they begin. Colour and small "
+    "marker: which of the four points they end nearest to. A small marker that lies loose: a walker that has not "
+    "arrived.": (
+        "学習した速度に沿って、50 歩で進む 200 人。灰色の点は出発点です。"
+        "色と小さな印は、歩き終えたとき、4 点のうちどれにいちばん近いかを表します。"
+        "どの点からも離れている小さな印は、まだ着いていない人です。"
+    ),
+    "The same in four steps: more have not arrived.": "同じものを 4 歩で。着いていない人が増えます。",
+    "steps: {steps:2}, and on average {off:.2f} from where two hundred lead": (
         "{steps:2} 歩：200 歩で着く場所まで、平均 {off:.2f}"
     ),
     "Both steps differ by at most {d:.4f}.": "2 つの 1 歩の差は、最大で {d:.4f} です。",
-    "The same six prompts by the walk that somebody wrote from memory.": (
-        "何も見ないで書かれた歩き方で描いた、同じ 6 個のプロンプト。"
+    "The same six prompts in {steps} steps by two walks, a row each. One was written from memory.": (
+        "同じ 6 個のプロンプトを、2 つの歩き方で {steps} 歩ずつ、1 段ずつ描いたもの。"
+        "一方は、何も見ないで書かれた歩き方です。"
     ),
     "Order measured: {order:.2f}. Error with {steps} steps: {a:.4f}, and that of DPM++ 2M: {b:.6f}.": (
         "測った次数：{order:.2f}。{steps} 歩での誤差：{a:.4f}、DPM++ 2M では {b:.6f}。"
