@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | Time | about 80 minutes, five of which your machine computes alone |
+# | Time | about 80 minutes, seven of which your machine computes alone |
 # | You need | Python and PyTorch; Lab 08, or what guidance and cross-attention are |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
@@ -28,7 +28,7 @@
 #
 # | | |
 # |---|---|
-# | 時間 | 約 80 分（そのうち、コンピュータの計算を待つのは 5 分） |
+# | 時間 | 約 80 分（そのうち、コンピュータの計算を待つのは 7 分） |
 # | 必要なもの | Python と PyTorch。Lab 08、またはガイダンス（guidance）とクロスアテンション（cross-attention）の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
@@ -114,7 +114,13 @@ plots.images(
     inches=1.5,
 )
 
+
 # %% tags=["nbval-ignore-output"]
+def thousands(blocks):
+    """How many thousand weights each of the blocks has, to be read."""
+    return ", ".join(f"{sum(p.numel() for p in block.parameters()) / 1000:.0f}" for block in blocks)
+
+
 small = None
 for stage, x in zip(stages, drawn, strict=True):
     began = time.perf_counter()
@@ -128,26 +134,26 @@ for stage, x in zip(stages, drawn, strict=True):
         channels=stage.unet.config.in_channels,
         seconds=seconds,
     )
-    widths = [
-        sum(p.numel() for p in block.parameters()) / 1000
-        for block in (*stage.unet.down_blocks, stage.unet.mid_block)
-    ]
     say(
-        "   weights on the way down, in thousands: {widths}", widths=", ".join(f"{w:.0f}" for w in widths)
+        "   in thousands: on the way down {down}; in the middle {middle}; on the way up {up}",
+        down=thousands(stage.unet.down_blocks),
+        middle=thousands([stage.unet.mid_block]),
+        up=thousands(stage.unet.up_blocks),
     )
 
 # %% [markdown]
-# Look at the two rows of figures of each model. The first has the most weights and the fewest pixels. All three have most of their weights where maps are
-# smallest: a weight costs its multiplication once for each place of its map, so weights are cheapest at the bottom. The other two also fold every 2x2 pixels
+# Look at the two rows of figures of each model. The first has the most weights and the fewest pixels. Maps are smallest in the last block of the way
+# down, in the middle, and in the first block of the way up. Add these three up: more than half of the weights, in each model. A weight costs its multiplication once for each place of its map, so weights are cheapest at the bottom. The other two also fold every 2x2 pixels
 # into channels first, so that nothing but the ends is computed at full size. The paper's **efficient U-Net** (section 2.5 and appendix B) follows the same thought by other means: more
 # blocks at the bottom, and in each block the map is made smaller *before* its convolutions instead of after. Its three models have 2 billion, 600 million and 400 million weights.
 #
-# Do the three agree with each other? Made small again, the large picture should be the small one:
+# Do the three agree with each other? Made small again, the large picture should be the small one. How near two pictures are, this lab says in decibels (dB), as the
+# PSNR of Lab 07: at 40 dB they differ by 1% of the way from black to white, in the root mean square, and 20 more are a tenth of the error.
 
 # %% [markdown] tags=["ja"]
-# それぞれのモデルの、2 行の数を見てください。1 つめは、重みがいちばん多く、画素がいちばん少ないモデルです。どのモデルも、重みの大部分を、マップがいちばん小さいところに置いています。重みひとつは、マップの場所の数だけ掛け算をしますから、底に置くのがいちばん安上がりです。あとの 2 つは、さらに、はじめに 2x2 画素ずつをチャンネルに折りたたみます。もとの大きさで計算するのは、両端だけになります。論文の**効率的な U-Net**（efficient U-Net、2.5 節と付録 B）も、手段は違いますが、同じ考えです。底のブロックを増やし、マップを小さくするのを、ブロックの畳み込みの後ではなく*前*にします。論文の 3 つのモデルの重みは、20 億、6 億、4 億個です。
+# それぞれのモデルの、2 行の数を見てください。1 つめは、重みがいちばん多く、画素がいちばん少ないモデルです。マップがいちばん小さいのは、下り道の最後のブロック、真ん中、そして上り道の最初のブロックです。この 3 つを足してみてください。どのモデルでも、重みの半分以上になります。重みひとつは、マップの場所の数だけ掛け算をしますから、底に置くのがいちばん安上がりです。あとの 2 つは、さらに、はじめに 2x2 画素ずつをチャンネルに折りたたみます。もとの大きさで計算するのは、両端だけになります。論文の**効率的な U-Net**（efficient U-Net、2.5 節と付録 B）も、手段は違いますが、同じ考えです。底のブロックを増やし、マップを小さくするのを、ブロックの畳み込みの後ではなく*前*にします。論文の 3 つのモデルの重みは、20 億、6 億、4 億個です。
 #
-# 3 つの絵は、たがいに合っているでしょうか。大きな絵をもう一度小さくすれば、小さな絵になるはずです。
+# 3 つの絵は、たがいに合っているでしょうか。大きな絵をもう一度小さくすれば、小さな絵になるはずです。2 枚の絵の近さは、このラボでは、デシベル（dB）で表します。Lab 07 の PSNR です。40 dB なら、誤差は、2 乗平均の平方根で、黒から白までの 1% です。20 増えるごとに、誤差は 10 分の 1 になります。
 
 # %% tags=["nbval-ignore-output"]
 for small, large in pairwise(drawn):
@@ -196,8 +202,8 @@ for given, wanted in zip(cut, answers, strict=True):
     print(f"{in_words(given):70} {in_words(wanted)}")
 scores = zoo.card("language-shapes").scores
 say(
-    "Guessed of the words in gaps, in captions never read: English {en:.0%}, Japanese {ja:.0%}; "
-    "of pairs never read {rare:.0%}.",
+    "Share of the missing words guessed right, in captions not seen in training: English {en:.0%}, "
+    "Japanese {ja:.0%}; English, of a shape and a colour never seen together, {rare:.0%}.",
     en=scores["en"],
     ja=scores["ja"],
     rare=scores["held out"],
@@ -268,7 +274,8 @@ for name, encoder in {tr("trained"): reading.encoder, tr("untrained"): untrained
     )
 
 # %% [markdown]
-# Look for squares along the diagonal. Nobody has told it what a colour is. Then look inside the square of sizes: two of these words mean the same, and two are
+# Look for squares along the diagonal. Nobody has told it what a colour is. The last square is broken: which of its three words does not go with the others, and why? (Where in
+# a caption can each of them stand? Which word could stand in its place?) Then look inside the square of sizes: two of these words mean the same, and two are
 # opposites. Does it know which? What would a text have to say for it to know? (The captions of this world never do. Real texts are full of it, and that is why T5 reads the web.)
 #
 # Words make captions. **Do two captions lie the nearer, the more of what they say is the same?** A scene has five things to be
@@ -276,7 +283,7 @@ for name, encoder in {tr("trained"): reading.encoder, tr("untrained"): untrained
 # tokens. Then the question that matters to a U-Net: **can everything still be read off?** A linear reader is fitted to 400 captions, and asked about 200 others.
 
 # %% [markdown] tags=["ja"]
-# 対角線に沿った四角を探してください。色とは何かを、教えた人はいません。次に、大きさの四角の中を見てください。2 つは同じ意味で、2 つは反対の意味です。どれがどれか、わかっているでしょうか。それがわかるには、テキストに何が書いてあればよいでしょうか。（この世界のキャプションには、書いてありません。現実の文章にはいくらでも書いてあります。だから T5 は、ウェブの文章を読むのです。）
+# 対角線に沿った四角を探してください。色とは何かを、教えた人はいません。最後の四角は欠けています。3 つのうち、仲間外れはどの単語でしょうか。それはなぜでしょうか。（それぞれ、キャプションのどこに現れますか。その単語と入れ替われるのは、どの単語でしょうか。）次に、大きさの四角の中を見てください。2 つは同じ意味で、2 つは反対の意味です。どれがどれか、わかっているでしょうか。それがわかるには、テキストに何が書いてあればよいでしょうか。（この世界のキャプションには、書いてありません。現実の文章にはいくらでも書いてあります。だから T5 は、ウェブの文章を読むのです。）
 #
 # 単語が集まって、キャプションになります。**言うことに同じところが多いほど、2 つのキャプションは近くにあるでしょうか。** ひとつのシーンについて言えることは、形、色、大きさ、場所、背景の 5 つです。どのシーンも、英語で 2 通り、日本語で 1 通りに書きます。キャプションのベクトルは、トークンの平均とします。それから、U-Net にとって大切な問いです。**すべてを、まだ読み取れるでしょうか。** 400 のキャプションに合わせた線形の読み取り器に、別の 200 を読ませます。
 
@@ -339,7 +346,8 @@ plots.lines(
 # Japanese? No text of the training says the same in two languages, so nothing tells the encoder that "red" and 「赤い」 are
 # one colour. It is the diffusion models that learn it: of both, the picture is the same.
 #
-# **Change one thing:** take the token of the first word for a caption, `tokens[:, 1]`, in place of the mean.
+# **Change one thing:** in `captions_of`, return the token of the first word, `tokens[:, 1].cpu()`, in place of the mean. Which of the five things can still be read off, and how can
+# one word's token know of the words behind it?
 #
 # # 3. What makes a picture larger
 #
@@ -359,7 +367,7 @@ plots.lines(
 # %% [markdown] tags=["ja"]
 # 学習していないネットワークも、手ごわい相手です。これほど小さな言語なら、単語を区別できれば足りるからです。ゲームは、同じ種類の単語を*近づけ*ました。近いものは、同じとは限りませんが、同じ種類です。けれども、必要なのは近さではありません。クロスアテンションのある U-Net は、トークンをひとつずつ読みます。5 つのことは、どれもそこに書いてあります。日本語はどうでしょうか。学習したテキストの中に、同じことを 2 つの言語で言うものはありません。ですから、「red」と「赤い」が同じ色だと、エンコーダが知るすべはありません。それを学ぶのは、拡散モデルです。どちらの言葉でも、画像は同じですから。
 #
-# **ひとつ変えてみましょう**：平均の代わりに、最初の単語のトークン `tokens[:, 1]` をキャプションのベクトルにしてみてください。
+# **ひとつ変えてみましょう**：`captions_of` で、平均の代わりに、最初の単語のトークン `tokens[:, 1].cpu()` を返してみてください。5 つのうち、まだ読み取れるのはどれでしょうか。ひとつの単語のトークンが、後ろの単語のことまで知っているのは、なぜでしょうか。
 #
 # # 3. 絵を大きくするもの
 #
@@ -427,12 +435,12 @@ check(super_resolution_input)
 
 # %% [markdown]
 # **And what does it give?** Asked for the whole large picture, a network has to learn first of all to copy what it has just read, with each of the noises
-# in it. (This one took about 3,000 steps to come level with interpolation.) Let it *add* instead: the small picture is kept as far as it can be trusted, and the network gives what is missing,
+# in it. (Our middle model, trained like that, took about 3,000 steps to come level with interpolation.) Let it *add* instead: the small picture is kept as far as it can be trusted, and the network gives what is missing,
 #
 # $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta $$
 #
 # where $\tilde z_{\uparrow}$ is the enlarged one and $e = 0.05$ about how far off a mere enlargement is. For pixels of mean 0 and variance 1 the first factor makes the best guess that a multiple of
-# $\tilde z$ can be, and the second says how wrong that guess will be. Ours are near enough to it, so $F_\theta$ has something of about one size to say whether the small picture is clean or drowned; and each
+# $\tilde z$ can be, and the second says how wrong that guess will be. Ours are near enough to it, so $F_\theta$ always has to give numbers of about the same size, whether the small picture is clean or drowned; and each
 # squared error is divided by the square of the second factor.
 # They are the $c_\text{skip}$ and $c_\text{out}$ of [Karras et al. 2022](https://arxiv.org/abs/2206.00364) (equations 7 and 8), with the small picture in the place of $x_t$. `low_res_scalings` has them.
 #
@@ -444,7 +452,7 @@ check(super_resolution_input)
 # Two of them, on the same batches: **with** augmentation, a level in [0, 1] drawn for each picture, and a **twin without**, whose small pictures are always clean.
 
 # %% [markdown] tags=["ja"]
-# **では、何を答えさせるのでしょうか。** 大きな絵をまるごと答えさせると、ネットワークはまず、いま読んだばかりの絵を写すことから覚えなければなりません。ノイズの強さも、そのつど違います。（このモデルは、補間に追いつくのに 3,000 ステップかかりました。）そこで、*足りないもの*だけを答えさせます。小さな絵を、信じられる分だけ残し、残りをネットワークが足します。
+# **では、何を答えさせるのでしょうか。** 大きな絵をまるごと答えさせると、ネットワークはまず、いま読んだばかりの絵を写すことから覚えなければなりません。ノイズの強さも、そのつど違います。（真ん中のモデルをそのように学習させたときは、補間に追いつくのに 3,000 ステップほどかかりました。）そこで、*足りないもの*だけを答えさせます。小さな絵を、信じられる分だけ残し、残りをネットワークが足します。
 #
 # $$ \hat x_\theta = \sqrt{\bar\alpha_s}\; \tilde z_{\uparrow} + \sqrt{1 - \bar\alpha_s + e^2}\; F_\theta $$
 #
@@ -510,7 +518,7 @@ def learn(unet, optimizer, step, most):
     return loss.item()
 
 
-def untrained():
+def new_unet():
     """A U-Net that adds nothing yet."""
     torch.manual_seed(0)
     unet = machine.place(UNet(stages[1].unet.config))
@@ -521,7 +529,7 @@ def untrained():
 
 def train(most, rate=3e-3):
     """The training; returns the U-Net's running average, and the losses."""
-    unet = untrained()
+    unet = new_unet()
     optimizer, average, losses = Muon(unet), Average(unet, decay=0.99), []
     for step in tqdm(range(TRAINING_STEPS)):
         for group in optimizer.param_groups:
@@ -531,7 +539,7 @@ def train(most, rate=3e-3):
     return average.model, losses
 
 
-trial = untrained()
+trial = new_unet()
 trial_optimizer = Muon(trial)
 pace(lambda step: learn(trial, trial_optimizer, step, 1.0), TRAINING_STEPS, "cascade-shapes-32")
 mine, losses = train(1.0)
@@ -631,12 +639,12 @@ for name, pictures in {
 #
 # **Who makes the small picture?** In training: the world, and it makes no mistakes. When drawing: another network, and it does. A stage that has only seen
 # faultless small pictures believes every pixel of them. So let the base, the first model, make its mistakes. It is shown a small picture mostly drowned in
-# noise, and says at once, without any further step, what it thinks is underneath: right as a whole, and wrong in detail.
+# noise, and says at once, without any further step, what it thinks is underneath: right as a whole, and wrong in detail. In which details? Look at the two rows of pictures.
 
 # %% [markdown] tags=["ja"]
 # # 4. ノイズは何のためか
 #
-# **小さな絵は、だれが作るのでしょうか。** 学習のときは、この世界です。間違えません。描くときは、別のネットワークです。こちらは間違えます。完璧な小さな絵しか見たことのないモデルは、その画素をひとつ残らず信じます。そこで、1 つめのモデルに間違えてもらいましょう。大部分がノイズに沈んだ小さな絵を見せ、下に何があると思うかを、その場で一度だけ言わせます。全体は合っていて、細かいところが違うはずです。
+# **小さな絵は、だれが作るのでしょうか。** 学習のときは、この世界です。間違えません。描くときは、別のネットワークです。こちらは間違えます。完璧な小さな絵しか見たことのないモデルは、その画素をひとつ残らず信じます。そこで、1 つめのモデルに間違えてもらいましょう。大部分がノイズに沈んだ小さな絵を見せ、下に何があると思うかを、その場で一度だけ言わせます。全体は合っていて、細かいところが違います。どんなところが違うでしょうか。2 段の絵を見比べてください。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -653,6 +661,11 @@ def guessed(low_res, prompts, level=0.65):
 
 wrong_small = guessed(true_small, captions)
 say("The base's guesses are {near:.1f} dB near the true ones.", near=psnr(wrong_small, true_small).mean())
+plots.images(
+    torch.cat([at_64(x[:8]) for x in (true_small, wrong_small)]),
+    "Eight true small pictures, and what the base guesses of them.",
+    columns=8,
+)
 STRENGTHS = [0.0, 0.05, 0.1, 0.2, 0.4, 1.0][:: budget(lesson=1, ci=3)]
 near = {
     name: [psnr(walk(mine, LARGE, captions, low_res, level), truth).mean().item() for level in STRENGTHS]
@@ -712,6 +725,7 @@ say(
 # %% tags=["nbval-ignore-output"]
 HURRY = 2  # steps of the base; STEPS for as good as it can be
 base_small = walk(stages[0].unet, SMALL, captions, scale=3.0, steps=HURRY).clamp(-1, 1)
+plots.images(at_64(base_small[:8]), "What the hurried base draws of the first eight captions.", columns=8)
 real = features(readable(World(size=64, seed=14, partial=0.0).batch(0, 4 * COUNT, device)["image"]))
 
 
@@ -798,7 +812,7 @@ plots.lines(
 #
 # With a larger $w$ pictures show more often what is asked for, up to a point, as in Lab 08. But *on* may lead out of the range of pictures: training never had
 # a number beyond [-1, 1], and at $w = 10$ the estimate is full of them. Imagen's authors want such $w$ (section 2.3). Beside doing nothing there are two ways to go on from there: to clip each estimate to
-# [-1, 1], **static thresholding**; or **dynamic thresholding**, which first measures how far out this picture is, and makes all of it smaller:
+# [-1, 1], **static thresholding**; or **dynamic thresholding**, which first measures how far out this picture is, and makes all of it smaller (here $s$ is a size, as in the paper, and no longer the level of section 3):
 #
 # $$ s = \max\left(1,\; \text{quantile}_p\left(|\hat x|\right)\right), \qquad \hat x \leftarrow \text{clip}\left(\hat x, -s, s\right) / s $$
 #
@@ -811,7 +825,7 @@ plots.lines(
 #
 # $$ \hat x = \hat x_{\text{条件なし}} + w \left(\hat x_{\text{条件あり}} - \hat x_{\text{条件なし}}\right) $$
 #
-# $w$ を大きくすると、Lab 08 で見たとおり、ある程度までは、頼んだことがよく現れます。けれども*その先*は、画像の範囲の外かもしれません。学習した画像には、[-1, 1] を超える数はひとつもありませんでした。$w = 10$ の推定には、たくさんあります。Imagen の著者たちは、そんな $w$ を使いたいのです（2.3 節）。何もしないほかに、2 つのやり方があります。推定のたびに [-1, 1] にクリップする（clip）、**静的なしきい値処理**（static thresholding）。そして、その画像がどこまではみ出しているかをまず分位数（quantile）で測り、全体を小さくする、**動的なしきい値処理**（dynamic thresholding）です。
+# $w$ を大きくすると、Lab 08 で見たとおり、ある程度までは、頼んだことがよく現れます。けれども*その先*は、画像の範囲の外かもしれません。学習した画像には、[-1, 1] を超える数はひとつもありませんでした。$w = 10$ の推定には、たくさんあります。Imagen の著者たちは、そんな $w$ を使いたいのです（2.3 節）。何もしないほかに、2 つのやり方があります。推定のたびに [-1, 1] にクリップする（clip）、**静的なしきい値処理**（static thresholding）。そして、その画像がどこまではみ出しているかをまず分位数（quantile）で測り、全体を小さくする、**動的なしきい値処理**（dynamic thresholding）です（この $s$ は、論文に合わせた記号で、大きさを表します。3 節のノイズの強さではありません）。
 #
 # $$ s = \max\left(1,\; \text{分位数}_p\left(|\hat x|\right)\right), \qquad \hat x \leftarrow \text{clip}\left(\hat x, -s, s\right) / s $$
 #
@@ -835,7 +849,8 @@ check(dynamic_threshold)
 
 # %% [markdown]
 # First, how far out does it go? Here is what nothing holds back: at each step of the base's walk the quantile $s$ of the estimate, on
-# average over the pictures. Then all three ways at several $w$, with two figures beside what is right:
+# average over the pictures. Then all three ways at several $w$, with two figures beside what is right. (At the end of the walk every picture is cut off at -1 and 1, whatever the way:
+# "nothing" is nothing *on* the way.)
 #
 # - **saturation**: how far the three channels of a picture are apart, on average, in [0, 1]; 0 is grey;
 # - **pinned**: the share of numbers that are as black or as white as can be, beyond 0.98 in absolute value.
@@ -843,7 +858,7 @@ check(dynamic_threshold)
 # Neither is to be large or small. Both are to be as in the world's own pictures.
 
 # %% [markdown] tags=["ja"]
-# まず、どこまではみ出すのでしょうか。何もしない場合に、1 つめのモデルの歩みの各ステップで、推定の分位数 $s$ がいくつになるかを、画像の平均で見ます。次に、いくつかの $w$ で 3 つのやり方を試し、正解の割合のほかに、2 つの指標を測ります。
+# まず、どこまではみ出すのでしょうか。何もしない場合に、1 つめのモデルの歩みの各ステップで、推定の分位数 $s$ がいくつになるかを、画像の平均で見ます。次に、いくつかの $w$ で 3 つのやり方を試し、正解の割合のほかに、2 つの指標を測ります。（歩み終わった絵は、どのやり方でも、-1 と 1 で切ります。「なし」とは、歩みの*途中で*何もしないことです。）
 #
 # - **鮮やかさ**：画像の 3 つのチャンネルが平均してどれだけ離れているか。[0, 1] で、0 は灰色です。
 # - **張り付き**：それ以上白くも黒くもなれない数の割合。絶対値が 0.98 を超えるものです。
@@ -931,7 +946,8 @@ plots.images(
 # %% [markdown]
 # Look at the backgrounds first. The world's dark is not black, and its light is not white. What do the three ways make of
 # them, and at which $w$ does each begin to differ from the world? Which is nearest to it at the largest $w$, by each figure? Clipping keeps every estimate in range, and yet the picture creeps to
-# the edge of it: what lies *at* the edge is in range, too. And does "right" still rise there? (Our prompts say five plain things, and little is
+# the edge of it: what lies *at* the edge is in range, too. Is clipping at every step less glaring than doing nothing before the end? If not, what may the reason be: what does the
+# network see in its next step of an estimate that was clipped, and what of one that was not? And does "right" still rise there? (Our prompts say five plain things, and little is
 # to be gained beyond a small $w$. Imagen's are long and odd.)
 #
 # **Change one thing:** percentile 0.9, or 1.0. What is lost at each end? (A 16x16 picture has 768 numbers, of which the 99.5% quantile leaves about four beyond it. Imagen's
@@ -939,20 +955,20 @@ plots.images(
 #
 # # 6. The whole chain
 #
-# All that you have written, together: the base with guidance and your threshold; your own stage in the middle; the
-# zoo's last stage. Then the same with the package's pipeline, which has its own of each of your functions.
+# What you have written, together: the base with guidance and your threshold; your own stage in the middle; the
+# zoo's last stage. Only exercise 1 rests: the base has its time here, its small pictures may be believed, so `LEVEL` is 0, and at level 0 they stay as they are. Then the same with the package's pipeline, which has its own of each of your functions.
 
 # %% [markdown] tags=["ja"]
-# まず背景を見てください。この世界の「暗い」は真っ黒ではなく、「明るい」は真っ白ではありません。3 つのやり方で、それぞれどうなりますか。どの $w$ から、この世界と違ってくるでしょうか。いちばん大きな $w$ で、それぞれの指標がこの世界にいちばん近いのは、どのやり方ですか。クリップすれば、推定はいつも範囲に収まります。それなのに、絵は範囲の端へとにじり寄っていきます。端に*張り付いた*ものも、範囲内だからです。そして、「正解」は、そこでもまだ増えているでしょうか。（このコースのプロンプトは、わかりやすいことを 5 つ言うだけなので、小さな $w$ で足ります。Imagen のプロンプトは、長くて変わったものばかりです。）
+# まず背景を見てください。この世界の「暗い」は真っ黒ではなく、「明るい」は真っ白ではありません。3 つのやり方で、それぞれどうなりますか。どの $w$ から、この世界と違ってくるでしょうか。いちばん大きな $w$ で、それぞれの指標がこの世界にいちばん近いのは、どのやり方ですか。クリップすれば、推定はいつも範囲に収まります。それなのに、絵は範囲の端へとにじり寄っていきます。端に*張り付いた*ものも、範囲内だからです。ステップごとにクリップすると、最後まで何もしないよりも、ぎらつきは抑えられているでしょうか。そうでないなら、なぜだと思いますか。クリップした推定と、しなかった推定とで、次のステップのネットワークに見えるものは、どう違うでしょうか。そして、「正解」は、そこでもまだ増えているでしょうか。（このコースのプロンプトは、わかりやすいことを 5 つ言うだけなので、小さな $w$ で足ります。Imagen のプロンプトは、長くて変わったものばかりです。）
 #
 # **ひとつ変えてみましょう**：percentile を 0.9 に、あるいは 1.0 に。それぞれ、何が失われますか。（16x16 の画像には数が 768 個しかなく、99.5% の分位数を超えるのは 4 個ほどです。Imagen の 1 つめのモデルが描くのは、12,288 個です。）
 #
 # # 6. 全体をつなぐ
 #
-# あなたが書いたものを、すべて使います。1 つめのモデルは、ガイダンスと、あなたのしきい値で。真ん中は、あなたのモデル。最後は zoo のモデルです。それから、同じことを、あなたの関数をそれぞれ自前で持っている、パッケージのパイプラインでも行います。
+# あなたが書いたものを、つなぎます。1 つめのモデルは、ガイダンスと、あなたのしきい値で。真ん中は、あなたのモデル。最後は zoo のモデルです。ただし、演習 1 の出番はありません。ここでは 1 つめのモデルに時間をかけるので、小さな絵は信じてよいのです。そこで `LEVEL` を 0 とします。強さ 0 では、小さな絵はそのままです。それから、同じことを、あなたの関数をそれぞれ自前で持っている、パッケージのパイプラインでも行います。
 
 # %% tags=["nbval-ignore-output"]
-SCALE, LEVEL = 3.0, 0.0  # the base has its time here, so the small pictures may be believed
+SCALE, LEVEL = 3.0, 0.0  # no noise: the base has its time here, so the small pictures may be believed
 
 
 def chain(middle, prompts, seed=0):
@@ -975,7 +991,6 @@ say(
 )
 for size, pictures in zip(PIXELS, final, strict=True):
     say("{size}: right {right:.0%}", size=size, right=faithfulness(readable(pictures), asked).all)
-say("Right in everything: {right:.0%}.", right=faithfulness(final[2], asked).all)
 
 package = Cascade(reading, [stages[0], Stage(mine, schedule, "sample", LARGE, machine), stages[2]])
 how = [Guidance(scale, STEPS, augmentation_level=LEVEL) for scale in (SCALE, 1.0, 1.0)]
@@ -999,23 +1014,27 @@ plots.images(
 )
 
 # %% [markdown]
-# **What could be lost on the way?** Read the row of "right" from 16x16 to 64x64. A stage that only enlarges cannot know better than the base what was meant, unless it reads the words, too, and
-# has the noise as an excuse to pay attention to them. (And the reader finds 16x16 hard to read: section 4 has its figure for the world's own.)
+# **What could be lost on the way?** Read the row of "right" from 16x16 to 64x64. By how many of the pictures does it change, and is that more than chance (section 4)? A stage that only enlarges cannot know
+# better than the base what was meant. These two read the words, too; but without noise they have no reason to doubt what they see. (The reader is not sure of everything either: section 4 has its figure for the world's own small pictures.)
+#
+# **Change one thing:** `LEVEL = 0.1`, and run the cell once more. Now the two stages have a reason. Does it help? What does it do to what is kept of the base's pictures?
 #
 # # Break it
 #
-# Somebody writes a walk of their own for the middle stage, with noise augmentation, as it should be. The stage is the zoo's and in order, the small pictures are the
-# hurried base's, and there is no error and no warning. **Before you read `faulty`**, run it: compare the three figures at each level with
-# those of the sound walk, then the pictures. Which of the figures gives it away, and from which level on? What is it that one
-# sees in the pictures, and where does it come from? Then read the code. Which *other* mistake of the same kind would go
-# unnoticed, or nearly, and why? (Try it: it takes one number.)
+# Somebody enlarges with your walk, with noise in the small pictures, as it should be, and makes a mistake in calling it. The stage is the zoo's and in order, the small pictures are the
+# hurried base's, and there is no error and no warning. **Read `faulty` before you run it**; it is one line. What does the network see, and what is it told? Write down what you expect of the
+# pictures, and which of the three figures will give it away, from which level on. Then run it, and compare with the sound walk. What is it that one
+# sees in the pictures, and where does it come from? Which *other* mistake of the same kind would go
+# unnoticed, or nearly, and why? (Try it: another number for `said` is enough. Compare the rows of all levels.)
 
 # %% [markdown] tags=["ja"]
-# **途中で、何が失われるでしょうか。** 「正解」の行を、16x16 から 64x64 まで読んでください。拡大しかしないモデルに、1 つめのモデルよりもよく、何を描くはずだったかがわかるわけはありません。ただし、同じ言葉を読んでいて、しかも、ノイズのおかげで言葉に耳を傾ける口実があるなら、別です。（それに、16x16 は、読み取り器にとって読みにくいのです。この世界の画像でどれだけ読めるかは、4 節にあります。）
+# **途中で、何が失われるでしょうか。** 「正解」の行を、16x16 から 64x64 まで読んでください。変わったのは何枚分で、それは偶然より大きいでしょうか（4 節）。拡大しかしないモデルに、1 つめのモデルよりもよく、何を描くはずだったかがわかるわけはありません。この 2 つは、同じ言葉も読んでいます。けれども、ノイズがなければ、見えるものを疑う理由がありません。（読み取り器も、何でも正しく読めるわけではありません。この世界の画像を小さくしたものをどれだけ読めるかは、4 節にあります。）
+#
+# **ひとつ変えてみましょう**：`LEVEL = 0.1` にして、セルをもう一度実行してください。これで、2 つのモデルに疑う理由ができました。良くなりますか。1 つめのモデルの絵は、どれだけ保たれますか。
 #
 # # 壊してみる
 #
-# だれかが、真ん中のモデルのための歩みを自分で書きました。もちろん、ノイズ条件付け拡張も入れて。モデルは zoo のもので、正常です。小さな絵は、1 つめのモデルが急いで描いたものです。エラーも警告も出ません。**`faulty` を読む前に**実行して、それぞれの強さで 3 つの指標を正常な歩みのものと比べ、それから画像を比べてください。どの指標から、どの強さから、おかしいとわかりますか。画像に見えているものは何で、どこから来たのでしょうか。そのあとで、コードを読んでください。同じ種類の*別の*間違いで、気づかれない、またはほとんど気づかれないものはどれで、それはなぜでしょうか。（試してみましょう。数をひとつ変えるだけです。）
+# だれかが、あなたの歩みを使って、絵を大きくしました。もちろん、小さな絵にはノイズを入れています。ただ、呼び出し方をひとつ間違えました。モデルは zoo のもので、正常です。小さな絵は、1 つめのモデルが急いで描いたものです。エラーも警告も出ません。**実行する前に、`faulty` を読んでください**。1 行です。ネットワークには何が見え、何が伝えられるでしょうか。画像がどうなるか、3 つの指標のどれに、どの強さから現れるかを予想して、書いてください。それから実行して、正常な歩みと比べましょう。画像に見えているものは何で、どこから来たのでしょうか。同じ種類の*別の*間違いで、気づかれない、またはほとんど気づかれないものはどれで、それはなぜでしょうか。（試してみましょう。`said` の数を変えるだけです。ほかの強さの行とも比べてください。）
 
 
 # %% tags=["nbval-ignore-output"]

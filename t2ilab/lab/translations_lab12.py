@@ -7,14 +7,16 @@ LAB_12: dict[str, str] = {
     "{size}x{size}: {numbers:>9,} weights, {channels} channels read, {seconds:.3f} s a picture": (
         "{size}x{size}：重み {numbers:>9,} 個、入力 {channels} チャンネル、1 枚に {seconds:.3f} 秒"
     ),
-    "   weights on the way down, in thousands: {widths}": "   下り道の重み（千個）：{widths}",
+    "   in thousands: on the way down {down}; in the middle {middle}; on the way up {up}": (
+        "   内訳（千個）：下り道 {down}、真ん中 {middle}、上り道 {up}"
+    ),
     "{large}x{large} made {small}x{small} again is {near:.1f} dB near what it was made of.": (
         "{large}x{large} をもう一度 {small}x{small} にすると、もとの絵に {near:.1f} dB まで近づきます。"
     ),
-    "Guessed of the words in gaps, in captions never read: English {en:.0%}, Japanese {ja:.0%}; of pairs never read "
-    "{rare:.0%}.": (
-        "読んだことのないキャプションで、穴の単語を当てた割合：英語 {en:.0%}、日本語 {ja:.0%}。"
-        "読んだことのない組み合わせでは {rare:.0%}。"
+    "Share of the missing words guessed right, in captions not seen in training: English {en:.0%}, Japanese {ja:.0%}; "
+    "English, of a shape and a colour never seen together, {rare:.0%}.": (
+        "学習に使わなかったキャプションで、穴の単語を当てた割合：英語 {en:.0%}、日本語 {ja:.0%}。"
+        "いっしょに見たことのない形と色の組み合わせ（英語）では {rare:.0%}。"
     ),
     "trained": "学習済み",
     "untrained": "学習なし",
@@ -52,6 +54,9 @@ LAB_12: dict[str, str] = {
     "The base's guesses are {near:.1f} dB near the true ones.": (
         "1 つめのモデルの推定は、本物の小さな絵に {near:.1f} dB まで近づいています。"
     ),
+    "Eight true small pictures, and what the base guesses of them.": (
+        "上から、本物の小さな絵 8 枚と、それについての 1 つめのモデルの推定。"
+    ),
     "your stage, of true small pictures": "あなたのモデル、本物の小さな絵から",
     "your stage, of the base's guesses": "あなたのモデル、推定から",
     "the twin without noise, of true ones": "ノイズなしの双子、本物から",
@@ -68,6 +73,9 @@ LAB_12: dict[str, str] = {
     ),
     "the twin:   of true ones {true:5.1f} dB, of guesses {wrong:5.1f} dB": (
         "双子　　　：本物から {true:5.1f} dB、推定から {wrong:5.1f} dB"
+    ),
+    "What the hurried base draws of the first eight captions.": (
+        "1 つめのモデルが、はじめの 8 つのキャプションから急いで描いた絵。"
     ),
     "{name:28} right {right:4.0%}, distance {distance:6.2f}, kept {kept:5.1f} dB": (
         "{name:28} 正解 {right:4.0%}、距離 {distance:6.2f}、保存 {kept:5.1f} dB"
@@ -116,7 +124,6 @@ LAB_12: dict[str, str] = {
         "もう一度 16x16 にすると、1 つめのモデルの絵との近さは、32x32 で {a:.1f} dB、64x64 で {b:.1f} dB です。"
     ),
     "{size}: right {right:.0%}": "{size}：正解 {right:.0%}",
-    "Right in everything: {right:.0%}.": "すべて正解：{right:.0%}。",
     "Your chain and the package's differ by {off:.5f} on average.": (
         "あなたの連なりとパッケージのものとの差は、平均 {off:.5f} です。"
     ),
