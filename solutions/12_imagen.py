@@ -1015,7 +1015,7 @@ plots.images(
 
 # %% [markdown]
 # **What could be lost on the way?** Read the row of "right" from 16x16 to 64x64. By how many of the pictures does it change, and is that more than chance (section 4)? A stage that only enlarges cannot know
-# better than the base what was meant. These two read the words, too; but without noise they have no reason to doubt what they see. (The reader is not sure of everything either: section 4 has its figure for the world's own small pictures.)
+# better than the base what was meant. The two that enlarge here read the words, too; but without noise they have no reason to doubt what they see. (The reader is not sure of everything either: section 4 has its figure for the world's own small pictures.)
 #
 # **Change one thing:** `LEVEL = 0.1`, and run the cell once more. Now the two stages have a reason. Does it help? What does it do to what is kept of the base's pictures?
 #
@@ -1028,7 +1028,7 @@ plots.images(
 # unnoticed, or nearly, and why? (Try it: another number for `said` is enough. Compare the rows of all levels.)
 
 # %% [markdown] tags=["ja"]
-# **途中で、何が失われるでしょうか。** 「正解」の行を、16x16 から 64x64 まで読んでください。変わったのは何枚分で、それは偶然より大きいでしょうか（4 節）。拡大しかしないモデルに、1 つめのモデルよりもよく、何を描くはずだったかがわかるわけはありません。この 2 つは、同じ言葉も読んでいます。けれども、ノイズがなければ、見えるものを疑う理由がありません。（読み取り器も、何でも正しく読めるわけではありません。この世界の画像を小さくしたものをどれだけ読めるかは、4 節にあります。）
+# **途中で、何が失われるでしょうか。** 「正解」の行を、16x16 から 64x64 まで読んでください。変わったのは何枚分で、それは偶然より大きいでしょうか（4 節）。拡大しかしないモデルに、1 つめのモデルよりもよく、何を描くはずだったかがわかるわけはありません。ここで拡大している 2 つのモデルは、同じ言葉も読んでいます。けれども、ノイズがなければ、見えるものを疑う理由がありません。（読み取り器も、何でも正しく読めるわけではありません。この世界の画像を小さくしたものをどれだけ読めるかは、4 節にあります。）
 #
 # **ひとつ変えてみましょう**：`LEVEL = 0.1` にして、セルをもう一度実行してください。これで、2 つのモデルに疑う理由ができました。良くなりますか。1 つめのモデルの絵は、どれだけ保たれますか。
 #

@@ -121,8 +121,10 @@ class World:
         if self.people:
             raise ValueError("namings names every thing, and this world has people=True. Take a world without it.")
         if self.held_out and self.usual == 1 and self.level != "shapes":
-            raise ValueError("namings names drawn things of held-out scenes, and none is in its usual colours; got "
-                             "usual=1.0. Take less.")  # fmt: skip
+            raise ValueError(
+                "namings names drawn things of held-out scenes, and none is in its usual colours; got usual=1.0. "
+                "Take less."
+            )
         rng = random.Random(f"namings {self.seed} {self.held_out} {index}")
         named = rng.choices(list(NAMED), list(NAMED.values()))[0]
         sayings = self._sayings(named)
