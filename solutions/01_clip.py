@@ -713,10 +713,10 @@ for fixed in (1, 100, None):
 # With $s = 1$ the softmax can never be sure, however good the matrix; with $s = 100$ hardly any but the nearest negatives push. Does the first show in your
 # figures, does the second? One seed is one throw of the dice: change `machine.seed(1)` in `pupil_of`, run both cells again, and see which differences stay.
 # CLIP lets $s$ be learnt, so that nobody has to choose it. The best value is not the same everywhere: yours is printed above and in section 5; that of the
-# zoo's `clip-storybook` ended at 35.0, and OpenAI's at the ceiling of 100.
+# zoo's `clip-storybook` ended at 32.5, and OpenAI's at the ceiling of 100.
 
 # %% [markdown] tags=["ja"]
-# $s = 1$ では、行列がどれほどよくても、ソフトマックスは決して確信を持てません。$s = 100$ では、損失に効くのは、ほとんど、いちばん紛らわしい負例だけになります。前者はあなたの結果に現れていますか。後者はどうですか。ひとつのシードの結果は、さいころを 1 回振っただけのようなものです。`pupil_of` の `machine.seed(1)` を変えて 2 つのセルをもう一度実行し、どの差が残るかを見てください。CLIP では $s$ も学習させるので、だれかが選ぶ必要はありません。ちょうどよい値は、場合によって違います。あなたのモデルの値は、すぐ上と 5 節に出ています。学習済みモデル集（zoo）の `clip-storybook` では 35.0 で終わり、OpenAI のモデルでは上限の 100 に達しました。
+# $s = 1$ では、行列がどれほどよくても、ソフトマックスは決して確信を持てません。$s = 100$ では、損失に効くのは、ほとんど、いちばん紛らわしい負例だけになります。前者はあなたの結果に現れていますか。後者はどうですか。ひとつのシードの結果は、さいころを 1 回振っただけのようなものです。`pupil_of` の `machine.seed(1)` を変えて 2 つのセルをもう一度実行し、どの差が残るかを見てください。CLIP では $s$ も学習させるので、だれかが選ぶ必要はありません。ちょうどよい値は、場合によって違います。あなたのモデルの値は、すぐ上と 5 節に出ています。学習済みモデル集（zoo）の `clip-storybook` では 32.5 で終わり、OpenAI のモデルでは上限の 100 に達しました。
 
 # %% [markdown]
 # # 8. The same for a whole storybook

@@ -5,7 +5,7 @@
 #
 # **You will build** DALL-E 2. CLIP turns pictures into vectors; a **decoder** turns such vectors back into pictures; and a
 # **prior** guesses, from the vector of a sentence, that of a picture which it could belong to. The paper calls the whole **unCLIP**: CLIP's tower of pictures, run backwards. You train a small prior of
-# your own in a minute, and see what happens without one. Then you do with pictures what one can only do where pictures are vectors: vary them, mix
+# your own in a few minutes, and see what happens without one. Then you do with pictures what one can only do where pictures are vectors: vary them, mix
 # two, move one along the difference of two sentences, and look at what is left when most of a vector is thrown away.
 #
 # | | |
@@ -23,7 +23,7 @@
 #
 # <!-- badges -->
 #
-# **このラボで作るもの**：DALL-E 2 です。CLIP は、画像をベクトルにします。**デコーダ**（decoder）は、そのベクトルを画像に戻します。そして**プライア**（事前分布、prior）は、文のベクトルから、それに合いそうな画像のベクトルを推測します。論文は、全体を **unCLIP** と呼びます。CLIP の画像のタワーを、逆向きに動かすからです。小さなプライアを、1 分で学習させましょう。プライアがないと何が起こるかも見ます。それから、画像がベクトルになっているからこそできることをします。画像のバリエーション、2 枚の混合、2 つの文の差に沿った移動。そして、ベクトルの大部分を捨てたとき、何が残るかを見ます。
+# **このラボで作るもの**：DALL-E 2 です。CLIP は、画像をベクトルにします。**デコーダ**（decoder）は、そのベクトルを画像に戻します。そして**プライア**（事前分布、prior）は、文のベクトルから、それに合いそうな画像のベクトルを推測します。論文は、全体を **unCLIP** と呼びます。CLIP の画像のタワーを、逆向きに動かすからです。小さなプライアを、数分で学習させましょう。プライアがないと何が起こるかも見ます。それから、画像がベクトルになっているからこそできることをします。画像のバリエーション、2 枚の混合、2 つの文の差に沿った移動。そして、ベクトルの大部分を捨てたとき、何が残るかを見ます。
 #
 # | | |
 # |---|---|
@@ -174,7 +174,7 @@ for name, label in ATTRIBUTES.items():
     say("{name:12} from the caption's embedding: right in {share:.0%}", name=label, share=across[name])
 
 # %% [markdown]
-# The second row has lost what CLIP does not see, and kept what it does. Now compare the third with it. Something of the caption does get across; what, and what is lost?
+# The second row has lost what CLIP does not see, and kept nearly all that it does. Where a shape in it is spoiled, remember the picture: section 6 decodes the first four of these vectors again, from other noise. Does the vector lack the shape, or did the drawing fail? Now compare the third row with the second. Much of the caption does get across, yet hardly a picture has all of it; what gets across, and what is lost?
 #
 # # 3. The prior
 #
@@ -191,7 +191,7 @@ for name, label in ATTRIBUTES.items():
 # ### Exercise 1: <!-- exercise prior_loss -->
 
 # %% [markdown] tags=["ja"]
-# 2 行目の絵は、CLIP に見えないものを失い、見えるものを残しています。3 行目と比べてください。キャプションの何かは伝わっています。伝わったのは何で、失われたのは何でしょうか。
+# 2 行目の絵は、CLIP に見えないものを失い、見えるものをほとんど残しています。形が崩れた絵があったら、覚えておいてください。6 節では、はじめの 4 つのベクトルを、別のノイズからもう一度デコードします。形はベクトルに入っていないのでしょうか。それとも、描くのに失敗しただけでしょうか。次に、3 行目を 2 行目と比べてください。キャプションのことはかなり伝わっていますが、すべてがそろった絵はほとんどありません。伝わったのは何で、失われたのは何でしょうか。
 #
 # # 3. プライア
 #
@@ -446,7 +446,7 @@ plots.images(
 
 # %% [markdown]
 # What does the prior buy over the caption's own vector, and over the one that was merely moved? Why does one move for all not suffice? And why may the mean do as well as a draw in a world whose captions
-# say nearly all that there is to see, and would it for photographs? (With 48 pictures a share is uncertain by up to 14 points, and the difference of two by up to 20.) Look at the last column, too: the vector that fits the caption best is the
+# say nearly all that there is to see, and would it for photographs? (With 48 pictures a share is uncertain by up to 14 points, and the difference of two by up to 20. The last line is no ceiling, either: given a picture's own vector, the decoder still errs at times.) Look at the last column, too: the vector that fits the caption best is the
 # caption's own. How does it draw? *Fitting a caption* and *being a picture* are two things, and the prior is there for the second.
 #
 # Single shapes leave little to choose: nearly every candidate is right. What would a prompt have to be like for more candidates to pay? By which figure would you choose their number?
@@ -456,11 +456,11 @@ plots.images(
 # # 6. Variations
 #
 # **What does CLIP see in a picture, and what not?** Embed it, decode it several times, from other noise: what the
-# embedding says is there each time, and what it does not say, the decoder has to make up (section 3.1). The paper begins from the picture's own noise $x_T$, which walking DDIM backwards finds: embedding and $x_T$ together
+# embedding says should be there each time, and what it does not say, the decoder has to make up (section 3.1). The paper begins from the picture's own noise $x_T$, which walking DDIM backwards finds: embedding and $x_T$ together
 # give the picture back, and chance on the way ($\eta > 0$) loosens what the embedding does not hold. Here $x_T$ is new each time.
 
 # %% [markdown] tags=["ja"]
-# プライアを使うと、キャプション自身のベクトルや、動かしただけのベクトルと比べて、何が良くなりますか。どれも同じだけ動かすのでは足りないのは、なぜでしょうか。この世界のキャプションは、見えるもののほとんどすべてを言っています。そんな世界で、平均でも、描いたときと同じくらいうまくいくとしたら、それはなぜでしょうか。写真でも、そうでしょうか。（48 枚では、割合に最大 14 ポイント、2 つの割合の差には最大 20 ポイントの誤差があります。）最後の列も見てください。キャプションにいちばん合うベクトルは、キャプション自身のものです。それで描いた絵は、どうでしょうか。*キャプションに合う*ことと、*画像である*ことは別で、プライアがいるのは、2 つめのためです。
+# プライアを使うと、キャプション自身のベクトルや、動かしただけのベクトルと比べて、何が良くなりますか。どれも同じだけ動かすのでは足りないのは、なぜでしょうか。この世界のキャプションは、見えるもののほとんどすべてを言っています。そんな世界で、平均でも、描いたときと同じくらいうまくいくとしたら、それはなぜでしょうか。写真でも、そうでしょうか。（48 枚では、割合に最大 14 ポイント、2 つの割合の差には最大 20 ポイントの誤差があります。最後の行が上限というわけでもありません。画像自身のベクトルを渡しても、デコーダはときどき描き間違えるからです。）最後の列も見てください。キャプションにいちばん合うベクトルは、キャプション自身のものです。それで描いた絵は、どうでしょうか。*キャプションに合う*ことと、*画像である*ことは別で、プライアがいるのは、2 つめのためです。
 #
 # 図形ひとつでは、選ぶ余地があまりありません。ほとんどの候補が正しいからです。候補を増やすことに意味があるのは、どんなプロンプトでしょうか。あなたなら、どの指標を見て、いくつにしますか。
 #
@@ -468,7 +468,7 @@ plots.images(
 #
 # # 6. バリエーション
 #
-# **CLIP は、画像の何を見て、何を見ていないのでしょうか。** 画像を埋め込みにして、別のノイズから何度もデコードします。埋め込みに書いてあることは、いつも現れます。書いていないことは、デコーダが補うしかありません（3.1 節）。論文では、DDIM を逆に歩いて見つけた、その画像のノイズ $x_T$ から始めます。埋め込みと $x_T$ がそろえば、もとの画像が戻り、途中に偶然を入れると（$\eta > 0$）、埋め込みにないところが変わります。ここでは、$x_T$ を毎回新しくします。
+# **CLIP は、画像の何を見て、何を見ていないのでしょうか。** 画像を埋め込みにして、別のノイズから何度もデコードします。埋め込みに書いてあることは、いつも現れるはずです。書いていないことは、デコーダが補うしかありません（3.1 節）。論文では、DDIM を逆に歩いて見つけた、その画像のノイズ $x_T$ から始めます。埋め込みと $x_T$ がそろえば、もとの画像が戻り、途中に偶然を入れると（$\eta > 0$）、埋め込みにないところが変わります。ここでは、$x_T$ を毎回新しくします。
 
 # %% tags=["nbval-ignore-output"]
 TIMES = 4
@@ -677,7 +677,7 @@ plots.images(
 )
 
 # %% [markdown]
-# In which order do background, place, colour, size and shape come back? Read each curve beside what a guess would get: size and background half the time, the others one time in eight or so. (With no component at all it is less: all are nearly the same picture, and hardly one.) CLIP never was told of any of them; it was told which caption belongs to
+# In which order do background, place, colour, size and shape come back? Read each curve beside what a guess would get: size and background half the time, the others one time in eight or so. (With no component at all it is no more than that: all are nearly the same picture, and hardly one.) CLIP never was told of any of them; it was told which caption belongs to
 # which picture. Components are sorted by how much embeddings *differ* along them. Is what comes first also what tells captions apart best?
 #
 # # 10. Draw many, show the best
@@ -689,7 +689,7 @@ plots.images(
 # ### Exercise 4: <!-- exercise rerank -->
 
 # %% [markdown] tags=["ja"]
-# 背景、場所、色、大きさ、形は、どの順に戻ってきますか。どの曲線も、あてずっぽうと比べて読んでください。あてずっぽうでも、大きさと背景は 2 回に 1 回、ほかは 8 回に 1 回ほど当たります。（主成分が 0 個のときは、それより低くなります。どれもほとんど同じで、絵にもなっていないからです。）CLIP は、そのどれについても教わっていません。教わったのは、どのキャプションがどの画像のものか、だけです。主成分は、埋め込みの*違い*が大きい順に並んでいます。最初に戻ってくるものは、キャプションを見分けるのにもいちばん役立つものでしょうか。
+# 背景、場所、色、大きさ、形は、どの順に戻ってきますか。どの曲線も、あてずっぽうと比べて読んでください。あてずっぽうでも、大きさと背景は 2 回に 1 回、ほかは 8 回に 1 回ほど当たります。（主成分が 0 個のときは、あてずっぽうを超えません。どれもほとんど同じで、絵にもなっていないからです。）CLIP は、そのどれについても教わっていません。教わったのは、どのキャプションがどの画像のものか、だけです。主成分は、埋め込みの*違い*が大きい順に並んでいます。最初に戻ってくるものは、キャプションを見分けるのにもいちばん役立つものでしょうか。
 #
 # # 10. たくさん描いて、良いものを見せる
 #

@@ -79,7 +79,7 @@ def test_it_trains_saves_and_opens(small, cpu, tmp_path):
     other = clip_storybook.Recipe(cpu, 4)
     other.start_from(str(tmp_path))
     torch.testing.assert_close(other.pipeline(other.model).encode_text(["a cat"]), again.encode_text(["a cat"]))
-    scores = recipe.measure(steps[-1].average, 8)
+    scores = recipe.measure(steps[-1].average, 8, 8)
     assert len(scores) == 8
     assert all(0 <= score <= 1 for score in scores.values())
 

@@ -25,10 +25,10 @@ MOVERS = ("cat", "dog", "fish", "bird", "horse", "kangaroo", "elephant", "boat",
           "astronaut", "robot")  # fmt: skip
 BESIDE = ("left of", "right of", "above", "below")
 NAMED = {  # what `namings` name: the shares of batches
-    ("thing",): 0.4,
-    ("color",): 0.3,
-    ("thing", "color"): 0.15,
-    ("place", "background"): 0.15,
+    ("thing",): 0.42,
+    ("color",): 0.34,
+    ("thing", "color"): 0.18,
+    ("place", "background"): 0.06,
 }
 
 

@@ -60,7 +60,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, width) -> (B, L, width)."""
         h = self.fc1(x)
-        return self.fc2(h * torch.sigmoid(1.702 * h) if self.quick_gelu else F.gelu(h))
+        return self.fc2(F.silu(1.702 * h) / 1.702 if self.quick_gelu else F.gelu(h))  # silu(x) = x sigmoid(x)
 
 
 class Layer(nn.Module):

@@ -13,14 +13,14 @@ from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.nets.text import TextConfig
 from t2ilab.nets.vision import VisionConfig
-from t2ilab.recipes.recognition import retrieval_scores, zero_shot_scores
+from t2ilab.recipes.recognition import PICTURES, SCENES, retrieval_scores, zero_shot_scores
 from t2ilab.recipes.towers import TwoTowers
 from t2ilab.training.loop import Plan
 
 NAME = "clip-storybook"
-STEPS = 2400
+STEPS = 2550
 BATCH = 128
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 2e-3
 WARMUP = 50
 CONTEXT_LENGTH = 32
 PARTIAL = 0.2  # the share of scenes' captions that leave something unsaid
@@ -65,8 +65,8 @@ class Recipe(TwoTowers):
             batch = self.world.batch(step, BATCH, self.device.device)
         return self.contrast(batch["image"], batch["caption"], batch.get("row"))
 
-    def measure(self, model: CLIP, count: int = 1000) -> dict[str, float]:
-        """Zero-shot accuracy over things, colours and both, also of pairs kept from training; and retrieval among
-        `count` distinct scenes with full captions, both directions."""
+    def measure(self, model: CLIP, count: int = PICTURES, scenes: int = SCENES) -> dict[str, float]:
+        """Zero-shot accuracy over things, colours and both on `count` pictures, and on as many of pairs kept from
+        training; and retrieval among so many distinct scenes with full captions, both directions."""
         clip = self.pipeline(model)
-        return zero_shot_scores(clip, "en", count, self.seed) | retrieval_scores(clip, "en", count, self.seed)
+        return zero_shot_scores(clip, "en", count, self.seed) | retrieval_scores(clip, "en", scenes, self.seed)

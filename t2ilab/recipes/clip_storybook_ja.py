@@ -9,7 +9,7 @@ from torch import Tensor
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.pipelines.image_text import ImageText
-from t2ilab.recipes.recognition import retrieval_scores, zero_shot_scores
+from t2ilab.recipes.recognition import PICTURES, SCENES, retrieval_scores, zero_shot_scores
 from t2ilab.recipes.towers import AlignedWords, Words
 from t2ilab.training.loop import Plan
 
@@ -43,9 +43,9 @@ class Recipe(AlignedWords):
         captions = self.world.translations(step, BATCH)
         return self.align(captions["ja"], self.teacher.encode_text(captions["en"]))
 
-    def measure(self, model: Words, count: int = 1000) -> dict[str, float]:
+    def measure(self, model: Words, count: int = PICTURES, scenes: int = SCENES) -> dict[str, float]:
         """What `clip-storybook` is measured by, in Japanese, and retrieval by its own words, which know none."""
         clip = self.pipeline(model)
-        scores = zero_shot_scores(clip, "ja", count, self.seed) | retrieval_scores(clip, "ja", count, self.seed)
-        before = retrieval_scores(self.teacher, "ja", count, self.seed)
+        scores = zero_shot_scores(clip, "ja", count, self.seed) | retrieval_scores(clip, "ja", scenes, self.seed)
+        before = retrieval_scores(self.teacher, "ja", scenes, self.seed)
         return scores | {f"before: {name}": score for name, score in before.items()}

@@ -118,15 +118,19 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)  # (B, m, n), m at most n, singular values up to 1
-    # Each iteration multiplies x from the left by a polynomial of x x^T. Those are (m, m) and commute, so the product
-    # of all is taken first, and the wide matrix is touched only twice.
+    # Each iteration multiplies x from the left by a polynomial of x x^T. Those are (m, m) and commute, so where x is
+    # wide the product of all is taken first, and x itself is touched only twice.
+    wide = x.shape[2] > 1.5 * x.shape[1]
     gram = x @ x.mT  # (B, m, m)
-    eye = torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
     product = None
     for left in reversed(range(iterations)):
-        factor = 3.4445 * eye - 4.7750 * gram + 2.0315 * gram @ gram
-        product = factor if product is None else factor @ product
+        factor = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        factor.diagonal(dim1=1, dim2=2).add_(3.4445)
+        if wide:
+            product = factor if product is None else factor @ product
+        else:
+            x = factor @ x
         if left:
-            gram = factor @ gram @ factor
+            gram = factor @ gram @ factor if wide else x @ x.mT
     x = x if product is None else product @ x
     return x.mT if tall else x
