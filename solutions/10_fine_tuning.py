@@ -694,9 +694,9 @@ plots.images(
     columns=5,
     inches=1.6,
 )
-reader = PetReader(through=lambda images: seen_through(pipe, images), count=budget(lesson=96, ci=8))
+reader = PetReader(through=lambda images: seen_through(pipe, images), count=budget(lesson=192, ci=8))
 say("Of its five pictures, the reader of pets recognises {share:.0%}.", share=reader.share(pet_images))
-say("Of monsters of other colours: {share:.0%}.", share=reader.share(real))
+say("Of other monsters: {share:.0%}.", share=reader.share(real))
 
 
 def look_for_pet(name, model, word=WORD):
@@ -796,14 +796,14 @@ plots.images(
 
 # %% [markdown]
 # Two columns to read. **The pet without its word**: does a monster, any monster, now look like yours? The paper calls that *language
-# drift*. **Old prompts**: what did the second term buy? What it cost, the share with the word may not show: look
-# in the pictures for the places where the pet is missing. (With it, a step looks at twice as many pictures, and it
+# drift*. **Old prompts**: what did the second term buy? And what did it cost? The share with the word may differ by
+# no more than chance allows; the pictures show it better: look for the places where the pet is missing. (With it, a step looks at twice as many pictures, and it
 # was given twice as many steps, since it has both to learn and to remember. With 48 pictures, shares that are less than 20 points apart may be equal.)
 #
 # **Change one thing:** weigh the prior by 5; or train three times as long without it.
 
 # %% [markdown] tags=["ja"]
-# 見るところは 2 つです。**言葉なしのペット**：モンスターならどれでも、うちの子に似てしまったでしょうか。論文では*言語のずれ*（language drift）といいます。**以前のプロンプト**：2 つめの項で、何が手に入りましたか。何を払ったかは、言葉を付けたときの割合には現れないかもしれません。ペットがいなくなった場所を、画像で探してください。（この損失は、1 ステップに 2 倍の枚数を使います。覚えることと忘れないことの両方が要るので、ステップ数も 2 倍にしました。48 枚の割合では、20 ポイントより小さい差は、差とはいえません。）
+# 見るところは 2 つです。**言葉なしのペット**：モンスターならどれでも、うちの子に似てしまったでしょうか。論文では*言語のずれ*（language drift）といいます。**以前のプロンプト**：2 つめの項で、何が手に入りましたか。何を払いましたか。言葉を付けたときの割合の差は、偶然でも出るくらいかもしれません。画像のほうがよくわかります。ペットがいなくなった場所を探してください。（この損失は、1 ステップに 2 倍の枚数を使います。覚えることと忘れないことの両方が要るので、ステップ数も 2 倍にしました。48 枚の割合では、20 ポイントより小さい差は、差とはいえません。）
 #
 # **ひとつ変えてみましょう**：事前保存の重みを 5 にしてみてください。あるいは、それなしで 3 倍の長さの学習をしてみてください。
 
@@ -879,14 +879,15 @@ plots.images(
 )
 
 # %% [markdown]
-# **Is either of them the pet?** By the shares the first may well be ahead. But it draws patches of ink and colour, and no creature: the reader of pets learnt from
-# drawings alone, and has never had to tell such patches from the pet. The second model draws monsters, and the reader takes one other monster in five for
-# yours: a share that is no larger says nothing. So look at the pictures before you believe the shares.
+# **Is either of them the pet?** Both shares are well behind DreamBooth's, and too near each other to say which of the two is ahead. And what do they count? The word
+# for the base draws patches of ink and colour, and no creature. The reader of pets learnt from drawings alone: it takes hardly any other drawn monster for
+# yours, but it has never had to tell such patches from it. The second model draws monsters, of a sort, and none that you see here is yours. So look at the
+# pictures before you believe the shares.
 # A word can only point at what a model can draw, and the base has no monster among that. (The old prompts of each are its own,
 # whatever the word: nothing else moved.) Stable Diffusion has seen hundreds of millions of pictures, and so a word gets it far.
 
 # %% [markdown] tags=["ja"]
-# **どちらかは、うちの子でしょうか。** 割合では、ひとつめのほうが上かもしれません。けれども、描いているのはインクと色のしみで、生き物ではありません。ペットの読み取り器は、きちんとした絵だけから学んだので、こうしたしみをうちの子と見分けたことがありません。2 つめのモデルはモンスターを描きます。そして読み取り器は、ほかのモンスターの 5 匹に 1 匹を、うちの子だと思ってしまいます。割合がそれより大きくなければ、何も言えません。ですから、割合を信じる前に、画像を見てください。言葉は、モデルが描けるものを指すことしかできません。（以前のプロンプトは、どちらも、言葉を足す前のモデルのままです。ほかは何も動いていません。）Stable Diffusion は何億枚もの画像を見ているので、言葉ひとつで遠くまで届きます。
+# **どちらかは、うちの子でしょうか。** どちらの割合も DreamBooth にはずっと及ばず、2 つの差も、どちらが上かを言えるほどではありません。それに、割合は何を数えているのでしょうか。もとのモデルの言葉が描くのはインクと色のしみで、生き物ではありません。ペットの読み取り器は、きちんとした絵だけから学びました。絵のモンスターなら、ほかの子をうちの子と間違えることはほとんどありませんが、こうしたしみをうちの子と見分けたことはありません。2 つめのモデルはモンスターらしいものを描きますが、ここに見える中に、うちの子はいません。ですから、割合を信じる前に、画像を見てください。言葉は、モデルが描けるものを指すことしかできません。（以前のプロンプトは、どちらも、言葉を足す前のモデルのままです。ほかは何も動いていません。）Stable Diffusion は何億枚もの画像を見ているので、言葉ひとつで遠くまで届きます。
 
 # %% [markdown]
 # # 6. What each of them costs

@@ -69,7 +69,7 @@ LAB_10: dict[str, str] = {
     "Of its five pictures, the reader of pets recognises {share:.0%}.": (
         "5 枚の画像のうち、ペットの読み取り器が見分けたのは {share:.0%} です。"
     ),
-    "Of monsters of other colours: {share:.0%}.": "ほかの色のモンスターでは {share:.0%} です。",
+    "Of other monsters: {share:.0%}.": "ほかのモンスターでは {share:.0%} です。",
     "{name:36} the pet with its word {there:4.0%}, without it {elsewhere:4.0%}, old prompts {old:4.0%}": (
         "{name:36} 言葉ありのペット {there:4.0%}、言葉なし {elsewhere:4.0%}、以前のプロンプト {old:4.0%}"
     ),

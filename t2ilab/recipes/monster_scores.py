@@ -25,6 +25,7 @@ TOGETHER = 16  # pictures looked at at a time: each pixel meets 49 colours
 SOFT = 2.0  # of CIELAB's distance, in which about 2 can just be seen: how sharply a pixel decides for one colour
 UNLIKE = 0.1  # so far from the paper in one channel, between 0 and 1, is ink or paint
 RIDGE = 0.01
+IS_THE_PET = 0.6  # above the middle of 0 and 1: what is not the pet is more various, and spreads further
 
 
 def palette() -> Tensor:
@@ -130,7 +131,7 @@ class PetReader:
         self,
         clip: ImageText | None = None,
         through: Callable[[Tensor], Tensor] | None = None,
-        count: int = 128,
+        count: int = 256,
         size: int = 64,
     ):
         self.clip = clip or ImageText.from_pretrained(CLIP_NAME)
@@ -144,7 +145,7 @@ class PetReader:
 
     def __call__(self, images: Tensor) -> list[bool]:
         """One answer a picture (B, 3, H, W) in [-1, 1]."""
-        return (self._seen(images.cpu()) @ self.weights > 0.5).tolist()
+        return (self._seen(images.cpu()) @ self.weights > IS_THE_PET).tolist()
 
     def share(self, images: Tensor) -> float:
         """The share of pictures that show the pet."""
