@@ -17,7 +17,7 @@ from t2ilab.clip.retrieval import near_duplicates
 
 LOOK = 32  # pixels a side of what is compared
 SMALL = 8  # pixels a side of a picture's own features: where it is light and dark
-ALIKE = 0.85  # from this mean of two cosines on, of features and of small pictures, two pictures are looked at
+ALIKE = 0.82  # from this mean of two cosines on, of features and of small pictures, two pictures are looked at
 ALONE = 0.97  # the cosine of features from which on pictures count as near copies that nobody looks at
 DIFFERENCE = 0.34  # chosen on 100,000 pairs of seed 5 of `NoisyPairs`
 SAME_WORDS = 0.9  # the cosine of texts from which on they say the same; both chosen like that limit
@@ -107,7 +107,7 @@ def near_copies(
         looks: uint8 (N, 3, 32, 32), as `looks_of` makes them; None lets the features alone decide, as
             `near_duplicates` does.
         alike: a cosine: of the features, from which on they are near copies, by default 0.97; with looks, the mean of
-            that and of the cosine of the pictures made very small, from which on both are looked at, by default 0.85.
+            that and of the cosine of the pictures made very small, from which on both are looked at, by default 0.82.
         differs: how far a near copy differs at most, by `difference`.
         texts: features (N, D) of the captions, of any length, as a second witness: what only looks alike is seldom
             called the same. Where two say the same, the pictures may differ by 18% more than `differs`, and elsewhere
