@@ -67,6 +67,6 @@ class Recipe(TwoTowers):
 
     def measure(self, model: CLIP, count: int = PICTURES, scenes: int = SCENES) -> dict[str, float]:
         """Zero-shot accuracy over things, colours and both on `count` pictures, and on as many of pairs kept from
-        training; and retrieval among so many distinct scenes with full captions, both directions."""
+        training; and retrieval among `scenes` distinct scenes with full captions, both directions."""
         clip = self.pipeline(model)
         return zero_shot_scores(clip, "en", count, self.seed) | retrieval_scores(clip, "en", scenes, self.seed)

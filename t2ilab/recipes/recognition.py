@@ -16,7 +16,7 @@ from t2ilab.data.words import ALL_COLORS, LANGUAGES, THINGS
 from t2ilab.data.world import World
 from t2ilab.pipelines.image_text import ImageText
 
-PICTURES = 6000  # of single things: so many tell shares of 85% apart that are a point apart, and 1,000 do not
+PICTURES = 6000  # of single things: a share of 85% is known to 0.9 points, two standard deviations; of 1,000 to 2.3
 SCENES = 1000  # that a picture or a caption is looked for among
 TEMPLATES = {  # what a thing's name stands in
     "en": ("{}", "a {}", "a picture of a {}", "a drawing of a {}", "a big {}", "a small {}", "a {} in the center"),
