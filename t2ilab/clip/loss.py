@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -17,12 +19,19 @@ def clip_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor
         logit_scale: what the cosines are multiplied by, one over the temperature.
 
     Returns:
-        A scalar in nats: the mean of picture to text and text to picture. ln B where nothing is told apart.
+        A scalar in nats: the mean of picture to text and text to picture. ln B where nothing is told apart. Of one pair
+        it is 0, with a warning, as there is nothing to tell apart.
 
     Raises:
         ValueError: other shapes, no pair, or features that are not finite.
     """
     images, texts = _normalised(image_features, text_features)
+    if len(images) == 1:
+        warnings.warn(
+            "One pair has no other to be told from: its loss is 0 whatever the weights, and nothing is learned. Take "
+            "batches of two pairs at least; a hundred are better.",
+            stacklevel=2,
+        )
     logits = logit_scale * images @ texts.T  # (B, B): pictures in rows
     own = torch.arange(len(logits), device=logits.device)  # the partner of picture i is text i
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
