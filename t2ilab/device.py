@@ -42,7 +42,7 @@ class DeviceManager:
         else:
             try:
                 self.device = torch.device(asked)
-            except RuntimeError:
+            except (RuntimeError, TypeError):  # of a string, and of anything else
                 raise ValueError(f"A device is one of {', '.join(present)}; got {str(asked)!r}.") from None
             if self.device.type not in present:
                 raise ValueError(

@@ -265,6 +265,24 @@ def test_so_many_things_have_their_usual_colours_as_are_asked_for():
     assert 0.35 < share(0.3) < 0.45
 
 
+def test_two_colours_are_said_after_their_thing_as_often_as_is_asked_for():
+    def share(**behind):
+        world = World(level="storybook", partial=0.0, japanese=0.0, two_colors=1.0, usual=0.0, seed=5, **behind)
+        scenes = world.batch(0, 1024)["scene"]
+        said = [
+            c
+            for c, s in zip(world.captions(0, 1024), scenes, strict=True)
+            if s.other is None and f", {s.color} and" in c
+        ]
+        two = [s for s in scenes if s.other is None and s.accent and s.accent != usual_accent(s)]
+        return len(said) / len(two)
+
+    assert share(behind=0.0) == 0
+    assert share(behind=1.0) == 1
+    assert 0.25 < share() < 0.42
+    assert 0.5 < share(behind=0.6) < 0.7
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("siblings", [2, 5])
 def test_siblings_differ_in_one_thing_or_one_colour(level, siblings):
@@ -326,7 +344,7 @@ def test_namings_are_a_function_of_seed_and_index():
     assert World(level="shapes", held_out=True, usual=1.0).namings(0, 4)["caption"]
 
 
-@pytest.mark.parametrize("share", ["partial", "japanese", "two_colors", "usual"])
+@pytest.mark.parametrize("share", ["partial", "japanese", "two_colors", "usual", "behind"])
 @pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan")])
 def test_shares_lie_between_0_and_1(share, wrong):
     with pytest.raises(ValueError, match=f"{share} is a share, from 0 to 1; got {wrong}"):

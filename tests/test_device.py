@@ -95,6 +95,11 @@ def test_a_device_that_is_not_there(how, asked, sentence, plain_cpu, monkeypatch
         DeviceManager(asked if how == "argument" else None)
 
 
+def test_what_is_no_name_of_a_device(plain_cpu):
+    with pytest.raises(ValueError, match=r"A device is one of cpu; got '1\.5'\."):
+        DeviceManager(1.5)
+
+
 def test_a_number_beyond_the_last_device(cuda):
     with pytest.raises(ValueError, match=r"This machine has 2 of 'cuda', numbered from 0; got 'cuda:2'\."):
         DeviceManager("cuda:2")

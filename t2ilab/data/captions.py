@@ -12,27 +12,32 @@ FILLERS_EN = set("a an the of on in at with and picture drawing image photo phot
 FILLERS_JA = ("背景", "図形", "絵", "がある", "の", "に", "は", "が", "、", "。", "で", "と", "を")
 FILLERS_STORYBOOK = ("humanoid", "がいる", "いる")
 KINDS = ("picture", "drawing", "photograph")
+BEHIND = 1 / 3  # of English captions of one thing in two colours, those that say them after it: a robot, red and grey
 
 
-def describe(scene: Scene, language: str = "en", rng: random.Random | None = None) -> str:
+def describe(scene: Scene, language: str = "en", rng: random.Random | None = None, behind: float = BEHIND) -> str:
     """A caption of the scene.
 
     Args:
         scene: what to say; attributes that are None are not mentioned.
         language: "en" or "ja".
         rng: picks among wordings and synonyms; None gives the plainest caption.
+        behind: of one thing in two colours, the share of English captions that say them after it.
 
     Raises:
         ValueError: a language other than these two.
     """
-    return ("" if language == "ja" else " ").join(caption_words(scene, language, rng)).replace(" ,", ",")
+    words = caption_words(scene, language, rng, behind)
+    return ("" if language == "ja" else " ").join(words).replace(" ,", ",")
 
 
-def caption_words(scene: Scene, language: str = "en", rng: random.Random | None = None) -> list[str]:
+def caption_words(
+    scene: Scene, language: str = "en", rng: random.Random | None = None, behind: float = BEHIND
+) -> list[str]:
     """The same caption as a list of words, which is what a tokenizer's merges must not cross."""
     if language not in LANGUAGES:
         raise ValueError(f"language must be 'en' or 'ja'; got {language!r}.")
-    speaker = (_Japanese if language == "ja" else _English)(scene, rng)
+    speaker = (_Japanese if language == "ja" else _English)(scene, rng, behind)
     size, color, place, background = (speaker.say(scene, a) for a in ("size", "color", "place", "background"))
     wording = rng.randrange(5) if rng else 0
     things = speaker.things(scene, size, color)
@@ -44,10 +49,10 @@ class _Speaker:
 
     column: int
 
-    def __init__(self, scene: Scene, rng: random.Random | None):
+    def __init__(self, scene: Scene, rng: random.Random | None, behind: float):
         self.rng = rng
         # a robot, red and grey: colours behind their thing, where one thing in two colours is all there is
-        self.behind = scene.accent is not None and scene.other is None and rng is not None and rng.random() < 1 / 3
+        self.behind = scene.accent is not None and scene.other is None and rng is not None and rng.random() < behind
         self.listed = all(one.relation in (None, "and") for one in scene.chain())  # a cat, a dog and a bird
 
     def say(self, scene: Scene, attribute: str, default: str = "") -> str:

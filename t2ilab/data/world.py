@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from t2ilab.data.captions import describe
+from t2ilab.data.captions import BEHIND, describe
 from t2ilab.data.layout import heeds_sizes
 from t2ilab.data.render import draw, render
 from t2ilab.data.scenes import Scene, complete, is_held_out, usual_accent
@@ -45,6 +45,8 @@ class World:
         level: "shapes" or "storybook".
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
         usual: of the drawn things, the share that has its usual colours.
+        behind: of the English captions of one thing in two colours, the share that say them after it: "a robot, red and
+            grey".
         siblings: so many scenes of a batch in a row are one scene and the same with one thing or one colour exchanged,
             and with it the second colour for the usual one, so that only these tell their captions apart. 1 makes each
             scene anew.
@@ -59,6 +61,7 @@ class World:
     level: str = "shapes"
     two_colors: float = 0.6
     usual: float = 0.35
+    behind: float = BEHIND
     siblings: int = 1
     people: bool = False
 
@@ -67,7 +70,7 @@ class World:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
         if self.siblings < 1 or (self.siblings > 1 and self.held_out):
             raise ValueError(f"siblings is at least 1, and 1 in a world of held-out scenes; got {self.siblings}.")
-        for share in ("partial", "japanese", "two_colors", "usual"):
+        for share in ("partial", "japanese", "two_colors", "usual", "behind"):
             if not 0 <= getattr(self, share) <= 1:
                 raise ValueError(f"{share} is a share, from 0 to 1; got {getattr(self, share)}.")
         if self.people and (self.level == "shapes" or self.siblings > 1):
@@ -102,7 +105,7 @@ class World:
         """The index-th batch of captions without pictures: {"en": B strings, "ja": B strings that say the same}."""
         rng = random.Random(f"translations {self.seed} {self.held_out} {index}")
         said = [self._said(self._scene(rng), rng) for _ in range(batch_size)]
-        return {language: [describe(scene, language, rng) for scene in said] for language in LANGUAGES}
+        return {language: [describe(scene, language, rng, self.behind) for scene in said] for language in LANGUAGES}
 
     def namings(self, index: int, batch_size: int, device: torch.device | str = "cpu") -> dict[str, Any]:
         """The index-th batch of pictures of one thing each, whose captions name no more than its kind, its colour, or
@@ -191,7 +194,7 @@ class World:
             scene = self._scene(rng)
             if things in (None, len(scene.chain())):
                 scenes.append(scene if self.level == "shapes" else _unsaid(scene, rng))
-        return [describe(scene, language, rng) for scene in scenes], scenes
+        return [describe(scene, language, rng, self.behind) for scene in scenes], scenes
 
     def _scene(self, rng: random.Random) -> Scene:
         while True:
@@ -223,7 +226,7 @@ class World:
 
     def _caption(self, scene: Scene, rng: random.Random) -> str:
         said = self._said(scene, rng)
-        return describe(said, LANGUAGES[rng.random() < self.japanese], rng)
+        return describe(said, LANGUAGES[rng.random() < self.japanese], rng, self.behind)
 
     def _said(self, scene: Scene, rng: random.Random) -> Scene:
         """What the caption of a full scene says of it."""

@@ -15,8 +15,8 @@ NUMBERS = Numbers(
     learning_rate=3e-3,
     warmup=200,
     whole=6_000,
-    partial=0.25,
-    japanese=0.3,
+    partial=0.4,
+    japanese=0.4,
     context_length=32,
     unet=UNetConfig(
         block_out_channels=(48, 64, 96),
@@ -29,12 +29,13 @@ NUMBERS = Numbers(
         scale_shift=True,
     ),
     two_colors=0.9,
+    usual=0.15,
 )
 NAME, STEPS = NUMBERS.name, NUMBERS.steps
 DATA = (
-    "Scenes of the storybook, drawn as it trains, with second colours half as often again as where it is measured; "
-    "three in ten captions Japanese, and one in four partial, from step 6,000 on or, with a start that knows the "
-    "words, at once."
+    "Scenes of the storybook, drawn as it trains, with second colours half as often again as where it is measured, and "
+    "usual colours less than half as often; two in five captions Japanese, and two in five partial, from step 6,000 on "
+    "or, with a start that knows the words, at once."
 )
 LIMITS = "Up to three things a picture, 32x32 pixels, and only the words of this world; some pairs unseen."
 

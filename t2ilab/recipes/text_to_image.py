@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab.clip.tokenizer import CLIPTokenizer
-from t2ilab.data.captions import vocabulary
+from t2ilab.data.captions import BEHIND, vocabulary
 from t2ilab.data.world import World
 from t2ilab.device import DeviceManager
 from t2ilab.diffusion.losses import diffusion_loss
@@ -46,12 +46,14 @@ class Numbers:
         text_layers: of the text encoder.
         two_colors: the share of things in two colours, as in `World`; rarer, and no model learns to heed them.
         usual: the share of drawn things in their usual colours, as in `World`.
+        behind: the share of captions that say two colours after their thing, as in `World`.
         size: of the pictures, in pixels a side.
         prediction_type: what the network is to give. "sample" suits pixels: of pictures there are few kinds, so they
             are easier for a small network than noise of every kind.
         vae: the zoo's autoencoder, or a folder with one, in whose latents it works; None for pixels.
         cached: so many batches of latents are made once and met again and again, in other words each time; 0 makes each
             anew, and pixels always are.
+        guidance_scale: that it is drawn with where its caller does not say.
     """
 
     name: str
@@ -68,10 +70,12 @@ class Numbers:
     text_layers: int = 2
     two_colors: float = 0.6
     usual: float = 0.35
+    behind: float = BEHIND
     size: int = 32
     prediction_type: str = "sample"
     vae: str | None = None
     cached: int = 0
+    guidance_scale: float = 3.0
 
 
 class Model(nn.Module):
@@ -88,7 +92,7 @@ class TextToImageRecipe:
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
-        language = {name: getattr(numbers, name) for name in ("level", "japanese", "two_colors", "usual")}
+        language = {name: getattr(numbers, name) for name in ("level", "japanese", "two_colors", "usual", "behind")}
         self.whole = World(size=numbers.size, seed=seed, partial=0.0, **language)
         self.world = World(size=numbers.size, seed=seed, partial=numbers.partial, **language)
         # Half of the linear schedule's timesteps show next to nothing of the picture; the cosine's spend more where the
@@ -159,6 +163,7 @@ class TextToImageRecipe:
             self.device,
             self.numbers.level,
             self.vae,
+            guidance_scale=self.numbers.guidance_scale,
         )
 
     def sheet(self, model: Model) -> Tensor:
