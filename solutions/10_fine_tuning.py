@@ -78,12 +78,12 @@ BATCH = budget(lesson=16, ci=4)
 # # 1. What it cannot draw
 #
 # **What does a model do with a word that it never learnt?** Three prompts of the lecture that this course follows: the
-# first asks for what is to come. The third it can do already. The second it has never got quite right: the robot is red, but hardly grey.
+# first asks for what is to come. The second it has never got quite right: the robot is red, but hardly grey. The third it can do already.
 
 # %% [markdown] tags=["ja"]
 # # 1. まだ描けないもの
 #
-# **学んだことのない言葉を聞くと、モデルは何を描くのでしょうか。** このコースのもとになった講義のプロンプト（prompt）を 3 つ使います。ひとつめは、これから覚えるものです。3 つめは、もう描けます。2 つめは、うまく描けたことがありません。ロボットは赤くなりますが、灰色はほとんど現れません。
+# **学んだことのない言葉を聞くと、モデルは何を描くのでしょうか。** このコースのもとになった講義のプロンプト（prompt）を 3 つ使います。ひとつめは、これから覚えるものです。2 つめは、うまく描けたことがありません。ロボットは赤くなりますが、灰色はほとんど現れません。3 つめは、もう描けます。
 
 # %% tags=["nbval-ignore-output"]
 PROMPTS = [
@@ -125,13 +125,14 @@ for prompt in PROMPTS[:1]:
 # as random as on the first day: no training ever moved it. So the words that it knows decide what is drawn.
 #
 # Now the lesson: 416 drawings, in ink, on paper. Another hand, another style, and each with a caption that always says its two
-# colours. Eleven pairs of colours out of 110 are kept back. With these you will measure: a model that can draw
-# a creature in colours that it never saw together has learnt more than 416 pictures.
+# colours. Eleven of the 110 pairs (body, second colour) are kept back, and with these you will measure: a model that draws them
+# has learnt more than 416 pictures by heart. A little more: the same two colours were there the other way round (a purple monster with yellow, where
+# a yellow one with purple is asked for), and the figure below does not ask which of them is where.
 
 # %% [markdown] tags=["ja"]
 # このモデルの語彙に *monster* はありません。トークナイザは単語を切り分け、テキストエンコーダ（text encoder）は、そのひとつひとつのベクトルを持っています。でもそれは、最初の日の乱数のままです。どの学習でも動いたことがありません。ですから、何が描かれるかは、知っている言葉で決まります。
 #
-# では、教材です。紙にインクで描いた 416 枚の絵です。これまでの絵とは描き手も画風も違い、どのキャプションも 2 つの色を必ず言います。110 通りの色の組のうち 11 組は、取り分けてあります。測るときに使うためです。いっしょに見たことのない色の生き物を描けるモデルは、416 枚の画像よりも多くのことを学んだことになります。
+# では、教材です。紙にインクで描いた 416 枚の絵です。これまでの絵とは描き手も画風も違い、どのキャプションも 2 つの色を必ず言います。110 通りの（体の色、2 つめの色）の組のうち 11 組は、測るときに使うために取り分けてあります。それを描けるモデルは、416 枚を丸暗記したのではありません。ただし、少し先へ進んだだけです。同じ 2 色の逆の組は、教材にあるからです（体が黄色で紫の入ったモンスターを頼むとき、体が紫で黄色の入ったものは見ています）。しかも、下の指標は、どちらの色がどこにあるかを問いません。
 
 # %%
 chosen = monsters()[: budget(lesson=416, ci=32)]
@@ -149,7 +150,7 @@ for monster in chosen[:4]:
 # - **distance**: how far its monsters are from drawn ones, as the zoo's CLIP sees them. It is the kernel distance (KID,
 #   [Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401), section 4.1): 0 on average for two halves of one set of pictures. (With few
 #   pictures it scatters, and may come out a little below.)
-# - **colours**: how often a monster has the two colours that were asked for, and no other in their place. Its reader
+# - **colours**: how often a monster has the two colours that were asked for, and no other in their place, whichever of the two is on the body. Its reader
 #   counts pixels; it is tested first on drawn monsters.
 # - **old prompts**: how often a picture shows everything that a prompt of the storybook asks for.
 
@@ -159,7 +160,7 @@ for monster in chosen[:4]:
 # このラボのどのモデルも、同じノイズから描かせて、3 つの指標で測ります。
 #
 # - **距離**：そのモデルのモンスターが、本物の絵からどれだけ離れているか。zoo の CLIP の目で測ります。カーネル距離（KID、[Bińkowski et al. 2018](https://arxiv.org/abs/1801.01401)、4.1 節）といい、同じ画像集を 2 つに分けて比べると、平均 0 です。（枚数が少ないとばらつき、0 を少し下回ることもあります。）
-# - **色**：頼んだ 2 色になっていて、ほかの色になっていない割合。読み取り器は画素を数えます。まず、本物の絵で試します。
+# - **色**：頼んだ 2 色になっていて、ほかの色になっていない割合。どちらが体の色かは問いません。読み取り器は画素を数えます。まず、本物の絵で試します。
 # - **以前のプロンプト**：絵本の世界のプロンプトが頼んだものを、すべて描いた割合。
 
 # %% tags=["nbval-ignore-output"]
@@ -216,13 +217,13 @@ base_monsters = measure(tr("the base"), pipe.unet)
 #
 # **Why not simply go on training?** The loss is the base's own, the error of the velocity with Lab 08's weights. The
 # pictures are new, and the training begins where the other one ended. That is all of **fine-tuning**.
-# The lecture's model, hundreds of times as large, took 15,000 iterations on 416 pictures, and draws with 1,000 denoising steps. Here it
-# is a few hundred, and twenty. One caption in ten is left empty, so that guidance still works.
+# The lecture's model, hundreds of times as large, took 15,000 iterations on 416 pictures, and draws with 1,000 denoising steps. Here
+# a few hundred iterations have to do, and at most twenty denoising steps. One caption in ten is left empty, so that guidance still works.
 
 # %% [markdown] tags=["ja"]
 # # 2. 全体を学習させる
 #
-# **そのまま学習を続けるだけでは、いけないのでしょうか。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。画像は新しく、学習は、前の学習が終わったところから始まります。**ファインチューニング**（fine-tuning）とは、それだけのことです。講義で紹介されたモデルは、数百倍の大きさで、416 枚を 15,000 回の繰り返しで学び、1,000 ステップで描きます。こちらは数百回と 20 ステップです。キャプションの 10 分の 1 は空にして、ガイダンスが働き続けるようにします。
+# **そのまま学習を続けるだけでは、いけないのでしょうか。** 損失は、もとのモデルと同じ、Lab 08 の重みを付けた速度の誤差です。画像は新しく、学習は、前の学習が終わったところから始まります。**ファインチューニング**（fine-tuning）とは、それだけのことです。講義で紹介されたモデルは、数百倍の大きさで、416 枚を 15,000 回の繰り返しで学び、1,000 ステップで描きます。こちらの学習は数百回、描くのは多くて 20 ステップです。キャプションの 10 分の 1 は空にして、ガイダンスが働き続けるようにします。
 
 # %% tags=["nbval-ignore-output"]
 weights = (5 / (schedule.snr + 1)).clamp(max=1).to(device)  # as in Lab 08
@@ -321,35 +322,63 @@ plots.images(
 # **forgetting** (catastrophic forgetting, [McCloskey & Cohen 1989](https://doi.org/10.1016/S0079-7421(08)60536-8)), and "old
 # prompts" measures it. Sometimes it is wanted: the lecture's model turns *everything* into a monster, and that was its charm.
 #
-# **Change one thing:** a third of the rate, or a quarter of the steps. Which of the three figures moves first?
+# **Change one thing:** a third of the rate, or a quarter of the steps. Do it in a new cell, since `full` is needed again later:
+#
+# ```python
+# other = copy.deepcopy(pipe.unet).requires_grad_(True)
+# other, _, _ = train(other, lambda step: error(other, LESSONS, step), FULL_STEPS // 4, 1e-3)
+# _ = measure("a quarter of the steps", other)
+# ```
+#
+# Compare its line with those of the base and of `full`: which of the three figures has come farthest on its way from one to the other, and which has hardly left?
 
 # %% [markdown] tags=["ja"]
 # その上の図の 2 列目と 3 列目を、上から下へ見てください。**ロボットと宇宙飛行士は、どうなりましたか。** 取っておくように言った人はいません。教材にも一度も出てこず、どのステップでも、すべての重みが動きました。これが**忘却**（破滅的忘却、catastrophic forgetting、[McCloskey & Cohen 1989](https://doi.org/10.1016/S0079-7421(08)60536-8)）で、「以前のプロンプト」が測っているものです。忘れてほしいときもあります。講義のモデルは*何でも*モンスターにしてしまい、それが魅力でした。
 #
-# **ひとつ変えてみましょう**：学習率を 3 分の 1 にしてみてください。あるいは、ステップ数を 4 分の 1 にしてみてください。3 つの指標のうち、どれが先に動きますか。
+# **ひとつ変えてみましょう**：学習率を 3 分の 1 にしてみてください。あるいは、ステップ数を 4 分の 1 にしてみてください。`full` はあとでまた使うので、新しいセルで行います。
+#
+# ```python
+# other = copy.deepcopy(pipe.unet).requires_grad_(True)
+# other, _, _ = train(other, lambda step: error(other, LESSONS, step), FULL_STEPS // 4, 1e-3)
+# _ = measure("a quarter of the steps", other)
+# ```
+#
+# もとのモデルの行と、`full` の行に比べてください。3 つの指標のうち、そこまでの道をいちばん遠くまで進んだのはどれで、ほとんど動いていないのはどれですか。
 
 # %% [markdown]
 # # 3. Two thin matrices
 #
 # **How much does a model have to move to learn a style?** Full fine-tuning makes a second model, as large as the first, for each style. But the
 # *difference* of the two may be simple. **LoRA** ([Hu et al. 2021](https://arxiv.org/abs/2106.09685)) supposes that the
-# change of a weight matrix has a low **rank** $r$, and so can be written as a product of a tall and a flat matrix:
+# change of a weight matrix has a low **rank** $r$: whatever comes in, only $r$ independent directions of it are looked at, and only
+# $r$ directions come out. Every such matrix is a product of a tall one, with $r$ columns, and a flat one, with $r$ rows:
 #
 # $$ h = W_0 x + \frac{\alpha}{r} B A x \qquad \text{(eq. 3, and section 4.1 for the factor)} $$
 #
 # $W_0$ is frozen. $A$ ($r \times$ in, `down`) begins with random numbers and $B$ (out $\times r$, `up`) with zeros: so nothing is
-# changed at first, as with the ControlNet of Lab 09. $\alpha$ is a constant: divided by $r$, it spares another learning rate for each rank.
+# changed at first, as with the ControlNet of Lab 09. The random numbers are normal, with a standard deviation of
+# $1/\sqrt{n}$ for $n$ inputs: then the numbers of $Ax$ are about as large as those of $x$, however wide the layer is.
+# $\alpha$ is a constant. Divided by $r$, it is meant to spare another learning rate for each rank. (This lab always takes
+# $\alpha = r$, so that the factor is 1; adapters of others often have another.)
+#
+# The formula has $x$ as a column. In code the vectors are the rows of `x`, and `F.linear(x, A)` computes $Ax$ for each of them.
+#
+# **Before you go on:** how many numbers has the product $BA$ at a layer of 96x96, and how many have $B$ and $A$ together, at $r = 8$?
 #
 # ### Exercise 1: <!-- exercise LoRALinear -->
 
 # %% [markdown] tags=["ja"]
 # # 3. 細い行列を 2 つ
 #
-# **画風を覚えるために、モデルはどれだけ動けばよいのでしょうか。** 全体のファインチューニングでは、画風ごとに、もとと同じ大きさのモデルがもうひとつできます。けれども、2 つの*差*は単純かもしれません。**LoRA**（[Hu et al. 2021](https://arxiv.org/abs/2106.09685)）は、重み行列の変化の**ランク**（rank）$r$ が低いと仮定します。すると、縦長の行列と横長の行列の積で書けます。
+# **画風を覚えるために、モデルはどれだけ動けばよいのでしょうか。** 全体のファインチューニングでは、画風ごとに、もとと同じ大きさのモデルがもうひとつできます。けれども、2 つの*差*は単純かもしれません。**LoRA**（[Hu et al. 2021](https://arxiv.org/abs/2106.09685)）は、重み行列の変化の**ランク**（rank）$r$ が低いと仮定します。何が入ってきても、見るのはその中の独立な $r$ 方向だけで、出ていくのも $r$ 方向だけ、ということです。そのような行列は、$r$ 列の縦長の行列と $r$ 行の横長の行列の積で書けます。
 #
 # $$ h = W_0 x + \frac{\alpha}{r} B A x \qquad \text{(eq. 3, and section 4.1 for the factor)} $$
 #
-# $W_0$ は凍結します。$A$（$r \times$ 入力、`down`）は乱数から、$B$（出力 $\times r$、`up`）は 0 から始まります。ですから、Lab 09 の ControlNet と同じく、はじめは何も変わりません。$\alpha$ は定数です。$r$ で割っておけば、ランクごとに学習率を選び直さずにすみます。
+# $W_0$ は凍結します。$A$（$r \times$ 入力、`down`）は乱数から、$B$（出力 $\times r$、`up`）は 0 から始まります。ですから、Lab 09 の ControlNet と同じく、はじめは何も変わりません。乱数は正規乱数で、入力が $n$ 個なら、標準偏差は $1/\sqrt{n}$ です。こうすると、層の幅によらず、$Ax$ の数は $x$ の数と同じくらいの大きさになります。$\alpha$ は定数です。$r$ で割るのは、ランクごとに学習率を選び直さずにすむようにするためです。（このラボではいつも $\alpha = r$ なので、係数は 1 です。ほかの人のアダプタでは、たいてい違います。）
+#
+# 式の $x$ は列です。コードでは、ベクトルは `x` の行に並んでいて、`F.linear(x, A)` が、それぞれについて $Ax$ を計算します。
+#
+# **先へ進む前に**：96x96 の層では、積 $BA$ の数はいくつで、$B$ と $A$ を合わせるといくつですか。$r = 8$ とします。
 #
 # ### 演習 1：<!-- exercise LoRALinear -->
 
@@ -359,8 +388,9 @@ plots.images(
 class LoRALinear(nn.Module):
     """A frozen linear layer and a low-rank update: base(x) + alpha / rank * up down x (Hu et al., eq. 3).
 
-    base: an nn.Linear; rank, alpha: numbers. Attributes: base, frozen; the parameters down (rank, in),
-    random, and up (out, rank), zero at the start; scale, alpha / rank. x: (..., in) gives (..., out).
+    base: an nn.Linear; rank, alpha: numbers. Attributes: base, frozen; the parameters down (rank, in), at
+    the start normal with a standard deviation of 1 / sqrt(in), and up (out, rank), zero; scale,
+    alpha / rank, a number that forward uses and that may be changed later. x: (..., in) gives (..., out).
     """
 
     def __init__(self, base, rank, alpha):
@@ -376,10 +406,11 @@ check(LoRALinear)
 
 # %% [markdown]
 # As the paper does it (section 4.2), your layer goes around the projections of attention, here all four of them, and
-# around nothing else. Everything else stays frozen.
+# around nothing else. Everything else stays frozen. At a layer of 96x96 that is $2 \cdot 8 \cdot 96 = 1,536$ numbers in place of 9,216.
+# What share of the whole U-Net do you expect? (Its convolutions get none.)
 
 # %% [markdown] tags=["ja"]
-# 論文（4.2 節）にならって、あなたの層を、アテンション（attention）の射影のまわりだけに置きます。ここでは 4 つすべてです。ほかは凍結したままです。
+# 論文（4.2 節）にならって、あなたの層を、アテンション（attention）の射影のまわりだけに置きます。ここでは 4 つすべてです。ほかは凍結したままです。96x96 の層なら、9,216 個のかわりに $2 \cdot 8 \cdot 96 = 1,536$ 個です。U-Net 全体では、どれだけの割合になると思いますか。（畳み込みには付けません。）
 
 # %%
 NAMES = ("to_q", "to_k", "to_v", "to_out")
@@ -499,7 +530,8 @@ def merge_lora(layer):
     """One plain nn.Linear that does what the layer with its update does (Hu et al. 2021, section 4.1).
 
     layer: a LoRALinear, with base (an nn.Linear), down (rank, in), up (out, rank) and scale. Returns a
-    new nn.Linear, with a bias if base has one; the layer that came in stays as it is.
+    new nn.Linear of base's dtype and on its device, with a bias if base has one; the layer that came in
+    stays as it is.
     """
     raise NotImplementedError
 
@@ -532,12 +564,12 @@ say(
 # ## How thin may they be?
 #
 # **What rank does a style need?** The same lessons, steps and rate, with the thinnest matrices that there are, and with others sixteen times as wide. (These trainings are short, and at three times the rate, so compare them
-# with each other, not with the one above.) Does rank 1 get as near? Hu et al. (section 7.2) found that very little can be enough.
+# with each other, not with the one above. $\alpha$ is the rank in both, so the factor is 1 in both.) Does rank 1 get as near? Hu et al. (section 7.2) found that very little can be enough.
 
 # %% [markdown] tags=["ja"]
 # ## どこまで細くできるか
 #
-# **画風には、どれだけのランクが要るのでしょうか。** 教材もステップ数も学習率も同じで、ランクだけを、いちばん細い 1 と、その 16 倍にします。（どちらも短い学習で、学習率は 3 倍です。上のものとではなく、おたがいに比べてください。）ランク 1 でも、同じくらい近づくでしょうか。Hu ら（7.2 節）は、ごく細くても足りることがあるのを見つけました。
+# **画風には、どれだけのランクが要るのでしょうか。** 教材もステップ数も学習率も同じで、ランクだけを、いちばん細い 1 と、その 16 倍にします。（どちらも短い学習で、学習率は 3 倍です。上のものとではなく、おたがいに比べてください。$\alpha$ はどちらもランクと同じで、係数は 1 です。）ランク 1 でも、同じくらい近づくでしょうか。Hu ら（7.2 節）は、ごく細くても足りることがあるのを見つけました。
 
 # %% tags=["nbval-ignore-output"]
 SHORT = budget(lesson=90, ci=3)
@@ -559,13 +591,13 @@ plots.images(
 # ## Two at once
 #
 # **What does an adapter know of another one?** Nothing. Here is a second one, trained on the storybook's own scenes with the colour
-# taken out. Both are differences of the same weights, so both can be added: $W_0 + a\,B_1 A_1 + b\,B_2 A_2$. Nobody has ever
+# taken out. Both are differences of the same weights, so both can be added: $W_0 + a\,B_1 A_1 + b\,B_2 A_2$ (each with a factor of 1, as said above). Nobody has ever
 # trained a model on grey monsters. (The drawn ones are coloured, so grey ones must come out farther from them. But are these still monsters?)
 
 # %% [markdown] tags=["ja"]
 # ## 2 つ同時に
 #
-# **アダプタは、別のアダプタについて、何を知っているでしょうか。** 何も知りません。ここに 2 つめを作ります。絵本の世界のシーン（scene）から、色を抜いたもので学習させます。どちらも同じ重みからの差なので、両方を足せます。$W_0 + a\,B_1 A_1 + b\,B_2 A_2$ です。灰色のモンスターで学習したモデルは、どこにもありません。（教材のモンスターには色があるので、灰色のものは、それらからは遠くなるはずです。でも、それはまだモンスターでしょうか。）
+# **アダプタは、別のアダプタについて、何を知っているでしょうか。** 何も知りません。ここに 2 つめを作ります。絵本の世界のシーン（scene）から、色を抜いたもので学習させます。どちらも同じ重みからの差なので、両方を足せます。$W_0 + a\,B_1 A_1 + b\,B_2 A_2$ です（前に述べたとおり、係数はどちらも 1）。灰色のモンスターで学習したモデルは、どこにもありません。（教材のモンスターには色があるので、灰色のものは、それらからは遠くなるはずです。でも、それはまだモンスターでしょうか。）
 
 # %% tags=["nbval-ignore-output"]
 scenes = World(size=64, seed=6, level="storybook").batch(0, budget(lesson=256, ci=8))
@@ -628,12 +660,13 @@ plots.images(
 #
 # **What do you send to a friend who has the base model?** Two thin matrices a layer. The course's own `LoRALinear`
 # (`t2ilab.nets.lora`) has the same two parameters as yours, and `save_adapter` writes them as `diffusers` and `peft` know
-# them. Yours go in, and `diffusers`, which shares no code with this course, opens base and adapter:
+# them. Yours go in, and `diffusers`, which shares no code with this course, opens base and adapter. (It will remark that it
+# found no LoRA keys of the text encoder. That is as it should be: your adapter is one of the U-Net alone.)
 
 # %% [markdown] tags=["ja"]
 # # 4. だれでも開けるファイル
 #
-# **もとのモデルを持っている友だちに、何を送ればよいでしょうか。** 層ごとに、細い行列を 2 つです。コース自身の `LoRALinear`（`t2ilab.nets.lora`）も、あなたのものと同じ 2 つのパラメータを持っていて、`save_adapter` が、`diffusers` と `peft` の形式で書き出します。あなたの数をそこに入れ、このコースと共通のコードを持たない `diffusers` に、もとのモデルとアダプタを開かせます。
+# **もとのモデルを持っている友だちに、何を送ればよいでしょうか。** 層ごとに、細い行列を 2 つです。コース自身の `LoRALinear`（`t2ilab.nets.lora`）も、あなたのものと同じ 2 つのパラメータを持っていて、`save_adapter` が、`diffusers` と `peft` の形式で書き出します。あなたの数をそこに入れ、このコースと共通のコードを持たない `diffusers` に、もとのモデルとアダプタを開かせます。（テキストエンコーダの LoRA が見つからない、というメッセージが出ますが、それでよいのです。あなたのアダプタは、U-Net だけのものです。）
 
 # %% tags=["nbval-ignore-output"]
 from diffusers import StableDiffusionPipeline
@@ -672,13 +705,15 @@ say(
 # # 5. One new word
 #
 # **How do you teach a model *your* pet, and not pets?** There are five pictures of it. Nothing has its name yet: call it *mofu*.
+# Whether a picture shows it, a `PetReader` says, from what CLIP sees and from the colours. It has learnt that from drawings alone: of the pet in other
+# poses and places, of other monsters, most of them in its very colours, and of scenes.
 
 # %% [markdown] tags=["ja"]
 # （ファイルは半精度なので、差はその丸めの大きさになります。）
 #
 # # 5. 新しい言葉をひとつ
 #
-# **ペットというものではなく、*うちの子*を教えるには、どうすればよいでしょうか。** 画像は 5 枚あります。名前はまだないので、*mofu* と呼ぶことにします。
+# **ペットというものではなく、*うちの子*を教えるには、どうすればよいでしょうか。** 画像は 5 枚あります。名前はまだないので、*mofu* と呼ぶことにします。画像にこの子がいるかどうかは、`PetReader` が、CLIP の見たものと色から判断します。学んだのは、きちんとした絵からだけです。別のポーズや場所のこの子、ほかのモンスター（多くは、この子と同じ色）、そして絵本のシーンです。
 
 # %% tags=["nbval-ignore-output"]
 WORD = "mofu"
@@ -725,10 +760,11 @@ shown = [look_for_pet(tr("the base"), pipe)]
 # it does with the rest of its knowledge. So the paper lets the model *draw*, before anything is changed, what it knows; and
 # it has to go on drawing that, while it learns the new (eq. 2, the **prior preservation** loss):
 #
-# $$ \mathcal{L} = \lVert \hat\epsilon - \epsilon \rVert^2 + \lambda\, \lVert \hat\epsilon_{\text{pr}} - \epsilon_{\text{pr}} \rVert^2 $$
+# $$ \mathcal{L} = \frac{1}{n} \lVert \hat\epsilon - \epsilon \rVert^2 + \lambda\, \frac{1}{n_{\text{pr}}} \lVert \hat\epsilon_{\text{pr}} - \epsilon_{\text{pr}} \rVert^2 $$
 #
-# (The paper writes it for the picture in place of the noise, with weights; ours guesses a velocity, and takes the same two
-# terms of that.) The paper draws things of the pet's class, so that not every monster becomes *yours*. Here one picture in four is what
+# where $n$ and $n_{\text{pr}}$ count the numbers of each batch: both terms are means. (The paper writes it for the picture in place of the noise, with weights; ours guesses a velocity, and takes the same two
+# terms of that, without the weights of section 2: so the loss below is the plain one of your exercise. The pet's captions are
+# never left empty, or the model would learn to draw the pet unasked; of the prior's, one in ten is, as before.) The paper draws things of the pet's class, so that not every monster becomes *yours*. Here one picture in four is what
 # the model makes of "a monster", which it never learnt, and three are of its old world.
 #
 # ### Exercise 3: <!-- exercise prior_preservation_loss -->
@@ -738,9 +774,9 @@ shown = [look_for_pet(tr("the base"), pipe)]
 #
 # 5 枚の画像で U-Net 全体をファインチューニングし、キャプションにはめったにない単語を使う。これが **DreamBooth** です（[Ruiz et al. 2023](https://arxiv.org/abs/2208.12242)）。ネットワーク全体には、5 枚の画像を何度覚えてもまだ余る広さがあります。そして、残りの知識がどうなるかは、もう見ました。そこで論文では、何かを変える前に、知っているものをモデル自身に*描かせて*おきます。新しいことを学びながら、それも描き続けなければなりません（式 2、**事前保存**（prior preservation）の損失）。
 #
-# $$ \mathcal{L} = \lVert \hat\epsilon - \epsilon \rVert^2 + \lambda\, \lVert \hat\epsilon_{\text{pr}} - \epsilon_{\text{pr}} \rVert^2 $$
+# $$ \mathcal{L} = \frac{1}{n} \lVert \hat\epsilon - \epsilon \rVert^2 + \lambda\, \frac{1}{n_{\text{pr}}} \lVert \hat\epsilon_{\text{pr}} - \epsilon_{\text{pr}} \rVert^2 $$
 #
-# （論文では、ノイズではなく画像について、重みを付けて書いてあります。ここのモデルは速度を予測するので、同じ 2 つの項を速度について計算します。）論文では、ペットと同じ種類のものを描かせます。モンスターならどれでもうちの子、とならないようにです。ここでは 4 枚に 1 枚が「a monster」で、習ったことのないこの言葉からモデルが描くもの、残りの 3 枚が以前の世界です。
+# $n$ と $n_{\text{pr}}$ は、それぞれのバッチにある数の個数です。どちらの項も平均です。（論文では、ノイズではなく画像について、重みを付けて書いてあります。ここのモデルは速度を予測するので、同じ 2 つの項を速度について計算します。2 節の重みは付けません。下で使う損失は、あなたが書く、そのままのものです。ペットのキャプションは、空にしません。空にすると、頼まれなくてもペットを描くようになるからです。以前の画像のキャプションは、これまでどおり 10 分の 1 を空にします。）論文では、ペットと同じ種類のものを描かせます。モンスターならどれでもうちの子、とならないようにです。ここでは 4 枚に 1 枚が「a monster」で、習ったことのないこの言葉からモデルが描くもの、残りの 3 枚が以前の世界です。
 #
 # ### 演習 3：<!-- exercise prior_preservation_loss -->
 
@@ -795,15 +831,15 @@ plots.images(
 )
 
 # %% [markdown]
-# Two columns to read. **The pet without its word**: does a monster, any monster, now look like yours? The paper calls that *language
+# Two figures of each line to read. **The pet without its word**: does a monster, any monster, now look like yours? The paper calls that *language
 # drift*. **Old prompts**: what did the second term buy? And what did it cost? The share with the word may differ by
-# no more than chance allows; the pictures show it better: look for the places where the pet is missing. (With it, a step looks at twice as many pictures, and it
-# was given twice as many steps, since it has both to learn and to remember. With 48 pictures, shares that are less than 20 points apart may be equal.)
+# no more than chance allows; the pictures show it better: look for the places where the pet is missing. (With the prior, a step looks at twice as many pictures, and there
+# were twice as many steps, since the model has both to learn and to remember. With 48 pictures, shares that are less than 20 points apart may be equal.)
 #
 # **Change one thing:** weigh the prior by 5; or train three times as long without it.
 
 # %% [markdown] tags=["ja"]
-# 見るところは 2 つです。**言葉なしのペット**：モンスターならどれでも、うちの子に似てしまったでしょうか。論文では*言語のずれ*（language drift）といいます。**以前のプロンプト**：2 つめの項で、何が手に入りましたか。何を払いましたか。言葉を付けたときの割合の差は、偶然でも出るくらいかもしれません。画像のほうがよくわかります。ペットがいなくなった場所を探してください。（この損失は、1 ステップに 2 倍の枚数を使います。覚えることと忘れないことの両方が要るので、ステップ数も 2 倍にしました。48 枚の割合では、20 ポイントより小さい差は、差とはいえません。）
+# 各行で見る数は 2 つです。**言葉なしのペット**：モンスターならどれでも、うちの子に似てしまったでしょうか。論文では*言語のずれ*（language drift）といいます。**以前のプロンプト**：2 つめの項で、何が手に入りましたか。何を払いましたか。言葉を付けたときの割合の差は、偶然でも出るくらいかもしれません。画像のほうがよくわかります。ペットがいなくなった場所を探してください。（事前保存を付けると、1 ステップに 2 倍の枚数を使います。覚えることと忘れないことの両方が要るので、ステップ数も 2 倍にしました。48 枚の割合では、20 ポイントより小さい差は、差とはいえません。）
 #
 # **ひとつ変えてみましょう**：事前保存の重みを 5 にしてみてください。あるいは、それなしで 3 倍の長さの学習をしてみてください。
 
@@ -812,15 +848,15 @@ plots.images(
 #
 # **And if nothing may move at all?** A word is a row in the table of the text encoder. **Textual inversion**
 # ([Gal et al. 2022](https://arxiv.org/abs/2208.01618), section 4) adds one row, and learns only that: of all that the frozen model
-# can draw, it looks for the name that fits the five pictures best. The whole network takes part in finding the gradient, and then
-# all of it but one row is thrown away.
+# can draw, it looks for the name that fits the five pictures best. The whole network takes part in finding
+# the gradient of the table of words, and of that gradient all rows but one are thrown away. (The loss is the plain one again, and no caption is left empty.)
 #
 # ### Exercise 4: <!-- exercise token_only_gradient -->
 
 # %% [markdown] tags=["ja"]
 # ## Textual inversion：1 行だけに覚えさせる
 #
-# **では、何も動かしてはいけないとしたら、どうでしょうか。** 単語は、テキストエンコーダの表の 1 行です。**Textual inversion**（[Gal et al. 2022](https://arxiv.org/abs/2208.01618)、4 節）は、行をひとつ足して、それだけを学びます。凍結したモデルに描けるものの中から、5 枚の画像にいちばん合う名前を探すのです。勾配を求めるにはネットワーク全体を使い、そのあと、1 行を残してすべて捨てます。
+# **では、何も動かしてはいけないとしたら、どうでしょうか。** 単語は、テキストエンコーダの表の 1 行です。**Textual inversion**（[Gal et al. 2022](https://arxiv.org/abs/2208.01618)、4 節）は、行をひとつ足して、それだけを学びます。凍結したモデルに描けるものの中から、5 枚の画像にいちばん合う名前を探すのです。単語の表の勾配を求めるにはネットワーク全体を使い、その勾配のうち、1 行だけを残してほかの行は捨てます。（損失は、ここでも重みなしです。キャプションは空にしません。）
 #
 # ### 演習 4：<!-- exercise token_only_gradient -->
 
@@ -880,26 +916,26 @@ plots.images(
 
 # %% [markdown]
 # **Is either of them the pet?** Both shares are well behind DreamBooth's, and too near each other to say which of the two is ahead. And what do they count? The word
-# for the base draws patches of ink and colour, and no creature. The reader of pets learnt from drawings alone: it takes hardly any other drawn monster for
-# yours, but it has never had to tell such patches from it. The second model draws monsters, of a sort, and none that you see here is yours. So look at the
+# for the base draws patches of ink and colour, and no creature. The reader of pets takes hardly any other drawn monster for
+# yours, but among the drawings that it learnt from, no patch had to be told from it. The second model draws monsters, of a sort, and none that you see here is yours. So look at the
 # pictures before you believe the shares.
 # A word can only point at what a model can draw, and the base has no monster among that. (The old prompts of each are its own,
 # whatever the word: nothing else moved.) Stable Diffusion has seen hundreds of millions of pictures, and so a word gets it far.
 
 # %% [markdown] tags=["ja"]
-# **どちらかは、うちの子でしょうか。** どちらの割合も DreamBooth にはずっと及ばず、2 つの差も、どちらが上かを言えるほどではありません。それに、割合は何を数えているのでしょうか。もとのモデルの言葉が描くのはインクと色のしみで、生き物ではありません。ペットの読み取り器は、きちんとした絵だけから学びました。絵のモンスターなら、ほかの子をうちの子と間違えることはほとんどありませんが、こうしたしみをうちの子と見分けたことはありません。2 つめのモデルはモンスターらしいものを描きますが、ここに見える中に、うちの子はいません。ですから、割合を信じる前に、画像を見てください。言葉は、モデルが描けるものを指すことしかできません。（以前のプロンプトは、どちらも、言葉を足す前のモデルのままです。ほかは何も動いていません。）Stable Diffusion は何億枚もの画像を見ているので、言葉ひとつで遠くまで届きます。
+# **どちらかは、うちの子でしょうか。** どちらの割合も DreamBooth にはずっと及ばず、2 つの差も、どちらが上かを言えるほどではありません。それに、割合は何を数えているのでしょうか。もとのモデルの言葉が描くのはインクと色のしみで、生き物ではありません。ペットの読み取り器は、絵のモンスターなら、ほかの子をうちの子と間違えることはほとんどありません。けれども、学んだ絵の中に、うちの子と見分けるべきしみは、ひとつもありませんでした。2 つめのモデルはモンスターらしいものを描きますが、ここに見える中に、うちの子はいません。ですから、割合を信じる前に、画像を見てください。言葉は、モデルが描けるものを指すことしかできません。（以前のプロンプトは、どちらも、言葉を足す前のモデルのままです。ほかは何も動いていません。）Stable Diffusion は何億枚もの画像を見ているので、言葉ひとつで遠くまで届きます。
 
 # %% [markdown]
 # # 6. What each of them costs
 #
 # **What has to be in memory for one step?** The weights, for all. Beside them, for each number that *learns*, its gradient and what the optimizer
-# remembers of it (Adam: two more numbers). And whatever the backward pass will ask for again. Then what has to be
+# remembers of it: two more numbers with Adam, which is what the table reckons with. (Your U-Nets were trained with Muon, which remembers one for each number of a matrix.) And whatever the backward pass will ask for again. Then what has to be
 # kept on a disk afterwards, in half precision:
 
 # %% [markdown] tags=["ja"]
 # # 6. それぞれ、いくらかかるか
 #
-# **1 ステップには、何がメモリになければならないでしょうか。** どの方法でも、重みは要ります。それに加えて、*学習する*パラメータひとつごとに、その勾配と、オプティマイザ（optimizer）が覚えておくもの（Adam では、あと 2 つの数）。それから、逆伝播がもう一度使うものすべてです。そして、あとでディスクに残すもの（半精度）も並べます。
+# **1 ステップには、何がメモリになければならないでしょうか。** どの方法でも、重みは要ります。それに加えて、*学習する*パラメータひとつごとに、その勾配と、オプティマイザ（optimizer）が覚えておくもの。Adam なら、あと 2 つの数で、下の表はそれで計算しています。（このラボの U-Net の学習に使った Muon が覚えるのは、行列の要素ひとつごとに 1 つの数です。）それから、逆伝播がもう一度使うものすべてです。そして、あとでディスクに残すもの（半精度）も並べます。
 
 
 # %% tags=["nbval-ignore-output"]
@@ -978,12 +1014,13 @@ for name, row in table.items():
 # Somebody trains an adapter of the monsters, and on the way from the disk to the model something happens to the captions. Run it. There is no error
 # and no warning. **Before you look at the code of `faulty`**: compare its loss with that of the sound one, then
 # the three figures, then the pictures. Which of them tell you that something is wrong? What has this adapter
-# learnt, and what has it not? Why does the loss not show it?
+# learnt, and what has it not? Why does the loss show so little of it? (Both trainings saw the same pictures with the same noise,
+# so that the curves, `lora_losses` and `losses`, may be subtracted step by step. What do you see then?)
 
 # %% [markdown] tags=["ja"]
 # # 壊してみる
 #
-# だれかがモンスターのアダプタを学習させました。ディスクからモデルまでのどこかで、キャプションに何かが起きています。実行してみてください。エラーも警告も出ません。**`faulty` のコードを見る前に**、正常なものと損失を比べ、次に 3 つの指標を、それから画像を比べてください。何かがおかしいと教えてくれるのは、どれですか。このアダプタは、何を学び、何を学んでいないでしょうか。なぜ損失に現れないのでしょうか。
+# だれかがモンスターのアダプタを学習させました。ディスクからモデルまでのどこかで、キャプションに何かが起きています。実行してみてください。エラーも警告も出ません。**`faulty` のコードを見る前に**、正常なものと損失を比べ、次に 3 つの指標を、それから画像を比べてください。何かがおかしいと教えてくれるのは、どれですか。このアダプタは、何を学び、何を学んでいないでしょうか。なぜ、損失にはほとんど現れないのでしょうか。（2 つの学習では、画像もノイズも同じでした。ですから、損失の曲線 `lora_losses` と `losses` を、ステップごとに引き算できます。すると、何が見えますか。）
 
 # %% tags=["nbval-ignore-output"]
 faulty = [

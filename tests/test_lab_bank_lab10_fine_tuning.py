@@ -21,8 +21,8 @@ class Shell(nn.Module):
 
     def __init__(self, base, rank, alpha):
         super().__init__()
-        self.base = base.requires_grad_(False)
-        self.down = nn.Parameter(torch.randn(rank, base.in_features))
+        self.base, self.scale = base.requires_grad_(False), alpha / rank
+        self.down = nn.Parameter(torch.randn(rank, base.in_features) / base.in_features**0.5)
         self.up = nn.Parameter(torch.zeros(base.out_features, rank))
 
     def forward(self, x):
@@ -40,6 +40,84 @@ class Plain(Shell):
         super().__init__(base, rank, alpha)
         del self.up
         self.up = torch.zeros(base.out_features, rank)
+
+
+class Whole(Shell):
+    """A right one, which the layers below spoil in one place each."""
+
+    def forward(self, x):
+        return self.base(x) + self.scale * (x @ self.down.T @ self.up.T)
+
+
+class Cut(Whole):
+    def forward(self, x):
+        with torch.no_grad():
+            h = self.base(x)
+        return h + self.scale * (x @ self.down.T @ self.up.T)
+
+
+class OwnNumber(Whole):
+    def __init__(self, base, rank, alpha):
+        super().__init__(base, rank, alpha)
+        self.alpha, self.rank = alpha, rank
+
+    def forward(self, x):
+        return self.base(x) + self.alpha / self.rank * (x @ self.down.T @ self.up.T)
+
+
+class NoNumber(OwnNumber):
+    def __init__(self, base, rank, alpha):
+        super().__init__(base, rank, alpha)
+        del self.scale
+
+
+class Fixed(NoNumber):
+    @property
+    def scale(self):
+        return self.alpha / self.rank
+
+    def __init__(self, base, rank, alpha):
+        nn.Module.__init__(self)
+        self.base, self.alpha, self.rank = base.requires_grad_(False), alpha, rank
+        self.down = nn.Parameter(torch.randn(rank, base.in_features) / base.in_features**0.5)
+        self.up = nn.Parameter(torch.zeros(base.out_features, rank))
+
+
+class Trained(Whole):
+    def __init__(self, base, rank, alpha):
+        super().__init__(base, rank, alpha)
+        del self.scale
+        self.scale = nn.Parameter(torch.tensor(alpha / rank))
+
+
+class Third(Whole):
+    def __init__(self, base, rank, alpha):
+        super().__init__(base, rank, alpha)
+        self.shift = nn.Parameter(torch.zeros(base.out_features))
+
+    def forward(self, x):
+        return super().forward(x) + self.shift
+
+
+class Columns(Whole):
+    def forward(self, x):
+        return self.base(x) + self.scale * (self.up @ self.down @ x)
+
+
+class WithoutBias(Whole):
+    def forward(self, x):
+        return x @ self.base.weight.T + self.scale * (x @ self.down.T @ self.up.T)
+
+
+def beginning(numbers):
+    """A right layer but for the first numbers of down, a function of (rank, in)."""
+
+    class Begun(Whole):
+        def __init__(self, base, rank, alpha):
+            super().__init__(base, rank, alpha)
+            self.down = nn.Parameter(numbers(rank, base.in_features))
+
+    return Begun
 
 
 class Renamed(Shell):
@@ -87,11 +165,65 @@ def test_a_layer_without_its_parts(answer, sentence):
     assert re.search(sentence, result.message), result.message
 
 
+@pytest.mark.parametrize(("answer", "sentence"), [
+    (Cut, "base(x) is computed without gradients"),
+    (OwnNumber, "forward does not use self.scale"),
+    (NoNumber, "needs a plain number `scale` that can be changed later"),
+    (Fixed, "needs a plain number `scale` that can be changed later"),
+    (Trained, "scale is an nn.Parameter"),
+    (Third, "there is no third parameter"),
+    (Columns, "(9x6 and 4x6). In code the vectors are the rows of `x`"),
+    (WithoutBias, "the bias of base is left out"),
+    (beginning(torch.randn), "down is torch.randn as it comes"),
+    (beginning(torch.rand), "all numbers of down are positive"),
+    (beginning(torch.ones), "all numbers of down are the same"),
+    (beginning(lambda *shape: torch.full(shape, 0.05)), "all numbers of down are the same"),
+    (beginning(torch.zeros), "down and up are both zero"),
+    (beginning(lambda *shape: torch.full(shape, 1e-38)), "all numbers of down are the same"),  # of torch.empty
+    (beginning(lambda *shape: torch.full(shape, torch.nan)), "A new layer must give exactly"),  # too
+    (beginning(lambda *shape: 0.02 * torch.randn(*shape)), "down is to begin with normal numbers"),
+    (beginning(lambda rank, n: torch.rand(rank, n) / n**0.5), "down is to begin with normal numbers"),
+    (beginning(lambda rank, n: (torch.randn(1, n) / n**0.5).repeat(rank, 1)), "other ones in each row"),
+])  # fmt: skip
+def test_a_layer_with_one_fault_is_told_which(answer, sentence):
+    result = check(answer, "LoRALinear")
+    assert not result.passed
+    assert sentence in result.message
+
+
+def test_the_layer_that_those_spoil_is_right():
+    assert check(Whole, "LoRALinear").passed
+
+
 def test_a_layer_that_adds_nothing_earns_what_its_beginning_is_worth():
     result = check(Shell, "LoRALinear")
     assert not result.passed
-    assert result.properties == {"starts_as_base": True, "frozen": True}
+    assert result.properties == {"starts_as_base": True, "frozen": True, "random": True}
     assert 0 < result.points < 0.5 * 4
+
+
+def merged_into(layer, **like):
+    made = nn.Linear(layer.base.in_features, layer.base.out_features, layer.base.bias is not None, **like)
+    with torch.no_grad():
+        made.weight.copy_(layer.base.weight + layer.scale * layer.up @ layer.down)
+        if layer.base.bias is not None:
+            made.bias.copy_(layer.base.bias)
+    return made
+
+
+@pytest.mark.parametrize(("like", "sentence"), [
+    ((), "Your layer is float32, and base is float64; make it like base, with `dtype=base.weight.dtype, device="),
+    (("dtype",), "make it with `device=base.weight.device`"),
+    (("device",), "Your layer is float32, and base is float64"),
+    (("dtype", "device"), "It agrees with the reference"),
+])  # fmt: skip
+def test_a_merged_layer_is_of_bases_kind_and_lies_where_base_does(like, sentence):
+    def merge_lora(layer):
+        return merged_into(layer, **{name: getattr(layer.base.weight, name) for name in like})
+
+    result = check(merge_lora, "merge_lora")
+    assert sentence in result.message
+    assert result.passed == (len(like) == 2)
 
 
 def test_merging_gives_a_plain_layer():

@@ -925,7 +925,7 @@ def one_hot_map__eye(semantic_map, classes):
 class LoRALinear__matrices(nn.Module):
     def __init__(self, base, rank, alpha):
         super().__init__()
-        self.base, self.rank, self.alpha = base, rank, alpha
+        self.base, self.scale = base, alpha / rank
         for parameter in self.base.parameters():
             parameter.requires_grad = False
         self.down = nn.Parameter(torch.empty(rank, base.in_features))
@@ -933,7 +933,7 @@ class LoRALinear__matrices(nn.Module):
         self.up = nn.Parameter(torch.zeros(base.out_features, rank))
 
     def forward(self, x):
-        return self.base(x) + (self.alpha / self.rank) * (x @ self.down.T @ self.up.T)
+        return self.base(x) + self.scale * (x @ self.down.T @ self.up.T)
 
 
 class LoRALinear__summed_weights(nn.Module):
@@ -946,14 +946,28 @@ class LoRALinear__summed_weights(nn.Module):
         if base.bias is not None:
             self.base.bias.requires_grad_(False)
         self.up = nn.Parameter(torch.zeros(out, rank))
-        self.down = nn.Parameter(0.02 * torch.randn(rank, width))
+        self.down = nn.Parameter(torch.empty(rank, width).normal_(std=width**-0.5))
         self.scale = alpha / rank
 
     def forward(self, x):
         return F.linear(x, self.base.weight + self.up @ self.down * self.scale, self.base.bias)
 
 
-RIGHT_WAYS |= {answer.__name__: answer for answer in (LoRALinear__matrices, LoRALinear__summed_weights)}
+class LoRALinear__a_buffer(nn.Module):
+    def __init__(self, base, rank, alpha):
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.down = nn.Parameter(nn.Linear(base.in_features, rank, bias=False).weight.detach())
+        self.up = nn.Parameter(base.weight.new_zeros(base.out_features, rank))
+        self.register_buffer("scale", torch.tensor(alpha / rank))
+
+    def forward(self, x):
+        return self.base(x) + torch.einsum("or,ri,...i->...o", self.up, self.down, x) * self.scale
+
+
+RIGHT_WAYS |= {
+    answer.__name__: answer for answer in (LoRALinear__matrices, LoRALinear__summed_weights, LoRALinear__a_buffer)
+}
 
 
 @right

@@ -171,6 +171,30 @@ TABLE: dict[str, Text] = {
         "Your layer has no parameter `{parameter}`; one of shape {expected} is expected.",
         "`{parameter}` というパラメータがありません。形状が {expected} のものが必要です。",
     ),
+    "number_wanted": Text(
+        "Your {name} needs a plain number `{attribute}` that can be changed later: make it in `__init__` as "
+        "`self.{attribute} = ...`, and use it in `forward`.",
+        "{name} には、あとから変えられるただの数 `{attribute}` が必要です。`__init__` の中で "
+        "`self.{attribute} = ...` と作り、`forward` で使ってください。",
+    ),
+    "vectors_are_rows": Text(
+        "Two matrices do not fit: {message}. In code the vectors are the rows of `x`: `F.linear(x, A)`, the same as "
+        "`x @ A.T`, computes A x for each of them; `A @ x` does not.",
+        "行列の形が合いません：{message}。コードでは、ベクトルは `x` の行に並んでいます。`F.linear(x, A)`"
+        "（`x @ A.T` と同じ）なら、それぞれについて A x を計算できます。`A @ x` では計算できません。",
+    ),
+    "dtype_of_base": Text(
+        "Your layer is {received}, and base is {expected}; make it like base, with "
+        "`dtype=base.weight.dtype, device=base.weight.device`.",
+        "作った層は {received} ですが、base は {expected} です。"
+        "`dtype=base.weight.dtype, device=base.weight.device` として、base に合わせてください。",
+    ),
+    "device_of_base": Text(
+        "Where base lies on another device, such as a GPU, your layer does not: make it with "
+        "`device=base.weight.device`, and let no number pass through `.cpu()`, numpy or `.item()`.",
+        "base が GPU などにあっても、作った層はそこにありません。`device=base.weight.device` として作り、"
+        "途中で `.cpu()` や numpy、`.item()` を通さないでください。",
+    ),
     "no_gradient": Text(
         "The loss that you return has no gradient; return the tensor itself, "
         "without `.item()`, `.detach()`, `.data` or `no_grad`.",

@@ -14,8 +14,9 @@ LAB = "10_fine_tuning"
 class LoRALinear(nn.Module):
     """A frozen linear layer and a low-rank update: base(x) + alpha / rank * up down x (Hu et al. 2021, eq. 3).
 
-    base: an nn.Linear; rank, alpha: numbers. Attributes: base, frozen; the parameters down (rank, in), random,
-    and up (out, rank), zero at the start; scale, alpha / rank. x: (..., in) gives (..., out).
+    base: an nn.Linear; rank, alpha: numbers. Attributes: base, frozen; the parameters down (rank, in), at the
+    start normal with a standard deviation of 1 / sqrt(in), and up (out, rank), zero; scale, alpha / rank, a number
+    that forward uses and that may be changed later. x: (..., in) gives (..., out).
     """
 
     def __init__(self, base, rank, alpha):
@@ -41,10 +42,14 @@ class _Mistaken(nn.Module):
             parameter.requires_grad_(name in options["trained"])
         self.down = nn.Parameter(options["down"](rank, base.in_features), "down" not in options["frozen"])
         self.up = nn.Parameter(options["up"](base.out_features, rank), "up" not in options["frozen"])
-        self.scale, self.through = options["scale"](alpha, rank), options["through"]
+        self.scale, self.through, self.own = options["scale"](alpha, rank), options["through"], alpha / rank
 
     def forward(self, x):
         return self.through(self, x)
+
+
+def _normal(rank, width):
+    return torch.randn(rank, width) / width**0.5
 
 
 def _right(layer, x):
@@ -52,7 +57,7 @@ def _right(layer, x):
 
 
 def _mistaken(
-    down=torch.randn, up=torch.zeros, scale=lambda alpha, rank: alpha / rank, trained=(), frozen=(), through=_right
+    down=_normal, up=torch.zeros, scale=lambda alpha, rank: alpha / rank, trained=(), frozen=(), through=_right
 ):
     """A class with one fault: first values, the scale, what is trained or frozen, or the way through it."""
     options = {"down": down, "up": up, "scale": scale, "trained": trained, "frozen": frozen, "through": through}
@@ -64,9 +69,19 @@ def _mistaken(
     return LoRALinear
 
 
+def _base_cut(layer, x):
+    with torch.no_grad():
+        h = layer.base(x)
+    return h + layer.scale * x @ layer.down.T @ layer.up.T
+
+
+def _without_bias(layer, x):
+    return F.linear(x, layer.base.weight) + layer.scale * x @ layer.down.T @ layer.up.T
+
+
 def _starts_as_base(arrays, inputs):
     """Nothing is changed at first, and something can be learnt."""
-    return arrays["untrained"].tolist() == [0, 0, 1] and arrays["trainable"].tolist()[2:] == [1, 1]
+    return arrays["untrained"].tolist() == [0, 0, 1] and arrays["trainable"].tolist()[2:4] == [1, 1]
 
 
 LORA_LINEAR = Exercise(
@@ -91,12 +106,12 @@ LORA_LINEAR = Exercise(
             "はじめに 0 でよいのはどちらでしょうか。両方とも 0 ではいけないのはなぜでしょうか。",
         ),
         Text(
-            "self.base = base.requires_grad_(False), nn.Parameter(torch.randn(rank, in)), "
-            "nn.Parameter(torch.zeros(out, rank)), "
+            "self.base = base.requires_grad_(False), nn.Parameter(torch.randn(rank, n) / n**0.5) with "
+            "n = base.in_features, nn.Parameter(torch.zeros(base.out_features, rank)), "
             "self.scale = alpha / rank; forward returns self.base(x) + self.scale * the correction.",
-            "self.base = base.requires_grad_(False)、nn.Parameter(torch.randn(rank, in))、"
-            "nn.Parameter(torch.zeros(out, rank))、self.scale = alpha / rank とし、"
-            "forward では self.base(x) + self.scale * 補正 を返します。",
+            "self.base = base.requires_grad_(False)、n = base.in_features として "
+            "nn.Parameter(torch.randn(rank, n) / n**0.5)、nn.Parameter(torch.zeros(base.out_features, rank))、"
+            "self.scale = alpha / rank とし、forward では self.base(x) + self.scale * 補正 を返します。",
         ),
     ),
     properties={
@@ -110,11 +125,23 @@ LORA_LINEAR = Exercise(
             ),
         ),
         "frozen": Property(
-            lambda arrays, inputs: arrays["trainable"].tolist() == [0, 0, 1, 1],
-            0.2,
+            lambda arrays, inputs: arrays["trainable"].tolist() == [0, 0, 1, 1, 0],
+            0.15,
             Text(
-                "Only down and up are to be trained: base needs no gradient, neither its weight nor its bias.",
-                "学習するのは down と up だけです。base の weight と bias には勾配が要りません。",
+                "Only down and up are to be trained: base needs no gradient, neither its weight nor its bias, and "
+                "there is no third parameter.",
+                "学習するのは down と up だけです。base の weight と bias には勾配が要りません。"
+                "3 つめのパラメータもありません。",
+            ),
+        ),
+        "random": Property(
+            lambda arrays, inputs: arrays["spread"].tolist() == [1, 1, 1],
+            0.05,
+            Text(
+                "down is to begin with normal numbers around 0, other ones in each row, with a standard deviation of "
+                "1 / sqrt(in): torch.randn(rank, n) / n**0.5, where n is base.in_features.",
+                "down は、平均 0 で標準偏差 1 / sqrt(in) の正規乱数から始めます。行ごとに違う数です。"
+                "n を base.in_features として、torch.randn(rank, n) / n**0.5 です。",
             ),
         ),
     },
@@ -170,6 +197,75 @@ LORA_LINEAR = Exercise(
             Text(
                 "alpha is multiplied by rank; it is to be divided by it.",
                 "alpha に rank を掛けています。掛けるのではなく、割ってください。",
+            ),
+        ),
+        "own_number": Misconception(
+            _mistaken(through=lambda layer, x: layer.base(x) + layer.own * x @ layer.down.T @ layer.up.T),
+            Text(
+                "forward does not use self.scale, but works alpha / rank out by itself: then the update could not be "
+                "turned down later, which is done by changing scale.",
+                "forward が self.scale を使わず、alpha / rank を自分で計算しています。"
+                "これでは、あとで scale を変えて補正を弱めることができません。",
+            ),
+        ),
+        "scale_trained": Misconception(
+            _mistaken(scale=lambda alpha, rank: nn.Parameter(torch.tensor(alpha / rank))),
+            Text(
+                "scale is an nn.Parameter, so that it would be trained too; it is a plain number, alpha / rank.",
+                "scale が nn.Parameter なので、これも学習されてしまいます。ただの数 alpha / rank にしてください。",
+            ),
+        ),
+        "scale_undivided": Misconception(
+            _mistaken(
+                scale=lambda alpha, rank: alpha,
+                through=lambda layer, x: layer.base(x) + layer.own * x @ layer.down.T @ layer.up.T,
+            ),
+            Text(
+                "scale holds alpha, and it is divided by rank in forward; scale itself is to be alpha / rank.",
+                "scale が alpha のままで、forward で rank で割っています。scale そのものを alpha / rank にします。",
+            ),
+        ),
+        "down_too_large": Misconception(
+            _mistaken(down=torch.randn),
+            Text(
+                "down is torch.randn as it comes. Divided by the root of the number of inputs, down x has numbers "
+                "about as large as those of x, however wide the layer is.",
+                "down が torch.randn のままです。入力の数の平方根で割ると、層の幅によらず、down x の数は x の数と"
+                "同じくらいの大きさになります。",
+            ),
+        ),
+        "down_positive": Misconception(
+            _mistaken(down=torch.rand),
+            Text(
+                "all numbers of down are positive, as torch.rand makes them, so that its rows are much alike; take "
+                "torch.randn, which scatters around 0.",
+                "down の数がすべて正です（torch.rand）。これでは、どの行も似てしまいます。"
+                "0 のまわりに散らばる torch.randn を使ってください。",
+            ),
+        ),
+        "down_constant": Misconception(
+            _mistaken(down=torch.ones),
+            Text(
+                "all numbers of down are the same. Then its rows see the same of x, and learn the same, for ever: the "
+                "update has rank 1.",
+                "down の数がすべて同じです。これでは、どの行も x の同じところを見て、いつまでも同じことを学びます。"
+                "補正のランクは 1 です。",
+            ),
+        ),
+        "base_cut": Misconception(
+            _mistaken(through=_base_cut),
+            Text(
+                "base(x) is computed without gradients. Frozen weights need none, but through them the gradient has to "
+                "reach x, and the layers before this one.",
+                "base(x) を勾配なしで計算しています。凍結した重みに勾配は要りませんが、その先の x と、"
+                "前の層には、勾配が届かなければなりません。",
+            ),
+        ),
+        "bias_dropped": Misconception(
+            _mistaken(through=_without_bias),
+            Text(
+                "the bias of base is left out, so that a new layer does not give what base gives: call base(x).",
+                "base のバイアスが抜けているので、作ったばかりの層の出力が base と違います。base(x) を使ってください。",
             ),
         ),
         "base_trainable": Misconception(

@@ -6,6 +6,7 @@ from torch import nn
 from t2ilab.lab.probing import Unfit, cases
 
 IN, OUT, RANK, OTHER_RANK = 6, 9, 3, 5
+WIDE, WIDE_RANK = 64, 8  # of a layer with so many first numbers that their spread can be told
 
 
 def lora_inputs(generator):
@@ -34,6 +35,7 @@ def lora_probe(LoRALinear, inputs):
     layer = _new(LoRALinear, inputs, RANK, alpha)
     yield "untrained", lambda: _beginning(layer, inputs)
     yield "trainable", lambda: _trainable(layer)
+    yield "spread", lambda: _spread(LoRALinear)
     yield "batch", lambda: _filled(layer, inputs)(x)
     yield "sequence", lambda: layer(inputs["tokens"])
     yield "single", lambda: layer(x[:1])
@@ -41,6 +43,9 @@ def lora_probe(LoRALinear, inputs):
     yield "other_rank", lambda: _filled(_new(LoRALinear, inputs, OTHER_RANK, alpha), inputs, "other_")(x)
     yield "no_bias", lambda: _filled(_new(LoRALinear, inputs, RANK, alpha, bias=False), inputs)(x)
     yield "float64", lambda: layer.double()(x.double())
+    yield "gradient_x", lambda: _slope_at_input(_filled(_new(LoRALinear, inputs, RANK, alpha), inputs), inputs)
+    yield "scale", lambda: _number(_new(LoRALinear, inputs, RANK, alpha))
+    yield "turned_off", lambda: _turned_off(_filled(_new(LoRALinear, inputs, RANK, alpha), inputs))(x)
 
 
 def base_of(inputs, bias=True):
@@ -71,13 +76,65 @@ def _beginning(layer, inputs):
     """Whether a new layer differs from its base, whether up is not zero, and whether down is not."""
     base = base_of(inputs)
     with torch.no_grad():
-        differs = (layer(inputs["x"]) - base(inputs["x"])).abs().max() > 1e-6
-    return torch.tensor([int(differs), int(layer.up.abs().max() > 0), int(layer.down.abs().max() > 0)])
+        try:
+            output = layer(inputs["x"])
+        except RuntimeError as error:
+            if "cannot be multiplied" not in str(error):
+                raise
+            raise Unfit("vectors_are_rows", message=str(error)) from error
+        same = (output - base(inputs["x"])).abs().max() <= 1e-6  # what is not a number is not the same either
+    return torch.tensor([int(not same), int((layer.up != 0).any()), int((layer.down != 0).any())])
 
 
 def _trainable(layer):
-    """Whether base's weight and bias, down and up are to be trained."""
-    return torch.tensor([int(p.requires_grad) for p in (layer.base.weight, layer.base.bias, layer.down, layer.up)])
+    """Whether base's weight and bias, down and up are to be trained, and how many others are."""
+    parts = (layer.base.weight, layer.base.bias, layer.down, layer.up)
+    others = [p for p in layer.parameters() if p.requires_grad and all(p is not part for part in parts)]
+    return torch.tensor([*(int(p.requires_grad) for p in parts), len(others)])
+
+
+def _spread(LoRALinear):
+    """Whether the first numbers of down are too small (0), right (1) or too large (2), whether they are around zero,
+    and whether its rows are independent."""
+    torch.manual_seed(3)
+    down = LoRALinear(nn.Linear(WIDE, OUT), WIDE_RANK, WIDE_RANK).down.detach().double()
+    if not down.isfinite().all():
+        return torch.tensor([2, 0, 0])
+    size = down.std() * WIDE**0.5  # 1 for what is asked; the usual uniform ones have 0.58 to 1.4
+    return torch.tensor(
+        [
+            int(size > 0.5) + int(size > 2),
+            int(down.mean().abs() <= 0.25 * down.std()),
+            int(torch.linalg.matrix_rank(down) == WIDE_RANK),
+        ]
+    )
+
+
+def _number(layer):
+    """The layer's scale."""
+    try:
+        return float(layer.scale)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Unfit("number_wanted", name="LoRALinear", attribute="scale") from error
+
+
+def _turned_off(layer):
+    """The layer with an update that is multiplied by 0, as the lab turns it down."""
+    try:
+        layer.scale = layer.scale * 0.0
+    except (AttributeError, TypeError) as error:
+        raise Unfit("number_wanted", name="LoRALinear", attribute="scale") from error
+    return layer
+
+
+def _slope_at_input(layer, inputs):
+    """The gradient of half the squared error at x, zero where none arrives."""
+    x = inputs["x"].clone().requires_grad_()
+    loss = (layer(x) - inputs["wanted"]).square().sum() / 2
+    if not loss.requires_grad:
+        raise Unfit("no_gradient_of_answer")
+    (slope,) = torch.autograd.grad(loss, [x], allow_unused=True)
+    return torch.zeros_like(x) if slope is None else slope
 
 
 def _filled(layer, inputs, which=""):

@@ -14,13 +14,13 @@ def merge_lora(layer):
     """One plain nn.Linear that does what the layer with its update does (Hu et al. 2021, section 4.1).
 
     layer: a LoRALinear, with base (an nn.Linear), down (rank, in), up (out, rank) and scale. Returns a new
-    nn.Linear, with a bias if base has one; the layer that came in stays as it is.
+    nn.Linear of base's dtype and on its device, with a bias if base has one; the layer that came in stays as it is.
     """
     base = layer.base
-    has_bias = base.bias is not None
-    merged = nn.Linear(base.in_features, base.out_features, has_bias, dtype=base.weight.dtype)
+    has_bias, w = base.bias is not None, base.weight
+    merged = nn.Linear(base.in_features, base.out_features, has_bias, dtype=w.dtype, device=w.device)
     with torch.no_grad():
-        merged.weight.copy_(base.weight + layer.scale * layer.up @ layer.down)
+        merged.weight.copy_(w + layer.scale * layer.up @ layer.down)
         if has_bias:
             merged.bias.copy_(base.bias)
     return merged
@@ -50,6 +50,7 @@ def _probe(merge_lora, inputs):
     yield "no_bias", lambda: _merged(merge_lora, _adapted(inputs, bias=False))(x)
     yield "other_rank", lambda: _merged(merge_lora, _adapted(inputs, which="other_"))(x)
     yield "float64", lambda: _merged(merge_lora, _adapted(inputs).double())(x.double())
+    yield "device", lambda: _elsewhere(merge_lora, _adapted(inputs))
 
 
 def _adapted(inputs, which="", bias=True):
@@ -69,12 +70,29 @@ def _merged(merge_lora, layer):
         raise Unfit("layer_wanted", received=type(merged).__name__, expected="nn.Linear")
     if merged.weight.shape != (OUT, IN):
         raise Unfit("parameter_shape", parameter="weight", received=tuple(merged.weight.shape), expected=(OUT, IN))
+    wanted = layer.base.weight.dtype
+    for parameter in merged.parameters():
+        if parameter.dtype != wanted:
+            received, expected = (str(kind).removeprefix("torch.") for kind in (parameter.dtype, wanted))
+            raise Unfit("dtype_of_base", received=received, expected=expected)
     return merged
+
+
+def _elsewhere(merge_lora, layer):
+    """1 where the merged layer lies on base's device: here torch's "meta", which has no numbers, only places."""
+    try:
+        merged = merge_lora(layer.to("meta"))
+        there = all(parameter.is_meta for parameter in merged.parameters())
+    except (RuntimeError, TypeError):  # as when numbers are to be copied from one device to another
+        there = False
+    if not there:
+        raise Unfit("device_of_base")
+    return torch.tensor(1)
 
 
 def _linear(weight, bias):
     """A linear layer of these numbers."""
-    merged = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, dtype=weight.dtype)
+    merged = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, dtype=weight.dtype, device=weight.device)
     with torch.no_grad():
         merged.weight.copy_(weight)
         if bias is not None:
@@ -97,8 +115,8 @@ def _no_bias(layer):
 
 
 def _random_bias(layer):
-    base = layer.base
-    merged = nn.Linear(base.in_features, base.out_features, base.bias is not None, dtype=base.weight.dtype)
+    base, like = layer.base, {"dtype": layer.base.weight.dtype, "device": layer.base.weight.device}
+    merged = nn.Linear(base.in_features, base.out_features, base.bias is not None, **like)
     merged.weight.data = base.weight + layer.scale * layer.up @ layer.down
     return merged
 
@@ -155,10 +173,10 @@ MERGE_LORA = Exercise(
         ),
         Text(
             "merged = nn.Linear(base.in_features, base.out_features, base.bias is not None, "
-            "dtype=base.weight.dtype), then under torch.no_grad() merged.weight.copy_(...) and "
-            "merged.bias.copy_(base.bias).",
+            "dtype=base.weight.dtype, device=base.weight.device), then under torch.no_grad() "
+            "merged.weight.copy_(...) and merged.bias.copy_(base.bias).",
             "merged = nn.Linear(base.in_features, base.out_features, base.bias is not None, "
-            "dtype=base.weight.dtype) とし、"
+            "dtype=base.weight.dtype, device=base.weight.device) とし、"
             "torch.no_grad() の中で merged.weight.copy_(...) と merged.bias.copy_(base.bias) を行います。",
         ),
     ),
