@@ -517,11 +517,11 @@ for name, spacing in rows:
 # Read it all together. (With 56 pictures a share is uncertain by about 13 points; all
 # rows had the same prompts and began in the same noise, so their differences are surer than the shares.)
 #
-# - More calls do not always help. On equal distances DDIM and DPM++ are judged best at ten, and with more they fall. (The road's own end is judged no
-#   better: DPM++ over Karras's levels is nearly there at forty.) DDPM, which adds fresh noise, is often ahead of them with the same model.
+# - More calls hardly help. On equal distances DDIM and DPM++ are judged at forty about as at ten: what they gain is less than chance allows. (The road's own
+#   end is judged no better: DPM++ over Karras's levels is nearly there at forty.) DDPM, which adds fresh noise, is often ahead of them with the same model.
 #   A walk without noise keeps every error of its early guesses; fresh noise covers some of them, and the network decides again (Karras et al. 2022, section 4).
 #   So fewer steps are not the reason to leave the noise out here. That the road has one end, and can be measured, is.
-# - **With few calls the noise levels matter.** At 5 and at 10 calls DDPM, DDIM and DPM++ do better on equal distances than on Karras's levels. Look at the
+# - **With few calls the noise levels matter.** At 5 calls DDPM, DDIM and DPM++ do better on equal distances than on Karras's levels. Look at the
 #   levels: `pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]`. Of Karras's five, three lie above $\sigma = 5$, where hardly anything can be seen yet,
 #   and one at 0.006, where all has been decided. That leaves one for the range in which this picture is decided; equal distances (`"trailing"`) spend four of
 #   five there. Karras et al. chose their levels for other models and for more steps. With many calls they lead nearest to the end of the road.
@@ -538,8 +538,8 @@ for name, spacing in rows:
 # %% [markdown] tags=["ja"]
 # まとめて読みましょう。（56 枚で測った割合には、上下に 13 ポイントほどの幅があります。ただし、どの行も同じプロンプトと同じノイズから始めたので、行どうしの差は、それぞれの割合よりも確かです。）
 #
-# - 呼び出しを増やしても、よくなるとは限りません。等間隔の時刻では、DDIM と DPM++ の成績は 10 回のときがいちばんよく、それより増やすと下がります。（道の終わりそのものの成績も、それよりよくはありません。Karras らの段階を DPM++ で 40 回歩けば、もうほとんど道の終わりです。）新しいノイズを加える DDPM は、同じモデルなのに、しばしばその上を行きます。ノイズを加えない歩き方では、はじめのころの推定の誤りがすべて残ります。新しいノイズはその一部を覆い隠し、ネットワークはそこを決め直します（Karras et al. 2022 の 4 節）。ですから、ここでノイズを加えない理由は、歩数を減らすためではありません。道の終わりがひとつに決まり、そこまでの距離を測れるからです。
-# - **呼び出しが少ないときは、ノイズの段階の選び方が効きます。** 5 回と 10 回では、DDPM も DDIM も DPM++ も、Karras らの段階より等間隔の時刻のほうでよい成績です。`pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]` で、その段階を見てください。Karras らの 5 つの段階のうち、3 つは $\sigma = 5$ より上にあり、そこではまだほとんど何も見えません。ひとつは 0.006 で、そこではもうすべてが決まっています。この画像が決まっていく範囲には、ひとつしか残りません。等間隔の時刻（`"trailing"`）では、5 つのうち 4 つがその範囲にあります。Karras らがこの段階を選んだのは、別のモデルと、もっと多い歩数のためでした。呼び出しが多ければ、道の終わりに最も近づきます。
+# - 呼び出しを増やしても、ほとんどよくなりません。等間隔の時刻では、DDIM と DPM++ の 40 回の成績は、10 回のときとほぼ同じで、差は偶然でも出るくらいです。（道の終わりそのものの成績も、それよりよくはありません。Karras らの段階を DPM++ で 40 回歩けば、もうほとんど道の終わりです。）新しいノイズを加える DDPM は、同じモデルなのに、しばしばその上を行きます。ノイズを加えない歩き方では、はじめのころの推定の誤りがすべて残ります。新しいノイズはその一部を覆い隠し、ネットワークはそこを決め直します（Karras et al. 2022 の 4 節）。ですから、ここでノイズを加えない理由は、歩数を減らすためではありません。道の終わりがひとつに決まり、そこまでの距離を測れるからです。
+# - **呼び出しが少ないときは、ノイズの段階の選び方が効きます。** 5 回では、DDPM も DDIM も DPM++ も、Karras らの段階より等間隔の時刻のほうでよい成績です。`pipe.schedule.sigmas[pipe.schedule.timesteps(5, "karras")]` で、その段階を見てください。Karras らの 5 つの段階のうち、3 つは $\sigma = 5$ より上にあり、そこではまだほとんど何も見えません。ひとつは 0.006 で、そこではもうすべてが決まっています。この画像が決まっていく範囲には、ひとつしか残りません。等間隔の時刻（`"trailing"`）では、5 つのうち 4 つがその範囲にあります。Karras らがこの段階を選んだのは、別のモデルと、もっと多い歩数のためでした。呼び出しが多ければ、道の終わりに最も近づきます。
 # - Karras らの段階で距離を見ると、次数の違いがわかります。ホイン法と DPM++ は、読み取り器がとうに満足したあとも近づき続けます。何の絵かを言い当てるのに、道の終わりまで行く必要はないのです。
 # - 秒数は、呼び出しの回数で決まります。（回数が同じなのに、ほかの行より時間のかかった行があるのは、作者のコンピュータがほかの仕事もしていたからです。）サンプラー自身の計算は、ほとんどかかりません。
 # - **次数とは、歩幅が小さいときの約束です。** 呼び出しが少ないと、ホイン法の絵はめちゃくちゃです。その理由はこうです。ホイン法の式をオイラー法の 1 歩と比べると、ホイン法はそこからさらに、$x$ を次の分だけ動かします。
