@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | Time | about 100 minutes, five of which your machine computes alone |
-# | You need | Python and PyTorch; Lab 05, or what a U-Net and $\bar\alpha_t$ are; what mean and variance of a normal distribution are |
+# | You need | Python and PyTorch; Lab 05, or what a U-Net, $\bar\alpha_t$, the signal-to-noise ratio and the velocity are; what DDIM is (Lab 06); what mean and variance of a normal distribution are |
 # | No need for | a GPU, a network connection, any data set |
 # | Exercises | <!-- total -->; `check(...)` tells you at once, `hint("name")` helps, up to three times |
 #
@@ -28,7 +28,7 @@
 # | | |
 # |---|---|
 # | 時間 | 約 100 分（そのうち、コンピュータの計算を待つのは 5 分） |
-# | 必要なもの | Python と PyTorch。Lab 05、または U-Net と $\bar\alpha_t$ の意味。正規分布の平均と分散の意味 |
+# | 必要なもの | Python と PyTorch。Lab 05、または U-Net、$\bar\alpha_t$、信号対雑音比、速度（velocity）の意味。DDIM とは何か（Lab 06）。正規分布の平均と分散の意味 |
 # | 不要なもの | GPU、ネットワーク接続、データセット |
 # | 演習 | <!-- total -->。`check(...)` がその場で答え合わせをし、`hint("name")` が 3 つまでヒントを出します |
 #
@@ -308,10 +308,11 @@ check(reparameterize)
 
 # %% [markdown]
 # Does the gradient pass, and is it the right one? For a cloud with $\mu = 0.7$ and $\log \sigma^2 = -1$ the mean of
-# $z^2$ is $\mu^2 + \sigma^2$, so its slopes are $2\mu$ and $\sigma^2$. Measured on a hundred thousand samples:
+# $z^2$ is $\mu^2 + \sigma^2$. Its slope along $\mu$ is $2\mu$; along $\log \sigma^2$, the number that the encoder gives,
+# it is $\sigma^2$. Measured on a hundred thousand samples:
 
 # %% [markdown] tags=["ja"]
-# 勾配は届くでしょうか。それは正しい勾配でしょうか。$\mu = 0.7$、$\log \sigma^2 = -1$ の雲では、$z^2$ の平均は $\mu^2 + \sigma^2$ なので、傾きは $2\mu$ と $\sigma^2$ です。10 万個のサンプルで測ってみます。
+# 勾配は届くでしょうか。それは正しい勾配でしょうか。$\mu = 0.7$、$\log \sigma^2 = -1$ の雲では、$z^2$ の平均は $\mu^2 + \sigma^2$ です。その傾きは、$\mu$ については $2\mu$、エンコーダが答える $\log \sigma^2$ については $\sigma^2$ です。10 万個のサンプルで測ってみます。
 
 
 # %%
@@ -333,11 +334,16 @@ say("By the formula: {a:.2f} and {b:.2f}.", a=2 * 0.7, b=math.exp(-1))
 # %% [markdown]
 # # 4. What a cloud costs
 #
-# **What will the encoder do with its clouds?** It makes the decoder's life easy: it shrinks them to points, or, if it
-# cannot, moves them so far apart that their width does not matter. Either way the noise is gone, and with it all that
-# it was good for. So clouds get a price: how far they are from one and the same cloud for all pictures, the standard
-# normal one. The measure is the Kullback-Leibler divergence, **KL** for short, and for normal distributions it has a
-# formula (appendix B of the paper, where it stands with a minus sign):
+# **What will the encoder do with its clouds?** It makes the decoder's life easy: it shrinks them to points, or moves
+# them so far apart that their width does not matter. Either way the noise does nothing any more, and all that it was
+# good for is lost. So clouds get a price: how far they are from one and the same cloud for all pictures, the standard
+# normal one. The measure is the Kullback-Leibler divergence, **KL** for short: how much likelier a sample of the cloud
+# $q$ is under $q$ itself than under the other, $p$, in logarithms and on average.
+#
+# $$ D_\text{KL}(q \,\|\, p) = \mathbb E_{z \sim q} \big[ \log q(z) - \log p(z) \big] $$
+#
+# Put in the two normal densities. Under $q$, $(z - \mu)^2$ has the mean $\sigma^2$ and $z^2$ the mean
+# $\mu^2 + \sigma^2$, and what is left is (appendix B of the paper, where it stands with a minus sign)
 #
 # $$ D_\text{KL}\big(\mathcal N(\mu, \sigma^2)\, \|\, \mathcal N(0, 1)\big) = \tfrac12 \sum_j \big( \mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2 \big) $$
 #
@@ -345,17 +351,26 @@ say("By the formula: {a:.2f} and {b:.2f}.", a=2 * 0.7, b=math.exp(-1))
 # about *this* picture, reckoned against somebody who only knows the standard normal cloud.
 #
 # ### Exercise 2: <!-- exercise kl_to_standard_normal -->
+#
+# The formula, for each picture of a batch. Which of the four terms in the bracket stands in what you are given as it
+# is, and which has to be made of it?
 
 # %% [markdown] tags=["ja"]
 # # 4. 雲の値段
 #
-# **エンコーダは、雲をどう使うでしょうか。** デコーダが楽になるように、雲を点まで縮めるか、それができなければ、幅が気にならないほど遠くに離します。どちらにしても、ノイズは意味を失い、ノイズを入れた甲斐もなくなります。そこで、雲に値段を付けます。すべての画像に共通のひとつの雲、標準正規分布（standard normal distribution）から、どれだけ離れているかです。それを測るのがカルバック・ライブラー・ダイバージェンス（Kullback-Leibler divergence）、略して **KL** で、正規分布なら式で書けます（論文の付録 B。そこではマイナスの符号が付いています）。
+# **エンコーダは、雲をどう使うでしょうか。** デコーダが楽になるように、雲を点まで縮めるか、幅が気にならないほど遠くに離します。どちらにしても、ノイズは何の働きもしなくなり、ノイズを入れた甲斐がなくなります。そこで、雲に値段を付けます。すべての画像に共通のひとつの雲、標準正規分布（standard normal distribution）から、どれだけ離れているかです。それを測るのがカルバック・ライブラー・ダイバージェンス（Kullback-Leibler divergence）、略して **KL** です。雲 $q$ から取り出したサンプルが、もう一方の $p$ よりも $q$ 自身でどれだけ起こりやすいかを、対数で比べて平均します。
+#
+# $$ D_\text{KL}(q \,\|\, p) = \mathbb E_{z \sim q} \big[ \log q(z) - \log p(z) \big] $$
+#
+# ここに 2 つの正規分布の密度を入れます。$q$ のもとでは、$(z - \mu)^2$ の平均は $\sigma^2$、$z^2$ の平均は $\mu^2 + \sigma^2$ なので、次の式が残ります（論文の付録 B。そこではマイナスの符号が付いています）。
 #
 # $$ D_\text{KL}\big(\mathcal N(\mu, \sigma^2)\, \|\, \mathcal N(0, 1)\big) = \tfrac12 \sum_j \big( \mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2 \big) $$
 #
 # 和は、ひとつの画像のすべての潜在変数 $j$ についてとります。単位はナット（nat）で、$\ln 2$ で割るとビットになります。標準正規分布しか知らない人に比べて、サンプルが*この*画像について何ビット教えてくれるかを表します。
 #
 # ### 演習 2：<!-- exercise kl_to_standard_normal -->
+#
+# この式を、バッチの画像ごとに計算してください。かっこの中の 4 つの項のうち、渡されるものの中にそのままあるのはどれですか。そこから作らなければならないのはどれですか。
 
 
 # %%
@@ -388,16 +403,18 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# with $N = 12{,}288$ numbers in a picture. With the squared error summed up, and $w$ twice the variance of the noise
-# that one grants the pixels, this is, but for a factor and a constant, minus a lower bound of the log likelihood (the
-# paper's eq. 10), and $w$ is no free choice. (Our $w$, `KL_WEIGHT`, stands beside a mean, so $N w$ is twice that
-# variance: noise with a deviation of 0.005.) For an autoencoder that serves a diffusion model, $w$ *is* a free choice
-# (it is so in Rombach et al.'s appendix G, too), and a very small one: section 7 tries others.
+# with $N = 12{,}288$ numbers in a picture. In an autoencoder that serves a diffusion model, $w$ is ours to choose, and
+# very small (so it is in Rombach et al.'s appendix G, too). Here it is `KL_WEIGHT`; section 7 tries others.
+#
+# **If you know the likelihood bound** (the paper's eq. 10): there $w$ is no free choice. Grant each number of a picture
+# normal noise of variance $s^2$, and minus the bound is, but for a constant,
+# $\frac{1}{2 s^2} \lVert \mathcal D(z) - x \rVert^2 + D_\text{KL}$. Times $\frac{2 s^2}{N}$ that is our loss, with
+# $N w = 2 s^2$. So our $w = 4 \cdot 10^{-9}$ stands for noise with a deviation of $s = 0.005$.
 #
 # ### Exercise 3: <!-- exercise vae_loss -->
 #
-# Mind what is a mean and what is a sum: the error is a mean over everything, the KL a sum over a picture's latents and
-# a mean over the pictures.
+# The loss of a batch. Which function of yours gives the second term? And mind the means: over the pictures of a batch
+# both terms are means; within a picture only the error is.
 
 # %% [markdown] tags=["ja"]
 # 細い雲は安く（値段は対数で増えます）、遠い雲は高くつきます（値段は 2 乗で増えます）。ですから、ほかの雲と見分けがつくようにするには、*0 の近くで*細くなるのが、いちばん安上がりです。
@@ -408,11 +425,13 @@ for mu, sigma in ((0, 1), (1, 1), (3, 1), (0, 0.1), (3, 0.1), (30, 0.1), (30, 1)
 #
 # $$ L = \frac{1}{N} \lVert \mathcal D(z) - x \rVert^2 + w\, D_\text{KL} $$
 #
-# 画像 1 枚の数は $N = 12{,}288$ 個です。2 乗誤差を合計し、$w$ を画素に許すノイズの分散の 2 倍とすれば、これは、定数倍と定数の違いを除いて、対数尤度の下界に負の符号を付けたものになります（論文の式 10）。そのとき、$w$ を自由に選ぶことはできません。（このラボの $w$、つまり `KL_WEIGHT` は、平均と並んでいます。ですから、その分散の 2 倍にあたるのは $N w$ で、標準偏差 0.005 のノイズです。）けれども、拡散モデルに使うオートエンコーダでは、$w$ は自由に*選べます*（Rombach らの付録 G でもそうしています）。しかも、とても小さい値を選びます。ほかの値は 7 節で試します。
+# 画像 1 枚の数は $N = 12{,}288$ 個です。拡散モデルに使うオートエンコーダでは、$w$ は自由に選べます。しかも、とても小さい値を選びます（Rombach らの付録 G でもそうしています）。このラボでは `KL_WEIGHT` です。ほかの値は 7 節で試します。
+#
+# **尤度の下界を知っている人へ**（論文の式 10）：そこでは、$w$ を自由に選ぶことはできません。画像のそれぞれの数に分散 $s^2$ の正規分布のノイズを許すと、下界に負の符号を付けたものは、定数の違いを除いて $\frac{1}{2 s^2} \lVert \mathcal D(z) - x \rVert^2 + D_\text{KL}$ です。これに $\frac{2 s^2}{N}$ を掛けると、$N w = 2 s^2$ とした上の損失になります。ですから、このラボの $w = 4 \cdot 10^{-9}$ は、標準偏差 $s = 0.005$ のノイズにあたります。
 #
 # ### 演習 3：<!-- exercise vae_loss -->
 #
-# どこが平均で、どこが合計かに気をつけてください。誤差は全要素の平均です。KL は、ひとつの画像の潜在変数については合計し、画像については平均します。
+# バッチの損失を求めてください。2 つめの項は、自分で書いたどの関数からわかりますか。どこが平均かにも気をつけてください。バッチの画像については、どちらの項も平均です。1 枚の画像の中では、平均するのは誤差だけです。
 
 
 # %%
@@ -526,15 +545,15 @@ vae = yours  # `theirs` in its place goes on with the zoo's, if yours had no tim
 #
 # **Is that good, for 256 numbers?** Compare with what needs no network. A *thumbnail* keeps means. *Principal
 # components* keep, of all ways to write the pictures as sums of fixed patterns, the one with the least squared error
-# on the pictures that it was made from (here fifteen hundred): with so many numbers no linear code can beat it on
-# them.
+# on the pictures that it was made from (here fifteen hundred). On those no linear code of as many numbers can beat it;
+# what you see below are held-out pictures, on which it does a little worse.
 
 # %% [markdown] tags=["ja"]
 # **ひとつ変えてみましょう**：新しいオートエンコーダは、画像の小さなコピーを渡すところから始まります。そのかわりに、乱数の重みから 200 ステップだけ学習させてみてください。作ってから、`reset_parameters()` を持つすべての層でそれを呼び出し、学習させます。学ぶのが遅いのは何でしょうか。
 #
 # # 6. 数ひとつあたりの画質
 #
-# **256 個の数としては、よい成績でしょうか。** ネットワークの要らない方法と比べてみます。*縮小画像*は、平均を残します。*主成分*（principal components）は、画像を決まった模様の足し合わせで書く方法のうち、元にした画像（ここでは 1,500 枚ほど）での 2 乗誤差がいちばん小さいものです。数の個数が同じなら、その画像については、どんな線形の符号もこれを超えられません。
+# **256 個の数としては、よい成績でしょうか。** ネットワークの要らない方法と比べてみます。*縮小画像*は、平均を残します。*主成分*（principal components）は、画像を決まった模様の足し合わせで書く方法のうち、元にした画像（ここでは 1,500 枚ほど）での 2 乗誤差がいちばん小さいものです。数の個数が同じなら、元にした画像については、どんな線形の符号もこれを超えられません。下で測るのは使わなかった画像なので、成績は少し下がります。
 
 # %% tags=["nbval-ignore-output"]
 batches = [world.batch(i, 64, device) for i in range(budget(lesson=24, ci=1))]
@@ -604,8 +623,10 @@ say("The clouds tell {nats:,.0f} nats, {bits:,.0f} bits. The bytes are {bytes:,}
     nats=nats, bits=nats / math.log(2), bytes=8 * mean[0].numel())  # fmt: skip
 
 # %% [markdown]
-# In bits that is no miracle: pictures as plain as these make small files. Nobody could paint in a zipped file, though,
-# where one wrong bit ruins all. The point is fewer numbers *in which one can paint*.
+# In bits that is no miracle: pictures as plain as these make small files even without any loss (section 1 tells how
+# small). The clouds' figure is an upper bound besides: their price is reckoned by the standard normal cloud, and your
+# latents are spread wider than that, as section 9 will measure. Nobody could paint in a zipped file, though, where one
+# wrong bit ruins all. The point is fewer numbers *in which one can paint*.
 #
 # # 7. Too much, too little
 #
@@ -614,7 +635,7 @@ say("The clouds tell {nats:,.0f} nats, {bits:,.0f} bits. The bytes are {bytes:,}
 # too much. **Before you run it**: what will come back if clouds are very dear?
 
 # %% [markdown] tags=["ja"]
-# ビットで数えれば、奇跡ではありません。これほど単純な画像なら、ファイルも小さくなります。けれども、圧縮したファイルの中では、だれも絵を描けません。1 ビット間違えただけで、すべてが壊れてしまうからです。大事なのは、*絵が描ける*空間のまま、数が減ることです。
+# ビットで数えれば、奇跡ではありません。これほど単純な画像なら、劣化なしのファイルも小さくなります（その大きさは 1 節にあります）。それに、雲から求めたビット数は上限です。値段は標準正規分布の雲を基準に決めていますが、あなたの潜在変数はそれよりも広がっているからです（どれだけ広いかは 9 節で測ります）。けれども、圧縮したファイルの中では、だれも絵を描けません。1 ビット間違えただけで、すべてが壊れてしまうからです。大事なのは、*絵が描ける*空間のまま、数が減ることです。
 #
 # # 7. 高すぎる雲、安すぎる雲
 #
@@ -682,10 +703,11 @@ plots.images(
 #
 # - **Nearly free:** clouds are narrow and lie wherever it suits. What comes back is at its best, and decoding standard
 #   normal noise gives nothing like this world: where no cloud lies, the decoder has seen nothing. Compare how much
-#   each price loses from near by.
+#   each price loses from near by (a tenth of a decibel either way is chance).
 # - **Dear:** a latent is used only if it saves more error than it costs. The others become standard normal whatever
 #   the picture, and the decoder learns to overlook them. That is **posterior collapse**. Look at the last pair: what
-#   is it that still comes through, and how many nats would a fair coin need?
+#   is it that still comes through? (A fair coin would need $\ln 2 = 0.69$ nats. Clouds pay more for the same news, as
+#   one for heads and one for tails do not make up the standard normal cloud that the price is reckoned by.)
 # - **Between them** things blur: where the sample leaves open which of several pictures it was, the least squared
 #   error is their mean (Lab 04).
 #
@@ -700,8 +722,8 @@ plots.images(
 # %% [markdown] tags=["ja"]
 # 2 行ずつ読んでください。出力された数値には、*少しずれたところから*戻ってきた画像の値もあります。拡散モデルが少し外したときのように、潜在変数を、その広がりの 5 分の 1 だけでたらめに動かしたものです。
 #
-# - **ほとんどただの場合**：雲は細く、好きな場所にあります。戻ってくる画像はいちばんよいのですが、標準正規分布のノイズをデコードしても、この世界のものは何も出てきません。雲のないところを、デコーダは見たことがないのです。少しずれただけでどれだけ悪くなるかを、値段ごとに比べてください。
-# - **高い場合**：潜在変数は、値段よりも多く誤差を減らせるときだけ使われます。ほかの潜在変数は、どんな画像でも標準正規分布になり、デコーダはそれを無視することを覚えます。これを**事後崩壊**（posterior collapse）といいます。最後の 2 行を見てください。まだ伝わっているものは何でしょうか。表と裏が等しく出る硬貨 1 枚なら、何ナット必要でしょうか。
+# - **ほとんどただの場合**：雲は細く、好きな場所にあります。戻ってくる画像はいちばんよいのですが、標準正規分布のノイズをデコードしても、この世界のものは何も出てきません。雲のないところを、デコーダは見たことがないのです。少しずれただけでどれだけ悪くなるかを、値段ごとに比べてください（0.1 デシベルほどの差は偶然です）。
+# - **高い場合**：潜在変数は、値段よりも多く誤差を減らせるときだけ使われます。ほかの潜在変数は、どんな画像でも標準正規分布になり、デコーダはそれを無視することを覚えます。これを**事後崩壊**（posterior collapse）といいます。最後の 2 行を見てください。まだ伝わっているものは何でしょうか。（表と裏が等しく出る硬貨 1 枚なら、$\ln 2 = 0.69$ ナットで足ります。雲では、同じことを伝えるのにもっとかかります。表の雲と裏の雲を合わせても、値段の基準である標準正規分布にはならないからです。）
 # - **その中間**では、ぼやけます。いくつかの画像のどれだったのかがサンプルからはわからないとき、2 乗誤差がいちばん小さいのは、それらの平均だからです（Lab 04）。
 #
 # ひとりで絵を描く VAE には、ノイズが画像になるような値段が必要で、その代償がぼやけた絵です。ここで試した 4 つの値段は、どれもそこまで届きません。ノイズから形が出てくるより先に、形のほうが失われます。潜在拡散モデルは、ここから抜け出しました。ほとんど何も失わないほど値段を下げ、*雲がどこにあるかは拡散モデルに学ばせる*のです。
@@ -736,12 +758,13 @@ plots.images(
 )
 
 # %% [markdown]
-# The thing stands where it stands in the picture. The encoder is made of convolutions, which treat all places alike,
-# so latents are local: **move the map by one cell, and the picture should move by eight pixels.** And a walk from one
-# picture to the other, in the latents and in the pixels?
+# The thing stands where it stands in the picture. Both networks are made almost only of convolutions, which see a small
+# neighbourhood and treat all places alike. (Only the norms, and one attention in the middle, look at all places.) So a
+# latent should describe mostly its own place, and if you move the map by one cell, the decoder should move the picture
+# by eight pixels. **Does it?** And a walk from one picture to the other, in the latents and in the pixels?
 
 # %% [markdown] tags=["ja"]
-# どのマップでも、ものは画像と同じ場所にあります。エンコーダを作っている畳み込みは、どの場所も同じように扱うので、潜在変数は局所的です。**マップを 1 マスずらせば、画像は 8 画素ずれるはずです。** では、ひとつの画像からもうひとつの画像まで、潜在変数の上と画素の上で歩くとどうなるでしょうか。
+# どのマップでも、ものは画像と同じ場所にあります。どちらのネットワークも、ほとんど畳み込みだけでできています。畳み込みは近くだけを見て、どの場所も同じように扱います。（すべての場所を見るのは、正規化と、中央にあるひとつのアテンションだけです。）ですから、潜在変数はおもに自分の場所を表し、マップを 1 マスずらせば、デコーダは画像を 8 画素ずらすはずです。**本当にそうなるでしょうか。** では、ひとつの画像からもうひとつの画像まで、潜在変数の上と画素の上で歩くとどうなるでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 moved = decoded(torch.roll(z, 1, dims=-1))
@@ -771,7 +794,7 @@ plots.images(
 
 # %% [markdown]
 # Compare the two rows of the walk. Do you find a shape that turns into another, or two that fade? These latents
-# describe *places*, not ideas: nowhere is written "a star, at the top left". And the green and yellow halfway? At this
+# describe *places*, not ideas: nowhere is written "a star, at the top left". And the odd colours halfway? At this
 # small price the clouds are narrow, and between two of them the decoder has seen nothing, as section 3 feared. The
 # diffusion model has to stay where the clouds are. And noise makes no picture; the autoencoder cannot paint, it only
 # translates. Who paints is the next question.
@@ -779,30 +802,37 @@ plots.images(
 # # 9. Where 0.18215 comes from
 #
 # **How large are latents?** As large as the encoder likes; with so small a price nobody stops it. A noise schedule,
-# however, was made for data of a certain size. In
-# $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ the noise has a variance of 1, so the
-# signal-to-noise ratio is
+# however, was made for data of a certain size. Lab 05's signal-to-noise ratio,
+# $\frac{\bar\alpha_t}{1 - \bar\alpha_t}$, takes data of variance 1 for granted. In
+# $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ only the noise has that for sure; with data of
+# any variance the ratio is
 #
 # $$ \text{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t}\, \mathrm{Var}(x_0) $$
 #
 # and data of three times the size are at every timestep nine times plainer to see. So latents are multiplied by a
-# factor first (Rombach et al. 2022, appendix G; what it does to large pictures is appendix D.1). Stable Diffusion's is
-# 0.18215.
+# factor first, which makes their variance 1 and Lab 05's ratio the right one (Rombach et al. 2022, appendix G; what it
+# does to large pictures is appendix D.1). Stable Diffusion's factor is 0.18215: its latents have a deviation of
+# $1 / 0.18215 = 5.49$, a variance of 30.
 #
 # ### Exercise 4: <!-- exercise latent_scale -->
+#
+# One number for all four channels, though they differ: see `latents_of(collection).std(dim=(0, 2, 3))`. Why not four?
+# (Some later models do take one for each.) What would change about when a quiet channel drowns in the noise?
 
 # %% [markdown] tags=["ja"]
-# 歩いた 2 行を比べてください。ひとつの形が別の形に変わっていくでしょうか。それとも、2 つの形が薄れていくだけでしょうか。この潜在変数が表しているのは、考えではなく*場所*です。「左上に星」とは、どこにも書いてありません。では、途中に現れる緑と黄色は何でしょうか。値段がこれほど安いと雲は細く、2 つの雲の間を、デコーダは見たことがありません。3 節で心配したとおりです。拡散モデルは、雲のあるところにとどまらなければなりません。また、ノイズは画像になりませんでした。オートエンコーダは絵を描けず、翻訳するだけです。では、だれが描くのでしょうか。それが次の問題です。
+# 歩いた 2 行を比べてください。ひとつの形が別の形に変わっていくでしょうか。それとも、2 つの形が薄れていくだけでしょうか。この潜在変数が表しているのは、考えではなく*場所*です。「左上に星」とは、どこにも書いてありません。では、途中に現れるおかしな色は何でしょうか。値段がこれほど安いと雲は細く、2 つの雲の間を、デコーダは見たことがありません。3 節で心配したとおりです。拡散モデルは、雲のあるところにとどまらなければなりません。また、ノイズは画像になりませんでした。オートエンコーダは絵を描けず、翻訳するだけです。では、だれが描くのでしょうか。それが次の問題です。
 #
 # # 9. 0.18215 はどこから来たのか
 #
-# **潜在変数の大きさは、どれくらいでしょうか。** エンコーダの好きなだけです。値段がこれほど安ければ、だれも止めません。けれども、ノイズスケジュール（noise schedule）は、ある大きさのデータのために作られています。$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ のノイズの分散は 1 なので、信号対雑音比（signal-to-noise ratio、SNR）は次のとおりです。
+# **潜在変数の大きさは、どれくらいでしょうか。** エンコーダの好きなだけです。値段がこれほど安ければ、だれも止めません。けれども、ノイズスケジュール（noise schedule）は、ある大きさのデータのために作られています。Lab 05 の信号対雑音比（signal-to-noise ratio、SNR）$\frac{\bar\alpha_t}{1 - \bar\alpha_t}$ は、データの分散が 1 であることを前提にしています。$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$ で分散が必ず 1 なのは、ノイズだけです。データの分散が 1 とは限らないとき、比は次のとおりです。
 #
 # $$ \text{SNR}(t) = \frac{\bar\alpha_t}{1 - \bar\alpha_t}\, \mathrm{Var}(x_0) $$
 #
-# つまり、データが 3 倍の大きさなら、どの時刻でも 9 倍はっきり見えてしまいます。そこで、まず潜在変数に係数を掛けます（Rombach et al. 2022 の付録 G。大きな画像への影響は付録 D.1）。Stable Diffusion の係数は 0.18215 です。
+# つまり、データが 3 倍の大きさなら、どの時刻でも 9 倍はっきり見えてしまいます。そこで、まず潜在変数に係数を掛けます。そうすれば分散は 1 になり、Lab 05 の比がそのまま使えます（Rombach et al. 2022 の付録 G。大きな画像への影響は付録 D.1）。Stable Diffusion の係数は 0.18215 です。つまり、潜在変数の標準偏差は $1 / 0.18215 = 5.49$、分散は 30 です。
 #
 # ### 演習 4：<!-- exercise latent_scale -->
+#
+# チャンネルは 4 つあり、`latents_of(collection).std(dim=(0, 2, 3))` で見ると広がりも違いますが、係数はひとつです。なぜ 4 つにしないのでしょうか。（もっと新しいモデルには、チャンネルごとに決めるものもあります。）4 つにすると、広がりの小さいチャンネルは、いつノイズに埋もれるようになるでしょうか。
 
 
 # %%
@@ -831,12 +861,19 @@ say(
 )
 
 # %% [markdown]
-# **What does that do to training?** Take the latents of the held-out pictures, add the noise of a timestep, and decode
+# A ratio of 0.141 leaves latents more than a third as large as the noise ($\sqrt{0.141} = 0.38$) at the very timestep
+# that should be noise alone. Sampling starts with noise alone, and such a training never showed it. (Even 0.0047 still
+# tells how bright a picture is, and models trained with it are bound to medium brightness:
+# [Lin et al. 2023](https://arxiv.org/abs/2305.08891).)
+#
+# **And at all other timesteps?** Take the latents of the held-out pictures, add the noise of a timestep, and decode
 # what is left, so that you see what the denoiser gets to see. The reader tells how many pictures are still all there.
 # Once with the factor, once without:
 
 # %% [markdown] tags=["ja"]
-# **それは学習にどう響くのでしょうか。** 学習に使わなかった画像の潜在変数に、ある時刻のノイズを加え、そのままデコードしてみます。デノイザー（denoiser）が見るものを、自分の目で見るためです。まだすべて読み取れる画像がどれだけあるかは、読み取り器が教えてくれます。係数を掛けた場合と、掛けない場合です。
+# 比が 0.141 なら、ノイズだけになるはずの時刻に、潜在変数がノイズの 3 分の 1 以上の大きさで残っています（$\sqrt{0.141} = 0.38$）。サンプリングはノイズだけから始まりますが、それでは、学習で一度もノイズだけを見ていないことになります。（0.0047 でも、画像の明るさはまだわかります。そのように学習したモデルは、中くらいの明るさの絵しか描けません。[Lin et al. 2023](https://arxiv.org/abs/2305.08891)）
+#
+# **では、ほかの時刻ではどうでしょうか。** 学習に使わなかった画像の潜在変数に、ある時刻のノイズを加え、そのままデコードしてみます。デノイザー（denoiser）が見るものを、自分の目で見るためです。まだすべて読み取れる画像がどれだけあるかは、読み取り器が教えてくれます。係数を掛けた場合と、掛けない場合です。
 
 # %% tags=["nbval-ignore-output"]
 schedule = NoiseSchedule.cosine()
@@ -880,25 +917,32 @@ for t, with_it, without in zip(moments, scaled_read, plain_read, strict=True):
     )
 
 # %% [markdown]
-# Where everything can still be read, there is nothing left to decide, and practising there teaches to wipe off noise.
-# Timesteps are drawn equally often. **Without the factor, at how many of them does a model practise deciding?** And at
-# the other end: sampling starts with noise alone, so what happens if training never showed noise alone?
+# Where everything can still be read, there is nothing left to decide, and practising there only teaches to wipe off
+# noise. Say that a model can practise deciding where less than 95% are read. Timesteps are drawn equally often: **which
+# share of the practice is left for deciding, with the factor and without it?** (The other end is safe in this lab: the
+# cosine schedule ends with noise alone, whatever the size of its data.)
 #
 # # 10. One diffusion, two spaces
 #
 # **Now the race.** The same U-Net class, the same loss, the same pictures and as many seconds: in latents, and in
 # pixels. The clock of the latents includes encoding all pictures, which is done once. Pixels at full size would take
 # tens of times as long for a step, as you measured, and be no match; to give them a chance, their network first folds
-# each 4x4 pixels into the channels (`patch_size=4`), and they are asked for the picture, which suits them best (Lab
-# 05), where the latents' network is asked for the velocity. Words are kept simple: each of the five words of a scene
+# each 4x4 pixels into the channels (`patch_size=4`).
+#
+# Each space gets the question that suits it, and errors of the picture are weighed alike in both (by SNR + 1 and at
+# most 5, Lab 05, section 6). In latents the network is asked for the velocity. A velocity is partly noise, though, and
+# the noise of 4x4 pixels is 48 numbers without a pattern, all of which would have to get through a network 48 channels
+# wide; so in pixels it is asked for the picture, as in Lab 05. Words are kept simple: each of the five words of a scene
 # has a vector of its own, learnt along. (Sentences are Lab 08.)
 
 # %% [markdown] tags=["ja"]
-# まだすべて読み取れるところでは、決めることが何も残っていません。そこで練習しても、ノイズを拭き取ることを覚えるだけです。時刻は、どれも同じ回数だけ選ばれます。**係数がないと、モデルが「決める」練習をするのは、そのうちいくつの時刻でしょうか。** 反対の端も考えてください。サンプリングはノイズだけから始まります。学習で一度もノイズだけを見ていないと、どうなるでしょうか。
+# まだすべて読み取れるところでは、決めることが何も残っていません。そこで練習しても、ノイズを拭き取ることを覚えるだけです。すべて読み取れる画像が 95% より少ないところで、モデルは「決める」練習ができるとしましょう。時刻は、どれも同じ回数だけ選ばれます。**決める練習に使えるのは、係数があるときと、ないときで、全体のどれだけでしょうか。**（反対の端は、このラボでは心配ありません。コサインのスケジュールは、データの大きさにかかわらず、ノイズだけで終わります。）
 #
 # # 10. 同じ拡散を 2 つの空間で
 #
-# **いよいよ競争です。** 同じ U-Net のクラス、同じ損失、同じ画像を使い、同じ秒数だけ、潜在変数の上と画素の上で学習させます。潜在変数の時計には、すべての画像をエンコードする時間も入れます（一度だけです）。画素のほうは、そのままの大きさでは、先ほど測ったとおり 1 ステップに何十倍もの時間がかかり、勝負になりません。そこで、4x4 画素ずつチャンネルに折りたたんでから始めるようにし（`patch_size=4`）、得意な問い、つまり画像そのものを当てさせます（Lab 05）。潜在変数のほうには、速度（velocity）を当てさせます。言葉は簡単にしておきます。シーンを表す 5 つの語に、それぞれひとつずつベクトルを持たせ、いっしょに学習させます。（文は Lab 08 で扱います。）
+# **いよいよ競争です。** 同じ U-Net のクラス、同じ損失、同じ画像を使い、同じ秒数だけ、潜在変数の上と画素の上で学習させます。潜在変数の時計には、すべての画像をエンコードする時間も入れます（一度だけです）。画素のほうは、そのままの大きさでは、先ほど測ったとおり 1 ステップに何十倍もの時間がかかり、勝負になりません。そこで、4x4 画素ずつチャンネルに折りたたんでから始めるようにします（`patch_size=4`）。
+#
+# 問いは、それぞれの空間に合うものにします。画像の誤差に付ける重みは、どちらも同じです（SNR + 1 で、上限は 5。Lab 05 の 6 節）。潜在変数では、速度（velocity）を当てさせます。けれども、速度の一部はノイズです。4x4 画素のノイズは、規則性のない 48 個の数で、そのすべてが、幅 48 チャンネルのネットワークを通り抜けなければなりません。そこで、画素では、Lab 05 と同じように画像そのものを当てさせます。言葉は簡単にしておきます。シーンを表す 5 つの語に、それぞれひとつずつベクトルを持たせ、いっしょに学習させます。（文は Lab 08 で扱います。）
 
 # %% tags=["nbval-ignore-output"]
 WORDS = {word: i for i, word in enumerate([*SIZES, *COLORS, *SHAPES, *PLACES, *PLAIN])}
@@ -1020,9 +1064,10 @@ for run in (in_latents, in_pixels):
 
 # %% [markdown]
 # Did the pixels get less than guessing? The figure counts six things for each picture: the five words, and that there is
-# one thing and no more. Whoever paints one thing and guesses the words is right in about 39% of them; our run's pixels
-# got eleven per cent, as in blots the reader finds no thing at all. So the figure says that so few steps are too few for
-# pixels, not how far behind they would be in the end.
+# one thing and no more. Whoever paints one thing and guesses the words is right in about 39% of them. But where the
+# reader finds no thing at all, as in blots, nothing counts, not even a background that you can see. So a figure far
+# below 39% says that so few steps are too few for pixels, not how far behind they would be in the end. (Your machine
+# decides how many steps there are. If yours had time for fewer than 150 in latents, raise `SECONDS`.)
 #
 # **To be fair:** the seconds in which the autoencoder was trained are not in the figure. It is trained once, and any
 # number of diffusion models use it; but whoever trains just one model has to count them. What else could be said for
@@ -1030,14 +1075,14 @@ for run in (in_latents, in_pixels):
 # section 5, as the reader's share of what comes back). And at *small* sizes there is little to save: Lab 05 painted
 # 32x32 pixels without any of this.
 #
-# **Change one thing:** give the pixels the autoencoder's seconds as well. Or fold less, with `patch_size=2`: each step
-# sees finer pixels, and there are fewer steps.
+# **Change one thing:** fold less, with `Painter(3, 2)` in place of `Painter(3, 4)`: each step sees finer pixels, and
+# there are fewer steps.
 #
 # # 11. What the squared error does not see
 #
 # Your autoencoder was trained on the squared error alone. For shapes of one colour that does. For hair, leaves or the
-# print of a newspaper it does not: details that 256 numbers (or 16,384) cannot hold come back as the mean of all that
-# they could have been, and that is blur. Nobody minds *which* hairs are drawn, but everybody minds none. So Stable
+# print of a newspaper it does not: details that 256 numbers (or Stable Diffusion's $64 \cdot 64 \cdot 4 = 16{,}384$)
+# cannot hold come back as the mean of all that they could have been, and that is blur. Nobody minds *which* hairs are drawn, but everybody minds none. So Stable
 # Diffusion's autoencoder has two terms more (Rombach et al. 2022, section 3.1; Esser et al. 2021):
 #
 # - a **perceptual** one: the error is measured not in pixels alone but also in the features of a network that was
@@ -1055,15 +1100,15 @@ for run in (in_latents, in_pixels):
 # divides by the factor that stands in the file.
 
 # %% [markdown] tags=["ja"]
-# 画素のほうは、当てずっぽうより悪くなっていませんか。図では、画像ごとに 6 つのことを数えています。5 つの言葉と、ものがひとつだけあることです。ものをひとつ描いて、言葉を当てずっぽうで選ぶだけでも、39% ほどは当たります。作者が試したときの画素は 11% でした。しみのような絵からは、読み取り器が何も見つけられないからです。ですから、この図からわかるのは、これだけのステップ数では画素には足りないということです。最後にどれだけの差が残るかは、わかりません。
+# 画素のほうは、当てずっぽうより悪くなっていませんか。図では、画像ごとに 6 つのことを数えています。5 つの言葉と、ものがひとつだけあることです。ものをひとつ描いて、言葉を当てずっぽうで選ぶだけでも、39% ほどは当たります。けれども、しみのような絵では、読み取り器はものをひとつも見つけられません。そのときは、目で見てわかる背景まで含めて、何も数えません。ですから、39% を大きく下回る値からわかるのは、これだけのステップ数では画素には足りないということです。最後にどれだけの差が残るかは、わかりません。（ステップ数は、コンピュータの速さで決まります。潜在変数のほうが 150 ステップに届かなかったら、`SECONDS` を増やしてください。）
 #
 # **公平のために**：オートエンコーダを学習させた秒数は、この図に入っていません。一度学習させれば、いくつもの拡散モデルで使えるからです。けれども、モデルをひとつだけ学習させる人は、それも数えなければなりません。画素の側には、ほかにも言い分があります。画素には天井がありません。デコーダに描けないものは、潜在変数のモデルには決して描けません（あなたの天井の高さは、5 節の、往復した画像をすべて読み取れた割合です）。また、*小さな*画像では、節約できるものもあまりありません。Lab 05 では、こうした工夫なしに 32x32 画素を描きました。
 #
-# **ひとつ変えてみましょう**：画素に、オートエンコーダの秒数も与えてみてください。あるいは、`patch_size=2` として、折りたたみ方を小さくしてみてください。1 ステップで細かい画素まで見えますが、ステップ数は減ります。
+# **ひとつ変えてみましょう**：`Painter(3, 4)` を `Painter(3, 2)` として、折りたたみ方を小さくしてみてください。1 ステップで細かい画素まで見えますが、ステップ数は減ります。
 #
 # # 11. 2 乗誤差に見えないもの
 #
-# あなたのオートエンコーダは、2 乗誤差だけで学習しました。1 色の図形なら、それで足ります。髪の毛や木の葉や新聞の文字では、足りません。256 個（あるいは 16,384 個）の数に入りきらない細部は、ありえたものすべての平均として戻ってきます。つまり、ぼやけます。*どの*髪の毛が描かれているかは、だれも気にしません。けれども、1 本もなければ、だれもが気づきます。そこで、Stable Diffusion のオートエンコーダには、あと 2 つの項があります（Rombach et al. 2022 の 3.1 節、Esser et al. 2021）。
+# あなたのオートエンコーダは、2 乗誤差だけで学習しました。1 色の図形なら、それで足ります。髪の毛や木の葉や新聞の文字では、足りません。256 個（Stable Diffusion なら $64 \cdot 64 \cdot 4 = 16{,}384$ 個）の数に入りきらない細部は、ありえたものすべての平均として戻ってきます。つまり、ぼやけます。*どの*髪の毛が描かれているかは、だれも気にしません。けれども、1 本もなければ、だれもが気づきます。そこで、Stable Diffusion のオートエンコーダには、あと 2 つの項があります（Rombach et al. 2022 の 3.1 節、Esser et al. 2021）。
 #
 # - **知覚的**（perceptual）な項：誤差を、画素だけでなく、画像認識を学習したネットワークの特徴でも測ります。その特徴では、髪の毛の 2 つの束はよく似ていて、髪の毛とぼやけは違って見えます。
 # - **敵対的**（adversarial）な項：もうひとつのネットワークが、本物の画像と戻ってきた画像の小さな部分を見分けることを学び、デコーダは、それをだますことを学びます。その結果、もっともらしい細部を作り出すようになります（Lab 13 では、このような組を学習させます）。
@@ -1086,11 +1131,11 @@ plots.images(
 
 # %% [markdown]
 # **Before you run the next cell**, explain what you see. Are the latents now too large or too small, and by how much?
-# What became of the shapes, of the colours, of the background, and why does the picture not just become lighter or
-# darker? Would you have noticed, if your factor had been 0.2? Then: how could a test notice?
+# What became of the shapes, of the colours, of the background, and why does the picture not just gain in contrast, as
+# it would if the decoder were linear? Would you have noticed, if your factor had been 0.2? Then: how could a test notice?
 
 # %% [markdown] tags=["ja"]
-# **次のセルを実行する前に**、見えたものを説明してください。潜在変数は大きすぎるのでしょうか、小さすぎるのでしょうか。それは何倍でしょうか。形、色、背景はどうなりましたか。画像がただ明るくなったり暗くなったりするだけではないのは、なぜですか。もし係数が 0.2 だったら、気づいたでしょうか。どのようなテストなら気づけるでしょうか。
+# **次のセルを実行する前に**、見えたものを説明してください。潜在変数は大きすぎるのでしょうか、小さすぎるのでしょうか。それは何倍でしょうか。形、色、背景はどうなりましたか。デコーダが線形なら、コントラストが強くなるだけのはずです。そうならないのは、なぜですか。もし係数が 0.2 だったら、気づいたでしょうか。どのようなテストなら気づけるでしょうか。
 
 # %% tags=["nbval-ignore-output"]
 say("Latents are {ratio:.2f} times as large as they should be.", ratio=float(scale) / forgotten)

@@ -104,6 +104,7 @@ CASES: dict[str, Text] = {
     "all_free": Text("perfect pictures from standard normal clouds", "標準正規分布から完璧な画像が返る"),
     "no_weight": Text("kl_weight = 0", "kl_weight = 0"),
     "only_clouds": Text("perfect pictures", "画像が完璧に返る"),
+    "far_clouds": Text("means a thousand times as large", "平均を 1000 倍にした"),
     "moved": Text("the same number added to all latents", "すべての潜在変数に同じ数を足した"),
     "doubled": Text("latents of twice the size", "潜在変数を 2 倍にした"),
     "equal_keys": Text("keys that are all equal", "キーがすべて同じ"),

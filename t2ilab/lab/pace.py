@@ -37,7 +37,7 @@ def pace(
     elif minutes > limit_minutes:
         say(
             "That is longer than a lesson has. Lower the number of steps in this cell and run it again: the zoo's "
-            "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours at the end.",
+            "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours.",
             checkpoint=checkpoint,
         )
     return minutes

@@ -85,11 +85,11 @@ JAPANESE: dict[str, str] = {
     ),
     (
         "That is longer than a lesson has. Lower the number of steps in this cell and run it again: the zoo's "
-        "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours at the end."
+        "'{checkpoint}' is a model like it, trained longer; the lab shows it beside yours."
     ): (
         "これは授業の時間を超えます。このセルのステップ数を減らして、もう一度実行してください。"
         "学習済みモデル集（zoo）の '{checkpoint}' は、よく似たモデルをもっと長く学習させたものです。"
-        "ラボの最後で、あなたのモデルと並べて見ることができます。"
+        "このラボの中で、あなたのモデルと並べて見ることができます。"
     ),
     # Lab 00
     (

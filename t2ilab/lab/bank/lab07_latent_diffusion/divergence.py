@@ -107,10 +107,17 @@ KL_TO_STANDARD_NORMAL = Exercise(
             Text("the half is missing.", "1/2 が抜けています。"),
         ),
         "logvar_for_variance": Misconception(
-            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar - 1 - logvar.abs().log())),
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar - 1 - logvar.log())),
             Text(
                 "you use logvar as the variance and take its logarithm once more; it is the logarithm already.",
                 "logvar を分散とみなして、さらに対数をとっています。logvar はすでに対数です。",
+            ),
+        ),
+        "logarithm_of_logvar": Misconception(
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar.log())),
+            Text(
+                "logvar is the logarithm already; take no log of it.",
+                "logvar はすでに対数です。さらに対数をとらないでください。",
             ),
         ),
         "variance_left_a_logarithm": Misconception(
@@ -125,6 +132,28 @@ KL_TO_STANDARD_NORMAL = Exercise(
             Text(
                 "exp(0.5 * logvar) is the deviation; here the variance is asked for, exp(logvar).",
                 "exp(0.5 * logvar) は標準偏差です。ここに入るのは分散 exp(logvar) です。",
+            ),
+        ),
+        "variance_squared": Misconception(
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() ** 2 - 1 - logvar)),
+            Text(
+                "exp(logvar) is sigma^2 already; do not square it.",
+                "exp(logvar) はすでに sigma^2 です。2 乗しないでください。",
+            ),
+        ),
+        "logarithm_doubled": Misconception(
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - 2 * logvar)),
+            Text(
+                "logvar is log sigma^2 already, not log sigma; do not double it.",
+                "logvar は log sigma ではなく、すでに log sigma^2 です。2 倍にしないでください。",
+            ),
+        ),
+        "variance_for_deviation": Misconception(
+            _of(lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() ** 2 - 1 - 2 * logvar)),
+            Text(
+                "you take exp(logvar) for sigma; it is sigma^2, so neither square it nor double its logarithm.",
+                "exp(logvar) を sigma とみなしています。これは sigma^2 なので、2 乗したり、対数を 2 倍にしたりしないで"
+                "ください。",
             ),
         ),
         "logarithm_of_deviation": Misconception(
@@ -174,6 +203,20 @@ KL_TO_STANDARD_NORMAL = Exercise(
             Text(
                 "these are bits; nats are asked for, so leave out ln 2.",
                 "これはビットです。ナット（nat）で求めるので、ln 2 で割らないでください。",
+            ),
+        ),
+        "mean_detached": Misconception(
+            lambda mean, logvar: kl_to_standard_normal(mean.detach(), logvar),
+            Text(
+                "the values are right, but the gradient to `mean` is 0: something cuts it off, such as `.detach()`.",
+                "値は合っていますが、`mean` への勾配が 0 です。`.detach()` などで切り離されています。",
+            ),
+        ),
+        "logvar_detached": Misconception(
+            lambda mean, logvar: kl_to_standard_normal(mean, logvar.detach()),
+            Text(
+                "the values are right, but the gradient to `logvar` is 0: something cuts it off, such as `.detach()`.",
+                "値は合っていますが、`logvar` への勾配が 0 です。`.detach()` などで切り離されています。",
             ),
         ),
         "mean_over_latents": Misconception(

@@ -48,6 +48,8 @@ def _probe(vae_loss, inputs):
     yield "all_free", lambda: vae_loss(x0, x0, zeros, zeros, weight)
     yield "no_weight", lambda: vae_loss(recon, x0, mean, logvar, 0.0)
     yield "only_clouds", lambda: vae_loss(x0, x0, mean, logvar, weight)
+    # So far away that a weight as small as the lab's counts, too.
+    yield "far_clouds", lambda: vae_loss(recon, x0, 1000 * mean, logvar, weight)
     yield "single", lambda: vae_loss(recon[:1], x0[:1], mean[:1], logvar[:1], weight)
     others = [inputs[f"other_{name}"] for name in ("recon", "x0", "mean", "logvar")]
     yield "sizes", lambda: vae_loss(*others, weight)
@@ -127,6 +129,13 @@ VAE_LOSS = Exercise(
             lambda recon, x0, mean, logvar, kl_weight: F.mse_loss(recon, x0) + _kl(mean, logvar).mean(),
             Text("kl_weight is not used.", "kl_weight を使っていません。"),
         ),
+        "weight_of_its_own": Misconception(
+            lambda recon, x0, mean, logvar, kl_weight: F.mse_loss(recon, x0) + 4e-9 * _kl(mean, logvar).mean(),
+            Text(
+                "kl_weight is not used: the lab's own weight, 4e-9, stands in its place.",
+                "kl_weight を使わず、代わりにラボの重み 4e-9 を使っています。",
+            ),
+        ),
         "weight_on_the_error": Misconception(
             lambda recon, x0, mean, logvar, kl_weight: kl_weight * F.mse_loss(recon, x0) + _kl(mean, logvar).mean(),
             Text(
@@ -198,6 +207,13 @@ VAE_LOSS = Exercise(
             Text(
                 "a square root is left over; take the mean square itself.",
                 "平方根が余分です。2 乗の平均をそのまま使ってください。",
+            ),
+        ),
+        "error_detached": Misconception(
+            _with(lambda recon, x0: F.mse_loss(recon.detach(), x0)),
+            Text(
+                "the gradient to `recon` is 0: something cuts it off, and the decoder learns nothing.",
+                "`recon` への勾配が 0 です。どこかで切り離されています。これでは、デコーダは何も学べません。",
             ),
         ),
         "kl_detached": Misconception(

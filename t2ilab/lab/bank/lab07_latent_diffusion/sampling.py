@@ -200,6 +200,14 @@ REPARAMETERIZE = Exercise(
                 "標準偏差が勾配から切り離されています。これでは、エンコーダは雲の幅を学べません。",
             ),
         ),
+        "mean_detached": Misconception(
+            lambda mean, logvar, noise: mean.detach() + torch.exp(0.5 * logvar) * noise,
+            Text(
+                "the gradient to `mean` is 0: something cuts it off, so that the encoder never learns where a cloud "
+                "belongs.",
+                "`mean` への勾配が 0 です。どこかで切り離されています。これでは、エンコーダは雲の場所を学べません。",
+            ),
+        ),
         "detached": Misconception(
             lambda mean, logvar, noise: (mean + torch.exp(0.5 * logvar) * noise).detach(),
             Text(
