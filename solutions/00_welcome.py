@@ -222,7 +222,7 @@ check(to_model_range)
 # %% [markdown] tags=["ja"]
 # 範囲が大事なのは、ノイズを混ぜるからです。[0, 1] の範囲しか使わない画像にいつもの強さのノイズを混ぜると、コントラストは半分になり、信号対雑音比は 4 分の 1 に下がります。
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import numpy as np
 
 stored = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]  # (1, 3, 32, 32) uint8
