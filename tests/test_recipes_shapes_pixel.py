@@ -12,6 +12,7 @@ from t2ilab.data.scenes import is_held_out
 from t2ilab.data.understanding import understand
 from t2ilab.nets.reader import Reader
 from t2ilab.nets.unet import UNetConfig
+from t2ilab.pipelines.text_to_image import TextToImage
 from t2ilab.recipes import shapes_pixel
 from t2ilab.recipes.reader import OF_THE_WHOLE, OF_THINGS
 from t2ilab.training.loop import train
@@ -55,6 +56,19 @@ def test_the_gradient_reaches_every_weight_once_the_quiet_layers_speak(recipe):
     recipe.loss(0).backward()
     silent = [name for name, p in recipe.model.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []
+
+
+def test_a_model_keeps_the_guidance_that_its_recipe_names(cpu, tmp_path):
+    for named, scale in ({}, 3.0), ({"guidance_scale": 2.0}, 2.0):
+        recipe = small(cpu, 3, **named)
+        recipe.save(recipe.model, tmp_path / str(scale))
+        assert TextToImage.from_pretrained(tmp_path / str(scale), "cpu").guidance_scale == scale
+
+
+def test_captions_name_two_colours_behind_as_often_as_the_numbers_say(cpu):
+    for share in (0.0, 0.6):
+        recipe = small(cpu, 3, level="storybook", behind=share)
+        assert recipe.world.behind == recipe.whole.behind == share
 
 
 def test_the_plan_remembers_what_makes_the_run(recipe):
