@@ -12,7 +12,7 @@ from t2ilab.data.render import render
 from t2ilab.data.scenes import Scene, is_held_out, usual_accent
 from t2ilab.data.things.people import PEOPLE
 from t2ilab.data.understanding import understand
-from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, RELATIONS, SURROUNDINGS, THINGS, USUAL
+from t2ilab.data.words import ALL_COLORS, DRAWN, LANGUAGES, LEVELS, RELATIONS, SHAPES, SURROUNDINGS, THINGS, USUAL
 from t2ilab.data.world import MOUNTS, MOVERS, RIDERS, VESSELS, World, storybook_scene
 
 
@@ -216,6 +216,30 @@ def test_partly_said_is_part_of_the_scene():
             assert len(said.chain()) == len(scene.chain())
 
 
+def test_brief_captions_say_of_one_thing_what_it_is_and_perhaps_its_colours_or_where():
+    def said(brief):
+        world = World(level="storybook", partial=1.0, brief=brief, size=16)
+        batch = world.batch(0, 1024)
+        return [
+            (understand(caption)[0], scene)
+            for scene, caption in zip(batch["scene"], batch["caption"], strict=True)
+            if scene.other is None
+        ]
+
+    for one, scene in (all_of_it := said(1.0)):
+        assert one.asked().items() <= scene.asked().items()
+        assert one.thing == scene.thing
+        assert one.asked().keys() <= {"thing", "color", "accent", "background"}
+        if one.color and scene.accent != usual_accent(scene):
+            assert one.accent == scene.accent
+    colored = [one for one, scene in all_of_it if scene.thing in SHAPES]
+    assert 0.5 < sum(one.color is not None for one in colored) / len(colored) < 0.8
+    assert 0.25 < sum(one.background is not None for one, _ in all_of_it) / len(all_of_it) < 0.42
+    assert any(one.asked().keys() == {"thing", "color", "accent"} for one, _ in all_of_it)
+    placed = [sum(one.place is not None for one, _ in said(brief)) for brief in (0.0, 0.5, 1.0)]
+    assert placed[0] > 1.5 * placed[1] > placed[2] == 0
+
+
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 
@@ -344,7 +368,7 @@ def test_namings_are_a_function_of_seed_and_index():
     assert World(level="shapes", held_out=True, usual=1.0).namings(0, 4)["caption"]
 
 
-@pytest.mark.parametrize("share", ["partial", "japanese", "two_colors", "usual", "behind"])
+@pytest.mark.parametrize("share", ["partial", "japanese", "two_colors", "usual", "behind", "brief"])
 @pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan")])
 def test_shares_lie_between_0_and_1(share, wrong):
     with pytest.raises(ValueError, match=f"{share} is a share, from 0 to 1; got {wrong}"):

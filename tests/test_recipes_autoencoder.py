@@ -121,6 +121,60 @@ def test_it_goes_on_from_a_saved_one_of_its_own_widths(recipe, cpu, tmp_path):
         other.start_from("vae-shpes")
 
 
+def test_a_wider_one_begins_with_the_channels_of_its_start_and_its_latents_are_held_to_them(cpu, tmp_path):
+    narrow = small(cpu, 3)
+    narrow.save(narrow.model, tmp_path / "vae")
+    theirs = autoencoder.open_vae(str(tmp_path / "vae"), cpu)
+    doubled = replace(vae_shapes.NUMBERS.vae, block_out_channels=(16, 32, 64, 128), norm_num_groups=4)
+    free, wide = small(cpu, 4, vae=doubled), small(cpu, 4, vae=doubled, held=0.5)
+    wide.start_from(str(tmp_path / "vae"))
+    wide.goes_on(str(tmp_path / "vae"))
+    x0 = wide.world.batch(6, 2)["image"]
+    with torch.no_grad():
+        ours, old = wide.model.encoder.conv_in(x0), theirs.encoder.conv_in(x0)
+        for wider, narrower in zip(wide.model.encoder.down_blocks, theirs.encoder.down_blocks, strict=True):
+            ours, old = wider(ours), narrower(old)
+            torch.testing.assert_close(ours[:, : old.shape[1]], old)
+            assert ours[:, old.shape[1] :].std() > 0
+        free.model.load_state_dict(wide.model.state_dict())
+        apart = (wide.model.encode(x0)[0] - theirs.encode(x0)[0]).square().mean()
+        torch.testing.assert_close(wide.loss(6), free.loss(6) + 0.5 * apart)
+    assert apart > 0
+    wide.save(wide.model, tmp_path / "wide")
+    assert read_vae(tmp_path / "wide").config == replace(doubled, scaling_factor=theirs.config.scaling_factor)
+    assert wide.scaling_factor(wide.model) != free.scaling_factor(free.model)
+    wide.loss(6).backward()
+    assert all(parameter.grad is None for parameter in wide.began.parameters())
+
+
+def test_a_wider_one_has_no_skip_convolution_between_levels_that_have_become_as_wide(cpu, tmp_path):
+    narrow = small(cpu, 3)  # 8, 16, 32, 64
+    narrow.save(narrow.model, tmp_path / "vae")
+    wide = small(cpu, 4, vae=replace(vae_shapes.NUMBERS.vae, block_out_channels=(16, 16, 32, 64)), held=1.0)
+    wide.start_from(str(tmp_path / "vae"))
+    assert any("skip" in name for name in narrow.model.encoder.down_blocks[1].state_dict())
+    assert not any("skip" in name for name in wide.model.encoder.down_blocks[1].state_dict())
+    assert wide.loss(0).isfinite()
+
+
+@pytest.mark.parametrize(
+    "other", [{"block_out_channels": (8, 16, 32, 32)}, {"block_out_channels": (8, 16, 64)}, {"latent_channels": 8}]
+)
+def test_latents_are_not_held_to_those_of_a_wider_one_or_of_another_size(cpu, tmp_path, other):
+    recipe = small(cpu, 3)
+    recipe.save(recipe.model, tmp_path / "vae")
+    held = small(cpu, 4, vae=replace(vae_shapes.NUMBERS.vae, **other), held=1.0)
+    with pytest.raises(ValueError, match="other widths than vae-shapes, so it cannot be its start"):
+        held.start_from(str(tmp_path / "vae"))
+
+
+def test_what_is_not_held_keeps_nothing_of_its_start(recipe, cpu, tmp_path):
+    recipe.save(recipe.model, tmp_path / "vae")
+    before = recipe.loss(3)
+    recipe.goes_on(str(tmp_path / "vae"))
+    assert recipe.loss(3).item() == before.item()
+
+
 def test_a_decoder_goes_on_alone(cpu, tmp_path):
     """Its encoder, its latents and their scale stay as they were, and it comes nearer to the pictures."""
     began = vae_storybook_decoder.Recipe(cpu, 3, replace(vae_storybook_decoder.NUMBERS, batch=2, warmup=1))

@@ -233,12 +233,13 @@ def test_whoever_goes_on_is_told_that_it_began_with_a_model(start, recipe, tmp_p
     *_, last = (first := start("first")).steps()
     first.finish(last.average)
     told = []
-    monkeypatch.setattr(recipe.Recipe, "goes_on", lambda self: told.append(self), raising=False)
-    begun = start("begun", seed=1, start=str(tmp_path / "first" / "model"))
+    monkeypatch.setattr(recipe.Recipe, "goes_on", lambda self, start: told.append((self, start)), raising=False)
+    model = str(tmp_path / "first" / "model")
+    begun = start("begun", seed=1, start=model)
     next(iter(begun.steps()))
     again = start("begun", seed=1)  # from its checkpoint, or from nothing where there is none yet
     start("nothing")
-    assert told == [begun.recipe, again.recipe]
+    assert told == [(begun.recipe, model), (again.recipe, model)]
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -65,10 +65,11 @@ def test_a_model_keeps_the_guidance_that_its_recipe_names(cpu, tmp_path):
         assert TextToImage.from_pretrained(tmp_path / str(scale), "cpu").guidance_scale == scale
 
 
-def test_captions_name_two_colours_behind_as_often_as_the_numbers_say(cpu):
+@pytest.mark.parametrize("name", ["behind", "brief"])
+def test_captions_are_worded_as_the_numbers_say(cpu, name):
     for share in (0.0, 0.6):
-        recipe = small(cpu, 3, level="storybook", behind=share)
-        assert recipe.world.behind == recipe.whole.behind == share
+        recipe = small(cpu, 3, level="storybook", **{name: share})
+        assert getattr(recipe.world, name) == getattr(recipe.whole, name) == share
 
 
 def test_the_plan_remembers_what_makes_the_run(recipe):
@@ -132,7 +133,7 @@ def test_what_it_saves_opens_as_a_pipeline(recipe, tmp_path):
 
 def test_what_goes_on_from_a_model_meets_partial_captions_at_once(cpu):
     first, on = small(cpu, 4), small(cpu, 4)
-    on.goes_on()
+    on.goes_on("storybook-pixel")
     late = first.numbers.whole  # from here on, whoever began with nothing does
     assert first.batch(0)["caption"] == first.whole.batch(0, first.numbers.batch)["caption"]
     assert on.batch(0)["caption"] == first.world.batch(0, first.numbers.batch)["caption"]

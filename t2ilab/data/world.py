@@ -41,6 +41,8 @@ class World:
         seed: worlds of different seeds have different pictures.
         held_out: False draws only scenes that training may see, True only those that it may not.
         partial: the share of captions that leave something unsaid.
+        brief: of these, where they are of one thing, the share that say no more than people type: what it is, perhaps
+            its colours or where it is: "a hot air balloon", "a chef in the kitchen".
         japanese: the share of captions in Japanese.
         level: "shapes" or "storybook".
         two_colors: of the coloured drawn things that show a second colour well, the share that has one of its own.
@@ -62,6 +64,7 @@ class World:
     two_colors: float = 0.6
     usual: float = 0.35
     behind: float = BEHIND
+    brief: float = 0.0
     siblings: int = 1
     people: bool = False
 
@@ -70,7 +73,7 @@ class World:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}; got {self.level!r}.")
         if self.siblings < 1 or (self.siblings > 1 and self.held_out):
             raise ValueError(f"siblings is at least 1, and 1 in a world of held-out scenes; got {self.siblings}.")
-        for share in ("partial", "japanese", "two_colors", "usual", "behind"):
+        for share in ("partial", "japanese", "two_colors", "usual", "behind", "brief"):
             if not 0 <= getattr(self, share) <= 1:
                 raise ValueError(f"{share} is a share, from 0 to 1; got {getattr(self, share)}.")
         if self.people and (self.level == "shapes" or self.siblings > 1):
@@ -232,6 +235,8 @@ class World:
         """What the caption of a full scene says of it."""
         said = scene if self.level == "shapes" else _unsaid(scene, rng)
         if rng.random() < self.partial:
+            if self.brief and said.other is None and rng.random() < self.brief:
+                return _brief(said, rng)
             said = _partly(said, rng, 0.6 if self.level == "shapes" else rng.random())
         return said
 
@@ -320,6 +325,14 @@ def _unsaid(scene: Scene, rng: random.Random, sizes: bool | None = None) -> Scen
     if scene.other:
         said["other"] = _unsaid(scene.other, rng, sizes)
     return replace(scene, **said)
+
+
+def _brief(said: Scene, rng: random.Random) -> Scene:
+    """Of one thing what it is, its colours two times in three, and its surroundings one time in three."""
+    brief = replace(said, size=None, place=None)
+    if rng.random() > 2 / 3:
+        brief = replace(brief, color=None, accent=None)
+    return brief if rng.random() < 1 / 3 else replace(brief, background=None)
 
 
 def _partly(said: Scene, rng: random.Random, share: float) -> Scene:

@@ -32,6 +32,8 @@ class Numbers:
         steps, batch, learning_rate, warmup: of the training; steps and warmup in optimizer steps.
         vae: the network; its scaling factor is measured when the model is saved.
         kl_weight: what a nat of the KL divergence costs, a picture's mean squared error being the rest of the loss.
+        held: what a unit of squared distance costs between its latents and those of the autoencoder that it starts from
+            (the mean over their numbers), so that whatever was trained in the old ones draws through this one too.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Numbers:
     warmup: int
     vae: VAEConfig
     kl_weight: float
+    held: float = 0.0
 
 
 class AutoencoderRecipe:
@@ -52,13 +55,31 @@ class AutoencoderRecipe:
         self.device, self.seed, self.numbers = device, seed, numbers
         self.world = World(size=SIZE, seed=seed, level=numbers.level)
         self.model = device.place(VAE(numbers.vae))
+        self.began: VAE | None = None  # what it starts from, where its latents are held to it
 
+    @torch.no_grad()
     def start_from(self, start: str) -> None:
-        """Takes over the weights of a saved autoencoder. Raises ValueError for one of other widths."""
-        theirs = open_vae(start, self.device)
-        if replace(theirs.config, scaling_factor=self.numbers.vae.scaling_factor) != self.numbers.vae:
-            raise ValueError(f"{start} has other widths than {self.numbers.name}, so it cannot be its start.")
-        self.model.load_state_dict(theirs.state_dict())
+        """Takes over the weights of a saved autoencoder. One that holds its latents may be wider: its old channels do
+        not hear the new ones at first, as in Net2Net (Chen et al. 2016, sec. 2), though groups of norms move. Raises
+        ValueError for any other difference of the networks."""
+        theirs, n = open_vae(start, self.device), self.numbers
+        old, new = theirs.config, n.vae
+        if n.held and len(old.block_out_channels) == len(new.block_out_channels):
+            pairs = zip(old.block_out_channels, new.block_out_channels, strict=True)
+            widths = tuple(min(a, b) for a, b in pairs)
+            new = replace(new, block_out_channels=widths, norm_num_groups=old.norm_num_groups)
+        if replace(old, scaling_factor=new.scaling_factor) != new:
+            raise ValueError(f"{start} has other widths than {n.name}, so it cannot be its start.")
+        weights = dict(theirs.named_parameters())
+        for name, ours in self.model.named_parameters():
+            if name in weights:  # two levels that have become as wide need no convolution to skip a block
+                ours[: len(weights[name])] = 0
+                ours[tuple(slice(size) for size in weights[name].shape)] = weights[name]
+
+    def goes_on(self, start: str) -> None:
+        """Keeps what it starts from, or started from before it was interrupted, where its latents are held to it."""
+        if self.numbers.held:
+            self.began = open_vae(start, self.device).requires_grad_(False)
 
     def plan(self, steps: int | None = None) -> Plan:
         n = self.numbers
@@ -78,7 +99,15 @@ class AutoencoderRecipe:
         with self.device.autocast():
             recon, mean, logvar = (one.float() for one in self.model(x0, noise))
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)  # (B,), nats
-        return (recon - x0).square().mean() + self.numbers.kl_weight * kl.mean()
+        loss = (recon - x0).square().mean() + self.numbers.kl_weight * kl.mean()
+        return loss if self.began is None else loss + self.numbers.held * (mean - self._before(x0)).square().mean()
+
+    @torch.no_grad()
+    def _before(self, x0: Tensor) -> Tensor:
+        """The latents (B, C, h, w) of pictures in the autoencoder that this one starts from."""
+        assert self.began is not None
+        with self.device.autocast():
+            return self.began.encode(x0)[0].float()
 
     @torch.no_grad()
     def measure(self, model: VAE, count: int = 512) -> dict[str, float]:
@@ -98,7 +127,10 @@ class AutoencoderRecipe:
 
     @torch.no_grad()
     def scaling_factor(self, model: VAE, count: int = 512) -> float:
-        """One over the standard deviation of the latents of training pictures (Rombach et al. 2022, appendix G)."""
+        """One over the standard deviation of the latents of training pictures (Rombach et al. 2022, appendix G); of
+        latents that are held to those of another autoencoder, its own."""
+        if self.began is not None:
+            return self.began.config.scaling_factor
         images = self.world.batch(0, count, self.device.device)["image"]
         return 1 / torch.cat([model.encode(some)[0] for some in images.split(64)]).float().std().item()
 

@@ -42,8 +42,8 @@ NOT_RECIPES = {
 class Recipe(Protocol):
     """What every recipe's file offers, as its class `Recipe`.
 
-    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as those of GANs do. `goes_on()`,
-    where there is one, is called in a run that began with a model, also where it goes on from a checkpoint.
+    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as GANs' do. `goes_on(start)`,
+    where there is one, is called in a run that began with a model, also where that run goes on from a checkpoint.
     """
 
     model: nn.Module
@@ -148,7 +148,7 @@ class Run:
             if not (self.folder / "checkpoint.safetensors").exists():
                 self.recipe.start_from(self.start)
             if hasattr(self.recipe, "goes_on"):
-                self.recipe.goes_on()
+                self.recipe.goes_on(self.start)
             facts = self.plan.facts | {"start": self.start}
             self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / 2, facts=facts)  # to lose less of it
         if processes.count() > 1:

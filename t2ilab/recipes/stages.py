@@ -118,7 +118,7 @@ class StageRecipe:
             raise ValueError(f"{start} has another layout than {self.numbers.name}, so it cannot be its start.")
         self.model.load_state_dict(theirs.state_dict())
 
-    def goes_on(self) -> None:
+    def goes_on(self, start: str) -> None:
         """A start knows its words, so captions may be partial at once."""
         self.numbers = replace(self.numbers, whole=0)
 

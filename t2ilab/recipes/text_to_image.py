@@ -47,6 +47,7 @@ class Numbers:
         two_colors: the share of things in two colours, as in `World`; rarer, and no model learns to heed them.
         usual: the share of drawn things in their usual colours, as in `World`.
         behind: the share of captions that say two colours after their thing, as in `World`.
+        brief: of the partial captions of one thing, the share that say no more than people type, as in `World`.
         size: of the pictures, in pixels a side.
         prediction_type: what the network is to give. "sample" suits pixels: of pictures there are few kinds, so they
             are easier for a small network than noise of every kind.
@@ -71,6 +72,7 @@ class Numbers:
     two_colors: float = 0.6
     usual: float = 0.35
     behind: float = BEHIND
+    brief: float = 0.0
     size: int = 32
     prediction_type: str = "sample"
     vae: str | None = None
@@ -92,7 +94,8 @@ class TextToImageRecipe:
     def __init__(self, device: DeviceManager, seed: int, numbers: Numbers):
         device.seed(seed)
         self.device, self.seed, self.numbers = device, seed, numbers
-        language = {name: getattr(numbers, name) for name in ("level", "japanese", "two_colors", "usual", "behind")}
+        shares = ("japanese", "two_colors", "usual", "behind", "brief")
+        language = {name: getattr(numbers, name) for name in ("level", *shares)}
         self.whole = World(size=numbers.size, seed=seed, partial=0.0, **language)
         self.world = World(size=numbers.size, seed=seed, partial=numbers.partial, **language)
         # Half of the linear schedule's timesteps show next to nothing of the picture; the cosine's spend more where the
@@ -117,7 +120,7 @@ class TextToImageRecipe:
         self.model.unet.load_state_dict(pipe.unet.state_dict())
         self.model.text_encoder.load_state_dict(pipe.text_encoder.state_dict())
 
-    def goes_on(self) -> None:
+    def goes_on(self, start: str) -> None:
         """A start knows its words, so captions may be partial at once."""
         self.numbers = replace(self.numbers, whole=0)
 
