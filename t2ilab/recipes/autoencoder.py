@@ -60,7 +60,7 @@ class AutoencoderRecipe:
     @torch.no_grad()
     def start_from(self, start: str) -> None:
         """Takes over the weights of a saved autoencoder. One that holds its latents may be wider: at first its old
-        channels do not hear the new ones, so that little changes, which is the idea of Net2Net (Chen et al. 2016), there
+        channels do not hear the new ones, so that little changes, the idea of Net2Net (Chen et al. 2016), there
         by copies; groups of norms move. Raises ValueError for any other difference of the networks."""
         theirs, n = open_vae(start, self.device), self.numbers
         old, new = theirs.config, n.vae
