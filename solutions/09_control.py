@@ -340,13 +340,14 @@ for name, images in {
 # is put back at each step knows nothing of what has just been drawn in the hole. The model can fit the hole to it, but not it to the hole, and it
 # has one step for that before it is put back again. RePaint therefore takes every step several times, back and forth, so that both sides can
 # settle. **Inpainting models** are trained for it: their U-Net has five channels more, for the mask and for the latents
-# of the picture with its hole (Stable Diffusion's is in the table of Lab 08). `t2ilab.pipelines.inpainting` has both.
+# of the picture with its hole (Stable Diffusion's is in the table of Lab 08). `t2ilab.pipelines.inpainting` fills with either model,
+# without the back and forth.
 #
 # **Change one thing:** move the hole so that it cuts the thing in half. Ask for the thing that is there already; then for
 # another.
 
 # %% [markdown] tags=["ja"]
-# 穴の外は、どちらも動いていません。`fill` の最後の行がそうしているからです。あなたの行が決めるのは、穴の中です。どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それも完璧ではありません。1 歩ごとに戻される画像は、穴の中に何が描かれたかを知りません。モデルは穴のほうを合わせるしかなく、また戻されるまでに 1 歩しかありません。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net はチャンネルが 5 つ多く、そこにマスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。どちらも `t2ilab.pipelines.inpainting` にあります。
+# 穴の外は、どちらも動いていません。`fill` の最後の行がそうしているからです。あなたの行が決めるのは、穴の中です。どちらの穴にも、頼んだものが入っています。でも、昼か夜かを知っているのは、片方だけです。それも完璧ではありません。1 歩ごとに戻される画像は、穴の中に何が描かれたかを知りません。モデルは穴のほうを合わせるしかなく、また戻されるまでに 1 歩しかありません。そこで RePaint は、両側がなじむように、どの 1 歩も何度か行ったり来たりします。**インペインティング用のモデル**は、このために学習したものです。U-Net はチャンネルが 5 つ多く、そこにマスクと、穴のあいた画像の潜在変数が入ります（Stable Diffusion のものは、Lab 08 の表にあります）。`t2ilab.pipelines.inpainting` は、どちらのモデルでも穴を埋めます（行ったり来たりはしません）。
 #
 # **ひとつ変えてみましょう**：穴を動かして、描かれたものを半分に切ってみてください。もともとそこにあるものを頼むとどうなりますか。別のものを頼むと？
 
@@ -895,12 +896,12 @@ say(
 )
 
 # %% [markdown]
-# Both loss curves stand still at first and then fall. Is it the layers of zeros? And the moved maps: which model follows
-# the map to the new place, which keeps to shape and words, and what would you train on to have both?
+# Both loss curves stand still at first and then fall. Is it the layers of zeros? And the moved maps: which model, if any,
+# follows the map to the new place, which keeps to shape and words, and what would you train on to have both?
 #
-# Then what else the two ways differ in. The concatenated U-Net is another model, and has hardly been without a map. The next
-# kind of drawing takes a training in either way: there a whole U-Net, here one more copy beside the same base, and
-# several can whisper at once. At scale 0 the base draws exactly what it always drew. The price: at every step two networks
+# Then what else the two ways differ in. The concatenated U-Net is another model, and has never been without a map since its
+# training began. The next kind of drawing takes a training in either way: there a whole U-Net, here one more copy beside
+# the same base, and several can whisper at once. At scale 0 the base draws exactly what it always drew. The price: at every step two networks
 # run.
 #
 # **Change one thing:** give the second way the whole map, `F.pixel_unshuffle(drawing, 8)`, 64 channels for each class:
@@ -909,7 +910,7 @@ say(
 # %% [markdown] tags=["ja"]
 # どちらの損失の曲線も、しばらく動かず、それから下がります。0 の層のせいでしょうか。また、動かしたマップで、新しい場所まで付いていくのはどちらのモデルで、形と言葉を守るのはどちらでしょうか。両方かなえるには、何を使って学習させればよいでしょうか。
 #
-# 2 つの方法には、ほかにも違いがあります。マップをつなげた U-Net は別のモデルで、マップなしで描いたことがほとんどありません。別の種類の図には、どちらの方法でも学習が必要です。つなげる方法では U-Net がまるごともうひとつ、こちらでは同じモデルの横にコピーがもうひとつで、いくつでも同時にささやけます。scale が 0 なら、もとのモデルとまったく同じ画像になります。その代わり、1 歩ごとに 2 つのネットワークを動かします。
+# 2 つの方法には、ほかにも違いがあります。マップをつなげた U-Net は別のモデルで、その学習が始まってからは、マップなしで描いたことがありません。別の種類の図には、どちらの方法でも学習が必要です。つなげる方法では U-Net がまるごともうひとつ、こちらでは同じモデルの横にコピーがもうひとつで、いくつでも同時にささやけます。scale が 0 なら、もとのモデルとまったく同じ画像になります。その代わり、1 歩ごとに 2 つのネットワークを動かします。
 #
 # **ひとつ変えてみましょう**：`F.pixel_unshuffle(drawing, 8)` で、2 つめの方法にマップをそのまま渡してみてください（クラスごとに 64 チャンネル、`Concatenated(unet, 64 * len(NAMES))`）。
 
