@@ -114,6 +114,19 @@ def test_a_silent_net_leaves_the_picture_as_it_is(pipe, calls):
     assert (control_to_image(pipe, loud, [PROMPT, OTHER], picture(), seed=4, **WAY) - expected).abs().max() > 0.01
 
 
+def test_without_a_word_it_is_the_picture_that_says_what_to_draw(pipe):
+    black, white = torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16)
+
+    def drawn(prompt, image, scale=1.0):
+        return control_to_image(pipe, net_of(pipe), prompt, image, seed=4, **WAY | {"guidance_scale": scale})
+
+    unguided = drawn("", black)
+    torch.testing.assert_close(drawn("", black, 3.0), unguided, rtol=0, atol=1e-4)  # nothing to be led by
+    assert (drawn("", white) - unguided).abs().max() > 1e-3
+    assert (drawn(PROMPT, black) - unguided).abs().max() > 1e-3
+    torch.testing.assert_close(drawn(["", PROMPT], black)[:1], unguided, rtol=0, atol=1e-4)
+
+
 # ---- when it is heard ------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +254,8 @@ def test_a_net_with_other_attention_than_its_base_fits(tokenizer, cpu):
         ({"image": picture(2)}, "one picture for all prompts or one a prompt; got 2 for 1 prompts"),
         ({"image": []}, "at least one picture"),
         ({"controlnet": []}, "Give at least one ControlNet; got none"),
-        ({"prompt": " "}, "A prompt needs at least one word"),
+        ({"prompt": []}, "A prompt needs at least one word"),
+        ({"prompt": ["a star", None]}, "A prompt needs at least one word"),
         ({"num_inference_steps": 0}, "num_inference_steps lies in 1 to 1000; got 0"),
         ({"output_type": "np"}, "output_type is 'pil' or 'pt'"),
         ({"height": 15}, "multiples of 2 pixels; got 15 and 16"),

@@ -16,10 +16,11 @@ from t2ilab.images import from_pil
 Pictures = Image.Image | Sequence[Image.Image] | Tensor
 
 
-def prompts_of(prompt: str | Sequence[str] | None) -> list[str]:
-    """One prompt or several as a list. Raises ValueError for one without a word."""
+def prompts_of(prompt: str | Sequence[str] | None, *, empty: bool = False) -> list[str]:
+    """One prompt or several as a list. Raises ValueError for one without a word, unless `empty` ones are allowed, and
+    for none at all."""
     prompts = [prompt] if isinstance(prompt, str) else list(prompt or ())
-    if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
+    if not prompts or not all(isinstance(p, str) and (empty or p.strip()) for p in prompts):
         raise ValueError("A prompt needs at least one word; got an empty one. Try 'a big red star'.")
     return prompts
 

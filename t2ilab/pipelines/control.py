@@ -122,7 +122,8 @@ def control_to_image(
     Args:
         pipe: the base that the ControlNets were made for.
         controlnet: one or several. What they say is summed.
-        prompt: one caption or several.
+        prompt: one caption or several. An empty one leaves it to the picture to say what is asked for: so is half of a
+            ControlNet's training (Zhang et al. 2023, section 3.3).
         image: what the ControlNet looks at: PIL, one for all prompts or one each; or a tensor (B, 3, H, W) in [0, 1].
             For several ControlNets, such a thing for each of them. One of another size than what is drawn is resized,
             with a warning.
@@ -141,7 +142,7 @@ def control_to_image(
             ControlNets, a picture that is no picture, or what `TextToImage` does not draw.
     """
     check_output_type(output_type)
-    prompts = prompts_of(prompt)
+    prompts = prompts_of(prompt, empty=True)
     timesteps = pipe.timesteps(num_inference_steps, sampler, spacing)
     noise = pipe.noise(len(prompts), height, width, seed=seed, generator=generator, latents=latents)
     net = controlled(
