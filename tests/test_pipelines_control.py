@@ -123,7 +123,6 @@ def test_without_a_word_it_is_the_picture_that_says_what_to_draw(pipe):
     unguided = drawn("", black)
     torch.testing.assert_close(drawn("", black, 3.0), unguided, rtol=0, atol=1e-4)  # nothing to be led by
     assert (drawn("", white) - unguided).abs().max() > 1e-3
-    assert (drawn(PROMPT, black) - unguided).abs().max() > 1e-3
     torch.testing.assert_close(drawn(["", PROMPT], black)[:1], unguided, rtol=0, atol=1e-4)
 
 
