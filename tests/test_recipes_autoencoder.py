@@ -155,6 +155,10 @@ def test_a_wider_one_has_no_skip_convolution_between_levels_that_have_become_as_
     assert any("skip" in name for name in narrow.model.encoder.down_blocks[1].state_dict())
     assert not any("skip" in name for name in wide.model.encoder.down_blocks[1].state_dict())
     assert wide.loss(0).isfinite()
+    wide.save(wide.model, tmp_path / "wide")
+    unequal = small(cpu, 5, vae=replace(vae_shapes.NUMBERS.vae, block_out_channels=(16, 32, 32, 64)), held=1.0)
+    with pytest.raises(ValueError, match="levels of one width that vae-shapes makes unequal, so it"):
+        unequal.start_from(str(tmp_path / "wide"))
 
 
 @pytest.mark.parametrize(

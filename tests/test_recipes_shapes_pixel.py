@@ -122,8 +122,6 @@ def test_its_sheet_is_the_same_prompts_each_time(recipe):
 
 
 def test_what_it_saves_opens_as_a_pipeline(recipe, tmp_path):
-    from t2ilab.pipelines.text_to_image import TextToImage
-
     recipe.save(recipe.model, tmp_path)
     pipe = TextToImage.from_pretrained(tmp_path, device="cpu")
     assert pipe.image_size == 32

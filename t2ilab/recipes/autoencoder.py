@@ -59,9 +59,9 @@ class AutoencoderRecipe:
 
     @torch.no_grad()
     def start_from(self, start: str) -> None:
-        """Takes over the weights of a saved autoencoder. One that holds its latents may be wider: at first its old
-        channels do not hear the new ones, so that little changes, the idea of Net2Net (Chen et al. 2016), there
-        by copies; groups of norms move. Raises ValueError for any other difference of the networks."""
+        """Takes over the weights of a saved autoencoder. This one may be wider where it holds its latents: its
+        old channels do not hear the new ones at first, so that only norms, whose groups move, and attention change what
+        it does. (Net2Net changes nothing, by copies: Chen et al. 2016.) Raises ValueError for any other difference."""
         theirs, n = open_vae(start, self.device), self.numbers
         old, new = theirs.config, n.vae
         if n.held and len(old.block_out_channels) == len(new.block_out_channels):
@@ -70,11 +70,14 @@ class AutoencoderRecipe:
             new = replace(new, block_out_channels=widths, norm_num_groups=old.norm_num_groups)
         if replace(old, scaling_factor=new.scaling_factor) != new:
             raise ValueError(f"{start} has other widths than {n.name}, so it cannot be its start.")
-        weights = dict(theirs.named_parameters())
-        for name, ours in self.model.named_parameters():
-            if name in weights:  # two levels that have become as wide need no convolution to skip a block
-                ours[: len(weights[name])] = 0
-                ours[tuple(slice(size) for size in weights[name].shape)] = weights[name]
+        weights, mine = dict(theirs.named_parameters()), dict(self.model.named_parameters())
+        # Levels that have become as wide need no convolution to skip a block, but one where there was none would be
+        # random in the place of nothing done.
+        if not mine.keys() <= weights.keys():
+            raise ValueError(f"{start} has levels of one width that {n.name} makes unequal, so it cannot be its start.")
+        for name, ours in mine.items():
+            ours[: len(weights[name])] = 0
+            ours[tuple(slice(size) for size in weights[name].shape)] = weights[name]
 
     def goes_on(self, start: str) -> None:
         """Keeps what it starts from, or started from before it was interrupted, where its latents are held to it."""

@@ -42,8 +42,8 @@ NOT_RECIPES = {
 class Recipe(Protocol):
     """What every recipe's file offers, as its class `Recipe`.
 
-    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as GANs' do. `goes_on(start)`,
-    where there is one, is called in a run that began with a model, also where that run goes on from a checkpoint.
+    Instead of `loss` it may have a loop of its own, `training(plan, checkpoint)`, as those of GANs do. Where
+    there is a `goes_on(start)`, it is called in a run that began with a model, also when it goes on from a checkpoint.
     """
 
     model: nn.Module
